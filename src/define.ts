@@ -1,0 +1,184 @@
+/**
+ * What an app writes: agents, tasks, tools and the one configuration that a worker registers them from.
+ * These functions check names and numbers when the module loads and return their argument, frozen.
+ */
+import type { LanguageModelV4 } from '@ai-sdk/provider';
+import type { z } from 'zod';
+import { InvalidInput } from './errors.ts';
+import { NAME_PATTERN, type Json, type Limits, type Progress } from './contract.ts';
+
+/** What a task reports while it works. Every field optional; the latest report wins. */
+export interface ProgressReport {
+  /** 0 to 1. */
+  fraction?: number;
+  /** The part of the work that is going on, e.g. `"ingest"`. */
+  phase?: string;
+  message?: string;
+  /** Plain JSON, at most 8 KiB with the rest. */
+  data?: Json;
+  /** What a retry continues from; replaces the last one. Plain JSON, at most 8 KiB. Left out: the last one stays. */
+  checkpoint?: Json;
+}
+
+/** What a task's `run` is given beside its input. */
+export interface TaskContext {
+  readonly runId: string;
+  readonly workflowId: string;
+  /** Workflow id of the root session. */
+  readonly sessionId: string;
+  /** Counts from 1; grows with each retry, also after the loss of a worker. */
+  readonly attempt: number;
+  /** The checkpoint that the last attempt reported, if any. */
+  readonly checkpoint: Json | undefined;
+  /** Aborted when the run is cancelled or the worker shuts down. */
+  readonly signal: AbortSignal;
+  /** Reports where the work stands. Costs no history; bursts are coalesced and the last value is never lost. Throws `InvalidInput` on a bad report. */
+  progress(report: ProgressReport): void;
+  /** Records a named, durable point; resolves when it is durable. Throws `InvalidInput` on a bad name or more than 8 KiB of data. */
+  milestone(name: string, data?: Json): Promise<void>;
+}
+
+export interface TaskDefinition<Input = unknown, Result = unknown> {
+  name: string;
+  description?: string;
+  /** Parses the run's input; a mismatch fails the run without retries. */
+  input?: z.ZodType<Input>;
+  /** How often a run that throws is tried again. Default 2. Losing the worker never counts. */
+  retries?: number;
+  run(input: Input, ctx: TaskContext): Promise<Result> | Result;
+}
+
+/** What a tool's `execute` is given beside its input. */
+export interface ToolContext {
+  readonly sessionId: string;
+  readonly workflowId: string;
+  readonly turnId: string;
+  readonly toolCallId: string;
+  readonly attempt: number;
+  /** Aborted when the turn is cancelled or the worker shuts down. */
+  readonly signal: AbortSignal;
+}
+
+export interface ToolDefinition<Input = unknown, Output = unknown> {
+  name: string;
+  /** Tells the model when and how to use it. */
+  description: string;
+  input: z.ZodType<Input>;
+  output?: z.ZodType<Output>;
+  execute(input: Input, ctx: ToolContext): Promise<Output> | Output;
+  /** `false`: it never runs twice; when its outcome is unknown the model reads an error result that says so. Default `true`. */
+  idempotent?: boolean;
+  /** Longest time of one attempt, milliseconds. Default 10 minutes. */
+  timeoutMs?: number;
+  /** How often a call that throws is tried again. Default 0: the model reads the error. */
+  retries?: number;
+}
+
+export interface AgentDefinition {
+  name: string;
+  /** Tells a model that may start this agent what it is for. */
+  description?: string;
+  instructions: string;
+  model: LanguageModelV4;
+  tools?: readonly ToolDefinition<any, any>[];
+  /** Names of the agents and tasks that this agent's model may start. Default none. */
+  canStart?: readonly string[];
+  limits?: Partial<Limits>;
+  /** A model call that produces nothing for so long is aborted and retried, milliseconds. Default 60,000. */
+  stallTimeoutMs?: number;
+  /** Attempts of one model step. Default 5. */
+  maxAttempts?: number;
+}
+
+export interface Config {
+  /** Where Temporal is. Left out: the standard Temporal environment configuration. */
+  connection?: { address?: string };
+  namespace?: string;
+  /** Default `outlive`. */
+  taskQueue?: string;
+  /** The first one is the agent of sessions that name none. */
+  agents: readonly AgentDefinition[];
+  tasks?: readonly TaskDefinition<any, any>[];
+  /** Path of a module that exports `payloadConverter`; it is wrapped so that an unreadable payload never stops a session. */
+  dataConverter?: { payloadConverterPath?: string };
+  /** Values that are replaced by `[secret]` in every error that leaves an activity. */
+  secrets?: readonly string[];
+}
+
+function named(kind: string, name: unknown): void {
+  if (typeof name !== 'string' || !NAME_PATTERN.test(name)) {
+    throw new InvalidInput(`Expected the name of ${kind} to match ${NAME_PATTERN.source}, got ${JSON.stringify(name)}.`);
+  }
+}
+
+function count(kind: string, value: number | undefined, least: number): void {
+  if (value !== undefined && (!Number.isInteger(value) || value < least)) {
+    throw new InvalidInput(`Expected ${kind} to be an integer of at least ${least}, got ${String(value)}.`);
+  }
+}
+
+/**
+ * Defines an agent: what takes turns in a session or as a run.
+ *
+ * @example
+ * ```ts
+ * const builder = defineAgent({ name: 'builder', instructions: 'Build what is asked for.', model, canStart: ['load_data'] });
+ * ```
+ * @throws InvalidInput when the name or a number is not usable.
+ */
+export function defineAgent(agent: AgentDefinition): Readonly<AgentDefinition> {
+  named('an agent', agent.name);
+  count(`stallTimeoutMs of agent ${agent.name}`, agent.stallTimeoutMs, 1);
+  count(`maxAttempts of agent ${agent.name}`, agent.maxAttempts, 1);
+  return Object.freeze({ ...agent });
+}
+
+/**
+ * Defines a task: a plain function with progress and milestones that runs durably.
+ *
+ * @example
+ * ```ts
+ * const count = defineTask({ name: 'count', run: async (input: { to: number }, ctx) => {
+ *   for (let i = 0; i < input.to; i++) ctx.progress({ fraction: i / input.to });
+ *   return { counted: input.to };
+ * } });
+ * ```
+ * @throws InvalidInput when the name or a number is not usable.
+ */
+export function defineTask<Input, Result>(task: TaskDefinition<Input, Result>): Readonly<TaskDefinition<Input, Result>> {
+  named('a task', task.name);
+  count(`retries of task ${task.name}`, task.retries, 0);
+  return Object.freeze({ ...task });
+}
+
+/**
+ * Defines a tool that an agent's model may call.
+ *
+ * @throws InvalidInput when the name or a number is not usable.
+ */
+export function defineTool<Input, Output>(tool: ToolDefinition<Input, Output>): Readonly<ToolDefinition<Input, Output>> {
+  named('a tool', tool.name);
+  count(`retries of tool ${tool.name}`, tool.retries, 0);
+  count(`timeoutMs of tool ${tool.name}`, tool.timeoutMs, 1);
+  return Object.freeze({ ...tool });
+}
+
+/**
+ * The one configuration of a worker.
+ *
+ * @throws InvalidInput when a name is used twice or `canStart` names nothing that is registered.
+ */
+export function defineConfig(config: Config): Readonly<Config> {
+  if (config.agents.length === 0) throw new InvalidInput('Expected agents to name at least one agent, got none.');
+  const names = new Set<string>();
+  for (const { name } of [...config.agents, ...(config.tasks ?? [])]) {
+    if (names.has(name)) throw new InvalidInput(`Expected the names of agents and tasks to differ, got "${name}" twice.`);
+    names.add(name);
+  }
+  for (const agent of config.agents) {
+    for (const name of agent.canStart ?? []) {
+      if (!names.has(name)) throw new InvalidInput(`Expected canStart of agent "${agent.name}" to name registered agents or tasks, got "${name}".`);
+    }
+  }
+  return Object.freeze({ ...config });
+}

@@ -1,0 +1,196 @@
+/**
+ * The nouns of the domain: what readers see (rows, turns, events, usage) and the settings that rules read.
+ * Plain JSON throughout, because all of it is carried from one execution of a workflow to the next.
+ */
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
+
+/** One part of a message, as in the AI SDK's `UIMessage`: `text`, `reasoning`, `tool-<name>`, … */
+export type MessagePart = { type: string; [key: string]: unknown };
+
+/** A message in the shape of the AI SDK's `UIMessage`. */
+export interface UIMessage {
+  id: string;
+  role: 'user' | 'assistant' | 'system';
+  parts: MessagePart[];
+  metadata?: { [key: string]: Json | undefined };
+}
+
+export interface Limits {
+  /** Runs that run at once; more are queued. Default 16 in a session, 4 in a run. */
+  maxConcurrentRuns: number;
+  /** Runs that wait for a place. Default 1000 in a session, 16 in a run; 0 refuses at once. */
+  maxQueuedRuns: number;
+  /** Runs that a model may start in one turn. Default 32. */
+  maxRunsPerTurn: number;
+  /** Nesting of runs. Default 4. */
+  maxDepth: number;
+  /** Turns that wait. Default 1000. */
+  maxQueuedTurns: number;
+  /** Bytes of the inputs of queued turns and runs together. Default 256 KiB. */
+  maxQueuedBytes: number;
+  /** Steps of one turn. Default 100. */
+  maxSteps: number;
+  /** Then a run that ignores its cancellation is ended. Default 30 s. */
+  cancelGraceMs: number;
+  /** Continue as new after so many history events; left out: when the server suggests it. At least 20. */
+  historyEvents?: number;
+}
+
+export interface Budgets {
+  /** Ceiling of a run from its acceptance. Default 24 h. */
+  maxBudgetMs: number;
+  /** Silence before a session gives up on a run. Default 1 h; 0 is off. */
+  noProgressBudgetMs: number;
+  /** Ceiling of one turn. Default 30 min. */
+  turnMs: number;
+  /** Life of a request. Default 30 days. */
+  requestTtlMs: number;
+  /** Tokens over the whole tree, soft. Default none. */
+  maxTokens?: number;
+}
+
+export type OnBusy = 'queue' | 'latest' | 'merge' | 'drop' | 'interrupt' | { debounceMs: number };
+
+export interface TurnSettings {
+  /** What new user input does when a turn runs, waits or is queued. Default `queue`. */
+  onBusy: OnBusy;
+  /** Background inputs join the last queued background turn. Default true. */
+  batchBackground: boolean;
+}
+
+export interface Settings { limits: Limits; budgets: Budgets; turns: TurnSettings }
+
+export interface Usage { inputTokens: number; outputTokens: number; totalTokens: number; modelCalls: number; costUsd?: number }
+
+export interface Failure { type: string; message: string }
+
+export interface Progress { fraction?: number; phase?: string; message?: string; data?: Json; n: number; at: string }
+
+export interface Milestone { n: number; name: string; at: string; data?: Json }
+
+export type RunKind = 'agent' | 'task' | 'workflow';
+export type RunStatus = 'queued' | 'running' | 'input_required' | 'completed' | 'failed' | 'cancelled' | 'interrupted';
+export type SettledStatus = 'completed' | 'failed' | 'cancelled';
+export type TurnStatus = 'queued' | 'running' | 'input_required' | 'completed' | 'failed' | 'cancelled' | 'skipped';
+
+export interface Delivery {
+  key: string;
+  state: 'pending' | 'queued' | 'delivered' | 'not_required';
+  turnId?: string;
+  at?: string;
+}
+
+export interface OnMilestones { names: string[] | '*'; mode: 'narrate' | 'react' }
+
+/** `detached` of `startRun` with every default filled in. */
+export interface Detached {
+  notify: 'react' | 'narrate' | 'silent';
+  maxBudgetMs: number;
+  noProgressBudgetMs: number;
+  onBudget: 'cancel' | 'keep';
+  onMilestones?: OnMilestones;
+}
+
+/** What the starter of a run knows of it and shows. */
+export interface Row {
+  runId: string;
+  workflowId: string;
+  agent: string;
+  kind: RunKind;
+  label?: string;
+  status: RunStatus;
+  reason?: string;
+  comment?: string;
+  childStillRunning?: boolean;
+  cancelRequestedAt?: string;
+  parentToolCallId?: string;
+  turnId?: string;
+  depth: number;
+  createdAt: string;
+  startedAt?: string;
+  settledAt?: string;
+  deadlineAt: string;
+  progress?: Progress;
+  milestones: Milestone[];
+  usage: Usage;
+  result?: Json;
+  resultRef?: string;
+  error?: Failure;
+  delivery: { finish: Delivery; gaveUp?: Delivery; milestones?: Record<string, Delivery> };
+}
+
+/** What is kept of a run that settled long ago. */
+export interface ForgottenRow { runId: string; status: SettledStatus; reason?: string; settledAt: string; forgotten: true }
+
+export interface InputRef { source: 'user' | 'background-run' | 'notice'; key?: string }
+
+export type EventType =
+  | 'session.started' | 'session.closed'
+  | 'turn.queued' | 'turn.joined' | 'turn.started' | 'turn.completed' | 'turn.failed' | 'turn.cancelled' | 'turn.skipped'
+  | 'message.added'
+  | 'run.queued' | 'run.started' | 'run.cancel_requested' | 'run.milestone' | 'run.gave_up' | 'run.settled' | 'run.delivered'
+  | 'input.refused' | 'log.truncated';
+
+/** A durable, numbered entry in the log of one workflow id; (`workflowId`, `seq`) is its identity. */
+export interface OutliveEvent {
+  seq: number;
+  at: string;
+  type: EventType;
+  /** The workflow in whose log the event stands. */
+  workflowId: string;
+  /** The root of the tree. */
+  sessionId: string;
+  runId?: string;
+  parentRunId?: string;
+  turnId?: string;
+  toolCallId?: string;
+  parentToolCallId?: string;
+  [field: string]: unknown;
+}
+
+export type ErrorType =
+  | 'InvalidInput' | 'UnknownAgent' | 'UnknownRun' | 'UnknownTurn' | 'UnknownRequest' | 'UnknownHandler' | 'IdempotencyConflict'
+  | 'RunSettled' | 'RunFailed' | 'QueueFull' | 'RunLimitExceeded' | 'DepthExceeded' | 'NestedTurn' | 'SessionClosed' | 'ResultTooLarge'
+  | 'ModelStalled' | 'BudgetExceeded';
+
+/** Why something was not accepted: one sentence and its type. A value, not an exception. */
+export interface Refusal { refused: ErrorType; message: string }
+
+export function refuse(refused: ErrorType, message: string): Refusal {
+  return { refused, message };
+}
+
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === 'object' && value !== null && 'refused' in value;
+}
+
+/** An open question to a person or a parent. */
+export interface OpenRequest {
+  requestId: string;
+  kind: 'approval' | 'ask_parent';
+  workflowId: string;
+  runId?: string;
+  turnId?: string;
+  question?: string;
+  status: string;
+  openedAt: string;
+  expiresAt: string;
+}
+
+/** The answer of `getSession`. */
+export interface SessionSnapshot {
+  sessionId: string;
+  epoch: string;
+  status: 'idle' | 'running' | 'input_required' | 'closing' | 'closed';
+  agent: string;
+  title?: string;
+  metadata?: Json;
+  createdAt: string;
+  turn: { turnId: string; status: TurnStatus; step: number; attempt: number; recovering: boolean; startedAt: string } | null;
+  queue: { turnId: string; position: number; inputs: InputRef[]; queuedAt: string }[];
+  runs: Record<RunStatus, number>;
+  requests: OpenRequest[];
+  usage: Usage;
+  lastSeq: number;
+}
