@@ -16,6 +16,10 @@
  * - progress: the latest snapshot of a run; latest wins
  * - event: a durable, numbered entry in a session's or a run's log
  */
+import type { ModelAnswer } from './domain/turn.ts';
+import type { NameFacts } from './domain/state.ts';
+import type { Json, Limits, OutliveEvent, Progress, RunKind } from './domain/types.ts';
+
 export type * from './domain/types.ts';
 
 export const DEFAULT_TASK_QUEUE = 'outlive';
@@ -24,5 +28,79 @@ export const DEFAULT_TASK_QUEUE = 'outlive';
 export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 export const SESSION_ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
-export const KIB = 1024;
-export const MIB = 1024 * KIB;
+
+
+export * from './domain/sizes.ts';
+
+/** Keep-alive of activities: a worker that is lost is noticed after this long. */
+export const HEARTBEAT_TIMEOUT_MS = 10_000;
+
+/** The argument of the `run` workflow, made by the workflow that starts it. */
+export interface RunInput {
+  v: 1;
+  runId: string;
+  parent: { workflowId: string; epoch: string };
+  sessionId: string;
+  parentRunId?: string;
+  parentToolCallId?: string;
+  depth: number;
+  agent: string;
+  kind: Extract<RunKind, 'agent' | 'task'>;
+  input: Json;
+  label?: string;
+  metadata?: Json;
+  limits: Partial<Limits>;
+  retries: number;
+  maxBudgetMs: number;
+  onBudget: 'cancel' | 'keep';
+  deadlineAt: string;
+}
+
+/** The workflow result of every `run`, whatever its status. */
+export interface RunResult {
+  status: 'completed' | 'failed' | 'cancelled';
+  reason?: string;
+  result?: Json;
+  error?: { type: string; message: string };
+  usage: { inputTokens: number; outputTokens: number; totalTokens: number; modelCalls: number; costUsd?: number };
+  /** False when there was no parent any more to take it. */
+  delivered: boolean;
+}
+
+/** The workflow result of a session. */
+export interface SessionResult {
+  status: 'closed';
+  reason?: string;
+  usage: RunResult['usage'];
+  lastSeq: number;
+  runs: { runId: string; status: string }[];
+}
+
+export interface ModelArg { agent: string; workflowId: string; turnId: string; step: number; attempt: number; isRun: boolean }
+export interface ToolArg { agent: string; workflowId: string; sessionId: string; turnId: string; toolCallId: string; toolName: string; input: Json; attempt: number }
+export interface TaskArg { task: string; input: Json; runId: string; workflowId: string; sessionId: string; retries: number; checkpoint?: Json; n: number }
+export interface TaskDone { result: Json; progress?: Progress }
+
+/** What a task's heartbeat carries: the live progress, the checkpoint of the next attempt, and how often it threw. */
+export interface TaskHeartbeat { progress?: Progress; checkpoint?: Json; errors: number }
+
+/** Activities on the task queue, implemented in `activities/`; workflows know only this. */
+export interface Activities {
+  model(arg: ModelArg): Promise<ModelAnswer>;
+  tool(arg: ToolArg): Promise<Json>;
+  task(arg: TaskArg): Promise<TaskDone>;
+  terminateRun(arg: { workflowId: string; epoch: string; reason: string }): Promise<void>;
+}
+
+/** Local activities: short look-ups whose answers stand in the history. */
+export interface LocalActivities {
+  /** What a name stands for; without a name, which agent a session has that names none. */
+  resolveName(arg: { name?: string }): Promise<{ name: string; facts: NameFacts | null; known: string[] }>;
+  /** Returns its argument, so that it stands in a marker of the history: the archive of the log. */
+  archiveLog(arg: { v: 1; events: OutliveEvent[] }): Promise<{ v: 1; events: OutliveEvent[] }>;
+  /** Which execution chain has a workflow id now, and whether it is open. */
+  lookAtParent(arg: { workflowId: string }): Promise<{ epoch: string; open: boolean } | null>;
+}
+
+/** The list of registered agents and tasks that the worker puts before the workflow bundle; read by validators only. */
+export const NAMES_GLOBAL = '__outlive_names';

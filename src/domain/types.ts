@@ -130,7 +130,7 @@ export type EventType =
   | 'turn.queued' | 'turn.joined' | 'turn.started' | 'turn.completed' | 'turn.failed' | 'turn.cancelled' | 'turn.skipped'
   | 'message.added'
   | 'run.queued' | 'run.started' | 'run.cancel_requested' | 'run.milestone' | 'run.gave_up' | 'run.settled' | 'run.delivered'
-  | 'input.refused' | 'log.truncated';
+  | 'input.refused' | 'transcript.compacted' | 'log.truncated';
 
 /** A durable, numbered entry in the log of one workflow id; (`workflowId`, `seq`) is its identity. */
 export interface OutliveEvent {

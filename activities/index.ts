@@ -1,0 +1,37 @@
+/** The activities of a worker, bound to what it has registered and to its own client. */
+import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Activities, LocalActivities } from '../src/contract.ts';
+import { callModel } from './model.ts';
+import type { Registry } from './registry.ts';
+import { runTask } from './task.ts';
+import { callTool } from './tool.ts';
+
+export function createActivities(registry: Registry, client: Client): Activities & LocalActivities {
+  return {
+    model: async (arg) => callModel(registry, client, arg),
+    tool: async (arg) => callTool(registry, arg),
+    task: async (arg) => runTask(registry, client, arg),
+    resolveName: async ({ name }) => Promise.resolve(registry.resolve(name)),
+    archiveLog: async (arg) => Promise.resolve(arg),
+    lookAtParent: async ({ workflowId }) => look(client, workflowId),
+    terminateRun: async ({ workflowId, epoch, reason }) => {
+      try {
+        await client.workflow.getHandle(workflowId, undefined, epoch === '' ? {} : { firstExecutionRunId: epoch }).terminate(reason);
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    },
+  };
+}
+
+async function look(client: Client, workflowId: string): Promise<{ epoch: string; open: boolean } | null> {
+  try {
+    const { raw, status } = await client.workflow.getHandle(workflowId).describe();
+    const epoch = raw.workflowExecutionInfo?.firstRunId ?? '';
+    return { epoch, open: status.name === 'RUNNING' };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
+  }
+}

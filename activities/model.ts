@@ -1,0 +1,101 @@
+/**
+ * One model call: the transcript in, one assistant message and the tool calls it asks for out. It retries nothing itself: the
+ * workflow owns the retries, so that readers can see them. A stream that stops producing is aborted.
+ */
+import { CancelledFailure, Context } from '@temporalio/activity';
+import { APICallError, convertToModelMessages, streamText, type LanguageModelUsage, type ToolSet, type TypedToolCall, type UIMessage as AiMessage } from 'ai';
+import type { Client } from '@temporalio/client';
+import type { Json, MessagePart, ModelArg, Usage } from '../src/contract.ts';
+import type { AgentDefinition } from '../src/define.ts';
+import type { NameFacts } from '../src/domain/state.ts';
+import type { ModelAnswer, ModelCall } from '../src/domain/turn.ts';
+import { outgoing } from './failure.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import type { Registry } from './registry.ts';
+import { toolset } from './toolset.ts';
+import { readTranscript } from './transcript.ts';
+
+const STALL_MS = 60_000;
+const ATTEMPTS = 5;
+const TOOL_TIMEOUT_MS = 600_000;
+
+export async function callModel(registry: Registry, client: Client, arg: ModelArg): Promise<ModelAnswer> {
+  const agent = registry.agents.get(arg.agent);
+  if (agent === undefined) throw outgoing(registry, new Error(`Expected agent to name a registered agent, got "${arg.agent}".`), { type: 'UnknownAgent', nonRetryable: true });
+  try {
+    return await withHeartbeat(() => undefined, async () => ask(registry, client, agent, arg));
+  } catch (error) {
+    if (Context.current().cancellationSignal.aborted) throw error instanceof CancelledFailure ? error : new CancelledFailure('The model call was cancelled.');
+    throw failed(registry, agent, error);
+  }
+}
+
+async function ask(registry: Registry, client: Client, agent: AgentDefinition, arg: ModelArg): Promise<ModelAnswer> {
+  const transcript = await readTranscript(client, arg.workflowId);
+  const tools = toolset(registry, agent);
+  const stall = agent.stallTimeoutMs ?? STALL_MS;
+  let failure: unknown;
+  const result = streamText({
+    model: agent.model, instructions: agent.instructions, messages: await convertToModelMessages(transcript as unknown as AiMessage[], { tools }), tools, maxRetries: 0,
+    abortSignal: Context.current().cancellationSignal, timeout: { firstChunkMs: stall, chunkMs: stall },
+    onError: ({ error }) => { failure ??= error; },
+  });
+  let aborted = false;
+  for await (const part of result.stream) {
+    if (part.type === 'error') failure ??= part.error;
+    if (part.type === 'abort') aborted = true;
+  }
+  if (failure !== undefined) throw failure instanceof Error ? failure : new Error(String(failure));
+  if (aborted) throw Object.assign(new Error(`The model produced nothing for ${stall} ms.`), { name: 'TimeoutError' });
+  const [content, toolCalls, usage] = await Promise.all([result.content, result.toolCalls, result.usage]);
+  return {
+    parts: content.flatMap((part) => partOf(part as { type: string; [field: string]: unknown })),
+    calls: toolCalls.map((call) => callOf(registry, agent, call)),
+    usage: usageOf(usage),
+    canStart: Object.fromEntries((agent.canStart ?? []).map((name): [string, NameFacts | null] => [name, registry.facts(name)]).filter((pair): pair is [string, NameFacts] => pair[1] !== null)),
+  };
+}
+
+/** A content part as a part of a UI message; a call has no output yet. */
+function partOf(part: { type: string; [field: string]: unknown }): MessagePart[] {
+  const metadata = part['providerMetadata'] === undefined ? {} : { providerMetadata: part['providerMetadata'] };
+  switch (part.type) {
+    case 'text': return part['text'] === '' ? [] : [{ type: 'text', text: part['text'], ...metadata }];
+    case 'reasoning': return [{ type: 'reasoning', text: part['text'], ...metadata }];
+    case 'tool-call': {
+      const call = part['providerMetadata'] === undefined ? {} : { callProviderMetadata: part['providerMetadata'] };
+      return [{ type: `tool-${String(part['toolName'])}`, toolCallId: part['toolCallId'], state: 'input-available', input: (part['input'] ?? {}) as Json, ...call }];
+    }
+    default: return [];
+  }
+}
+
+function callOf(registry: Registry, agent: AgentDefinition, call: TypedToolCall<ToolSet>): ModelCall {
+  const { toolCallId, toolName } = call;
+  const input = (call.input ?? {}) as Json;
+  if ('invalid' in call && call.invalid === true) {
+    const why = 'error' in call && call.error instanceof Error ? call.error.message : 'The call is not valid.';
+    return { kind: 'invalid', toolCallId, toolName, error: registry.redact(why).slice(0, 2000) };
+  }
+  if (toolName === 'start_run') return { kind: 'start_run', toolCallId, input };
+  const tool = registry.tool(agent.name, toolName);
+  return { kind: 'tool', toolCallId, toolName, input, policy: { idempotent: tool?.idempotent ?? true, timeoutMs: tool?.timeoutMs ?? TOOL_TIMEOUT_MS, retries: tool?.retries ?? 0 } };
+}
+
+function usageOf(usage: LanguageModelUsage): Usage {
+  const inputTokens = usage.inputTokens ?? 0;
+  const outputTokens = usage.outputTokens ?? 0;
+  return { inputTokens, outputTokens, totalTokens: usage.totalTokens ?? inputTokens + outputTokens, modelCalls: 1 };
+}
+
+/** Which failures are worth another attempt: stalls, lost connections, and what the provider says is. */
+function failed(registry: Registry, agent: AgentDefinition, error: unknown): Error {
+  const maxAttempts = agent.maxAttempts ?? ATTEMPTS;
+  if (APICallError.isInstance(error)) {
+    const seconds = Number(error.responseHeaders?.['retry-after']);
+    const details = Number.isFinite(seconds) && seconds > 0 ? { maxAttempts, retryAfterMs: Math.min(seconds * 1000, 600_000) } : { maxAttempts };
+    return outgoing(registry, error, { nonRetryable: !error.isRetryable, details });
+  }
+  const stalled = error instanceof Error && error.name === 'TimeoutError';
+  return outgoing(registry, error, { ...(stalled ? { type: 'ModelStalled' } : {}), details: { maxAttempts } });
+}

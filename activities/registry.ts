@@ -1,0 +1,40 @@
+/** The agents, tasks and tools that a worker serves, by name, and what workflows are told of a name. */
+import type { AgentDefinition, Config, TaskDefinition, ToolDefinition } from '../src/define.ts';
+import type { NameFacts } from '../src/domain/state.ts';
+
+export class Registry {
+  readonly agents = new Map<string, AgentDefinition>();
+  readonly tasks = new Map<string, TaskDefinition>();
+  readonly names: readonly string[];
+  readonly secrets: readonly string[];
+  private readonly first: string;
+
+  constructor(config: Config) {
+    for (const agent of config.agents) this.agents.set(agent.name, agent);
+    for (const task of config.tasks ?? []) this.tasks.set(task.name, task);
+    this.names = [...this.agents.keys(), ...this.tasks.keys()];
+    this.secrets = (config.secrets ?? []).filter((secret) => secret !== '');
+    this.first = config.agents[0]?.name ?? '';
+  }
+
+  /** What a name stands for, or null; without a name the agent of sessions that name none. */
+  resolve(name: string = this.first): { name: string; facts: NameFacts | null; known: string[] } {
+    return { name, facts: this.facts(name), known: [...this.agents.keys()] };
+  }
+
+  facts(name: string): NameFacts | null {
+    const agent = this.agents.get(name);
+    if (agent !== undefined) return { kind: 'agent', ...(agent.limits === undefined ? {} : { limits: agent.limits }) };
+    const task = this.tasks.get(name);
+    return task === undefined ? null : { kind: 'task', retries: task.retries ?? 2 };
+  }
+
+  tool(agent: string, tool: string): ToolDefinition | undefined {
+    return this.agents.get(agent)?.tools?.find((one) => one.name === tool);
+  }
+
+  /** A text in which every configured secret is replaced; longest first, so that none is left in parts. */
+  redact(text: string): string {
+    return this.secrets.toSorted((a, b) => b.length - a.length).reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text);
+  }
+}

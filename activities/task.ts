@@ -1,0 +1,105 @@
+/**
+ * A task in the place of a run's turns. Its heartbeat carries the latest progress, the checkpoint and how often it threw; the
+ * server keeps the last one and hands it to the next attempt, so losing the worker loses nothing and uses up no retry.
+ */
+import { activityInfo, ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
+import { NAME_PATTERN, type Json, type Progress, type TaskArg, type TaskDone, type TaskHeartbeat } from '../src/contract.ts';
+import type { ProgressReport, TaskContext } from '../src/define.ts';
+import { jsonBytes } from '../src/domain/json.ts';
+import { PAYLOAD_BYTES, SMALL_BYTES, TEXT_CHARS } from '../src/domain/sizes.ts';
+import { InvalidInput } from '../src/errors.ts';
+import { outgoing } from './failure.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import type { Registry } from './registry.ts';
+import { plain } from './tool.ts';
+
+const ENVELOPE_BYTES = 32 * 1024;
+
+export async function runTask(registry: Registry, client: Client, arg: TaskArg): Promise<TaskDone> {
+  const definition = registry.tasks.get(arg.task);
+  if (definition === undefined) throw outgoing(registry, new Error(`Expected agent to name a registered task, got "${arg.task}".`), { type: 'UnknownAgent', nonRetryable: true });
+  const { heartbeatDetails, attempt } = activityInfo();
+  const before = heartbeatDetails as TaskHeartbeat | undefined;
+  const beat: TaskHeartbeat = { errors: 0, ...(arg.checkpoint === undefined ? {} : { checkpoint: arg.checkpoint }), ...before };
+  const { cancellationSignal: signal } = Context.current();
+  const done = (): { progress?: Progress } => (beat.progress === undefined ? {} : { progress: beat.progress });
+  try {
+    return await withHeartbeat(() => beat, async () => {
+      const input: unknown = definition.input === undefined ? arg.input : await parsed(definition.input.parseAsync(arg.input));
+      const result = plain(await definition.run(input, contextOf(client, arg, beat, attempt)), `the result of task ${arg.task}`, PAYLOAD_BYTES - ENVELOPE_BYTES);
+      return { result, ...done() };
+    });
+  } catch (error) {
+    const details = { ...done(), ...(beat.checkpoint === undefined ? {} : { checkpoint: beat.checkpoint }) };
+    if (signal.aborted) {
+      if (isShutdown(signal)) throw lost(beat, error);
+      throw new CancelledFailure('The task was cancelled.', [details]);
+    }
+    const final = (error instanceof ApplicationFailure && error.nonRetryable === true) || (error instanceof Error && error.name === 'ResultTooLarge');
+    const nonRetryable = final || beat.errors >= arg.retries;
+    beat.errors += 1;
+    Context.current().heartbeat(beat);
+    throw outgoing(registry, error, { nonRetryable, details });
+  }
+}
+
+/** A worker that shuts down hands the task back: not an error of the task. */
+function isShutdown(signal: AbortSignal): boolean {
+  const reason: unknown = signal.reason;
+  return reason instanceof CancelledFailure && reason.message.includes('WORKER_SHUTDOWN');
+}
+
+function lost(beat: TaskHeartbeat, error: unknown): Error {
+  Context.current().heartbeat(beat);
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+async function parsed<T>(parsing: Promise<T>): Promise<T> {
+  try {
+    return await parsing;
+  } catch (error) {
+    throw ApplicationFailure.nonRetryable(`Expected input to fit the task: ${error instanceof Error ? error.message : String(error)}`, 'InvalidInput');
+  }
+}
+
+function contextOf(client: Client, arg: TaskArg, beat: TaskHeartbeat, attempt: number): TaskContext {
+  const context = Context.current();
+  const { runId, workflowId, sessionId } = arg;
+  let n = Math.max(beat.progress?.n ?? 0, arg.n);
+  return {
+    runId, workflowId, sessionId, attempt, checkpoint: beat.checkpoint, signal: context.cancellationSignal,
+    progress(report: ProgressReport): void {
+      const snapshot = snapshotOf(report, n + 1);
+      n += 1;
+      beat.progress = snapshot;
+      if (report.checkpoint !== undefined) beat.checkpoint = plain(report.checkpoint, 'checkpoint', SMALL_BYTES);
+      context.heartbeat(beat);
+    },
+    async milestone(name: string, data?: Json): Promise<void> {
+      if (typeof name !== 'string' || !NAME_PATTERN.test(name)) throw new InvalidInput(`Expected the name of a milestone to match ${NAME_PATTERN.source}, got ${JSON.stringify(name)}.`);
+      const plainData = data === undefined ? undefined : plain(data, 'the data of a milestone', SMALL_BYTES);
+      await client.workflow.getHandle(workflowId).signal('taskMilestone', { name, ...(plainData === undefined ? {} : { data: plainData }) });
+    },
+  };
+}
+
+function snapshotOf(report: ProgressReport, n: number): Progress {
+  const { fraction, phase, message, data } = report;
+  if (fraction !== undefined && !(fraction >= 0 && fraction <= 1)) throw new InvalidInput(`Expected fraction to be a number of 0 to 1, got ${String(fraction)}.`);
+  for (const [field, value] of [['phase', phase], ['message', message]] as const) {
+    if (value !== undefined && (typeof value !== 'string' || value.length > TEXT_CHARS)) throw new InvalidInput(`Expected ${field} to be a text of at most ${TEXT_CHARS} characters.`);
+  }
+  let plainData: Json | undefined;
+  try {
+    plainData = data === undefined ? undefined : plain(data, 'data', SMALL_BYTES);
+  } catch (error) {
+    throw new InvalidInput(error instanceof Error ? error.message : String(error));
+  }
+  const snapshot: Progress = {
+    ...(fraction === undefined ? {} : { fraction }), ...(phase === undefined ? {} : { phase }), ...(message === undefined ? {} : { message }),
+    ...(plainData === undefined ? {} : { data: plainData }), n, at: new Date().toISOString(),
+  };
+  if (jsonBytes(snapshot) > SMALL_BYTES) throw new InvalidInput(`Expected progress to be at most ${SMALL_BYTES} bytes of JSON, got ${jsonBytes(snapshot)}.`);
+  return snapshot;
+}

@@ -1,0 +1,41 @@
+/** One call of a custom tool. What it throws the model reads as an error result; retries are the workflow's. */
+import { CancelledFailure, Context } from '@temporalio/activity';
+import type { Json, ToolArg } from '../src/contract.ts';
+import { jsonBytes } from '../src/domain/json.ts';
+import { TOOL_OUTPUT_BYTES } from '../src/domain/sizes.ts';
+import { outgoing } from './failure.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import type { Registry } from './registry.ts';
+
+export async function callTool(registry: Registry, arg: ToolArg): Promise<Json> {
+  const tool = registry.tool(arg.agent, arg.toolName);
+  if (tool === undefined) throw outgoing(registry, new Error(`The tool "${arg.toolName}" is not registered with this worker.`), { nonRetryable: true });
+  const signal = Context.current().cancellationSignal;
+  try {
+    return await withHeartbeat(() => undefined, async () => {
+      const input = await tool.input.parseAsync(arg.input);
+      const { sessionId, workflowId, turnId, toolCallId, attempt } = arg;
+      const raw: unknown = await tool.execute(input, { sessionId, workflowId, turnId, toolCallId, attempt, signal });
+      const output = tool.output === undefined ? raw : await tool.output.parseAsync(raw);
+      return plain(output, `the output of tool ${arg.toolName}`, TOOL_OUTPUT_BYTES);
+    });
+  } catch (error) {
+    if (signal.aborted) throw new CancelledFailure('The tool call was cancelled.');
+    throw outgoing(registry, error);
+  }
+}
+
+/** A value as plain JSON of bounded size; `undefined` is null. */
+export function plain(value: unknown, what: string, most: number): Json {
+  if (value === undefined) return null;
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    throw Object.assign(new Error(`Expected ${what} to be JSON: ${error instanceof Error ? error.message : String(error)}`), { name: 'InvalidInput' });
+  }
+  if (text === undefined) throw Object.assign(new Error(`Expected ${what} to be JSON, got ${typeof value}.`), { name: 'InvalidInput' });
+  const parsed = JSON.parse(text) as Json;
+  if (jsonBytes(parsed) > most) throw Object.assign(new Error(`Expected ${what} to be at most ${most} bytes of JSON, got ${jsonBytes(parsed)}.`), { name: 'ResultTooLarge' });
+  return parsed;
+}

@@ -1,0 +1,20 @@
+/** Failures as they come from Temporal, as the classes of `errors.ts`. */
+import { WorkflowNotFoundError, WorkflowUpdateFailedError, QueryNotRegisteredError, isGrpcServiceError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { errorOfType, isErrorType, SessionClosed } from '../errors.ts';
+
+/** The refusal or the typed failure behind an error; any other error as it is. */
+export function typed(error: unknown, sessionId: string): unknown {
+  const cause = error instanceof WorkflowUpdateFailedError ? error.cause : error;
+  if (cause instanceof ApplicationFailure && isErrorType(cause.type)) return errorOfType(cause.type, cause.message);
+  if (error instanceof WorkflowNotFoundError) return new SessionClosed(`Expected an open session, got "${sessionId}", which is closed or does not exist.`);
+  return error;
+}
+
+/** An update that the end of an execution cut off; in the next one it can be sent again. */
+export function cutOff(error: unknown): boolean {
+  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) return error.cause.type === 'AcceptedUpdateCompletedWorkflow';
+  return isGrpcServiceError(error) && /workflow execution already completed|workflow was continued as new|workflow is closing/iu.test(`${error.message} ${error.cause instanceof Error ? error.cause.message : ''}`);
+}
+
+export { QueryNotRegisteredError };

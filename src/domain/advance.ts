@@ -1,0 +1,60 @@
+/**
+ * What happens next by itself, after every input: deadlines that have passed, places for queued runs, the next turn, its next
+ * step, the end. Called with nothing to do it does nothing, so it may be called at any time.
+ */
+import { endSession, sweep } from './closing.ts';
+import { passDeadlines } from './deadlines.ts';
+import { advanceSelf } from './self.ts';
+import { startQueued } from './runs.ts';
+import type { Cx, State } from './state.ts';
+import { startTurn } from './turn.ts';
+import { nextTurn } from './turn-queue.ts';
+
+/** `hold`: start nothing that would be in flight, because the workflow is about to continue as new. */
+export function advance(cx: Cx, hold = false): void {
+  const { state } = cx;
+  passDeadlines(cx);
+  if (hold) return;
+  startQueued(cx);
+  if (state.turn === null && state.closing === undefined && state.agent !== '') {
+    const next = nextTurn(state, cx.now);
+    if (next !== undefined) startTurn(cx, next);
+  }
+  startStep(cx);
+  if (state.kind === 'run') advanceSelf(cx);
+  else if (state.closing !== undefined && sweep(cx)) endSession(cx);
+}
+
+function startStep(cx: Cx): void {
+  const { turn } = cx.state;
+  if (turn === null) return;
+  if (turn.phase === 'ready') {
+    turn.phase = 'model';
+    cx.effects.push({ do: 'model', turnId: turn.turnId, step: turn.step, attempt: turn.attempt });
+  } else if (turn.phase === 'tools') {
+    for (const call of turn.calls) {
+      if (call.state !== 'ready') continue;
+      call.state = 'running';
+      cx.effects.push({ do: 'tool', turnId: turn.turnId, step: turn.step, call: { ...call } });
+    }
+  }
+}
+
+/** True when nothing is in flight, so that the state may go on in a new execution. */
+export function isQuiet(state: State): boolean {
+  const { turn, self } = state;
+  if (turn !== null && (turn.phase === 'model' || turn.calls.some((call) => call.state === 'running'))) return false;
+  if (self?.task === 'running' || self?.telling === true) return false;
+  return !state.runs.some((row) => row.starting === true);
+}
+
+/** True when a model call, a tool or a task is in the way of continuing as new. */
+export function stepInFlight(state: State): boolean {
+  const { turn, self } = state;
+  return self?.task === 'running' || (turn !== null && (turn.phase === 'model' || turn.calls.some((call) => call.state === 'running')));
+}
+
+/** True when what is in flight may be aborted and taken again. */
+export function mayAbort(state: State): boolean {
+  return state.turn === null || state.turn.calls.every((call) => call.state !== 'running' || call.policy.idempotent);
+}

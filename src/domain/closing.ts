@@ -1,0 +1,62 @@
+/**
+ * The end of a session, and the ending of a run that was cancelled or whose turn failed.
+ *
+ * In this order: queued user turns end, the running turn is cancelled or finishes, waiting background inputs are appended
+ * without a model call, queued runs settle, live runs are told or left. Nothing is left behind that could still be lost.
+ */
+import { appendWithoutTurn } from './delivery.ts';
+import { emit } from './log.ts';
+import { requestCancel, settle } from './runs.ts';
+import { isSettled, type Closing, type Cx } from './state.ts';
+import { endQueued } from './turn-queue.ts';
+import { endTurn } from './turn.ts';
+
+export interface Close { reason?: string; runs?: 'keep' | 'cancel'; turn?: 'cancel' | 'finish' }
+
+/** Starts the end; a second one changes nothing: the first one's choices stand. */
+export function close(cx: Cx, asked: Close, native = false): { status: 'closing' } {
+  const closing: Closing = { runs: asked.runs ?? 'keep', turn: asked.turn ?? 'cancel', code: 'session_closed', cascade: true };
+  if (asked.reason !== undefined) closing.reason = asked.reason;
+  if (native) closing.native = true;
+  beginClosing(cx, closing);
+  return { status: 'closing' };
+}
+
+export function beginClosing(cx: Cx, closing: Closing): void {
+  const { state } = cx;
+  if (state.closing !== undefined) return;
+  state.closing = closing;
+  for (const turn of state.queue.filter((one) => one.origin === 'user')) endQueued(cx, turn, 'cancelled', turnCode(closing));
+  if (closing.turn === 'cancel' && state.turn !== null) endTurn(cx, 'cancelled', { reason: turnCode(closing), comment: closing.reason });
+}
+
+function turnCode(closing: Closing): string {
+  return closing.code === 'session_closed' ? 'session_closed' : 'cancelled_by_user';
+}
+
+/** Goes on with the end as far as it can; true once only the workflow's own end is missing. */
+export function sweep(cx: Cx): boolean {
+  const { state } = cx;
+  const { closing } = state;
+  if (closing === undefined || state.turn !== null) return false;
+  if (closing.swept !== true) {
+    closing.swept = true;
+    for (const turn of state.queue.splice(0)) appendWithoutTurn(cx, turn);
+    for (const row of state.runs.slice()) {
+      if (isSettled(row)) continue;
+      const queued = row.status === 'queued';
+      if (queued || closing.runs === 'cancel') requestCancel(cx, row, closing.code, closing.reason, closing.cascade);
+      if (queued) settle(cx, row, { status: 'cancelled', reason: closing.code });
+    }
+  }
+  return closing.runs === 'keep' || state.runs.every(isSettled);
+}
+
+/** The last event of a session. */
+export function endSession(cx: Cx): void {
+  const { closing } = cx.state;
+  if (closing === undefined || closing.done === true) return;
+  closing.done = true;
+  emit(cx, 'session.closed', { reason: closing.reason, usage: { ...cx.state.usage } });
+  cx.effects.push({ do: 'closed' });
+}

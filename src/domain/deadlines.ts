@@ -1,0 +1,78 @@
+/** Deadlines: every wait has one, all of them absolute, and one timer stands for the nearest. */
+import { giveUp, settle } from './runs.ts';
+import { isSettled, type Cx, type State } from './state.ts';
+import { endTurn } from './turn.ts';
+
+export interface Deadline { at: number; what: string }
+
+function* deadlines(state: State): Generator<Deadline> {
+  const { turn, self, closing } = state;
+  if (turn !== null) {
+    yield { at: turn.deadline, what: `ceiling of turn ${turn.turnId}` };
+    if (turn.phase === 'backoff' && turn.retryAt !== undefined) yield { at: turn.retryAt, what: `retry of step ${turn.step} of turn ${turn.turnId}` };
+    for (const call of turn.calls) {
+      if (call.state === 'backoff' && call.retryAt !== undefined) yield { at: call.retryAt, what: `retry of tool ${call.toolName}` };
+    }
+  } else {
+    for (const queued of state.queue) if (queued.startAfter !== undefined) yield { at: queued.startAfter, what: `quiet before turn ${queued.turnId}` };
+  }
+  for (const row of state.runs) {
+    if (isSettled(row)) continue;
+    if (row.status !== 'interrupted') yield { at: Date.parse(row.deadlineAt), what: `ceiling of run ${row.runId}` };
+    if (row.graceAt !== undefined) yield { at: row.graceAt, what: `cancellation of run ${row.runId}` };
+  }
+  if (self !== undefined && self.settled !== true) {
+    if (self.outcome === undefined) yield { at: self.deadline, what: 'own ceiling' };
+    if (closing?.graceAt !== undefined) yield { at: closing.graceAt, what: 'own cancellation' };
+  }
+}
+
+/** The nearest deadline, if there is one. */
+export function nextDeadline(state: State): Deadline | undefined {
+  let nearest: Deadline | undefined;
+  for (const deadline of deadlines(state)) if (nearest === undefined || deadline.at < nearest.at) nearest = deadline;
+  return nearest;
+}
+
+/** Acts on every deadline that has passed. Harmless when none has. */
+export function passDeadlines(cx: Cx): void {
+  const { state, now } = cx;
+  const { turn, self } = state;
+  if (turn !== null) {
+    if (turn.phase === 'backoff' && (turn.retryAt ?? 0) <= now) {
+      turn.phase = 'ready';
+      delete turn.retryAt;
+    }
+    for (const call of turn.calls) {
+      if (call.state === 'backoff' && (call.retryAt ?? 0) <= now) {
+        call.state = 'ready';
+        delete call.retryAt;
+      }
+    }
+    if (turn.deadline <= now) {
+      const { turnMs } = state.settings.budgets;
+      endTurn(cx, 'failed', { error: { type: 'BudgetExceeded', message: `The turn took ${turnMs} ms, as long as budgets.turnMs allows.` } });
+    }
+  }
+  for (const row of state.runs.slice()) {
+    if (isSettled(row)) continue;
+    if (row.status !== 'interrupted' && Date.parse(row.deadlineAt) <= now) giveUp(cx, row, 'budget_exceeded');
+    if (row.graceAt !== undefined && row.graceAt <= now && !isSettled(row)) {
+      delete row.graceAt;
+      cx.effects.push({ do: 'terminate', runId: row.runId, reason: row.cancelReason ?? 'cancelled_by_user' });
+    }
+  }
+  if (self !== undefined && self.outcome === undefined && self.deadline <= now) {
+    // The parent gives up by its own clock; the run looks again later whether there is still one.
+    self.deadline = now + OWN_CEILING_LOOK_MS;
+    cx.effects.push({ do: 'check-parent' });
+  }
+}
+
+const OWN_CEILING_LOOK_MS = 60_000;
+
+/** A run ended by force: it never answered its cancellation. */
+export function terminated(cx: Cx, runId: string): void {
+  const row = cx.state.runs.find((one) => one.runId === runId);
+  if (row !== undefined) settle(cx, row, { status: 'cancelled', reason: row.cancelReason ?? 'cancelled_by_user' });
+}

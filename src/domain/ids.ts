@@ -1,0 +1,59 @@
+/**
+ * Ids and keys. They are in every history for ever, so each has one place where it is made.
+ *
+ * Minted ids carry the epoch (the run id of the session's first execution), so that a session which takes over a closed
+ * session's workflow id can never mint an id that the earlier one minted. Ids made from a tool call are a hash of it.
+ */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+
+/** The first `digits` hex digits of a text's SHA-256. */
+export function hashHex(text: string, digits: number): string {
+  return bytesToHex(sha256(utf8ToBytes(text))).slice(0, digits);
+}
+
+/**
+ * The eight hex digits of an epoch that minted ids carry: the last ones. Temporal's run ids begin with the time, so the first
+ * eight are the same for two sessions of one minute.
+ */
+export function epoch8(epoch: string): string {
+  return epoch.slice(-8);
+}
+
+export function mintTurnId(epoch: string, n: number): string {
+  return `t-${epoch8(epoch)}-${n}`;
+}
+
+export function mintMessageId(epoch: string, n: number): string {
+  return `m-${epoch8(epoch)}-${n}`;
+}
+
+export function mintRunId(epoch: string, n: number): string {
+  return `r-${epoch8(epoch)}-${n}`;
+}
+
+/** The id of a run that a model starts: the same for every replay, retry and recovery of the same call. */
+export function runIdOfToolCall(epoch: string, turnId: string, step: number, toolCallId: string): string {
+  return `r-${epoch8(epoch)}-${hashHex(`${turnId}\n${step}\n${toolCallId}`, 12)}`;
+}
+
+export function workflowIdOfRun(starter: string, runId: string): string {
+  return `${starter}/${runId}`;
+}
+
+export function finishKey(starter: string, runId: string): string {
+  return `bg-task:${starter}:${runId}`;
+}
+
+export function gaveUpKey(starter: string, runId: string): string {
+  return `bg-task:${starter}:${runId}:gave-up`;
+}
+
+export function milestoneKey(starter: string, runId: string, name: string): string {
+  return `bg-task:${starter}:${runId}:milestone:${name}`;
+}
+
+export const RESERVED_RUN_IDS: readonly string[] = ['gave-up', 'milestone', 'ask'];
+
+/** What a session id may not end in, since a slot key of another session would read the same. */
+export const RESERVED_SESSION_ENDINGS: readonly string[] = [':milestone', ':ask'];

@@ -1,0 +1,41 @@
+/** Messages between workflows: what a run says to its starter. Anyone in the namespace can send them, so each is checked. */
+import { settle, takeMilestone, type Settled } from './runs.ts';
+import { findRun, type Cx } from './state.ts';
+import { refuse, type Milestone, type Refusal } from './types.ts';
+
+export interface RunSettledMessage extends Settled { runId: string; epoch: string }
+export interface RunMilestonesMessage { runId: string; epoch: string; milestones: Milestone[] }
+
+/** A message of another epoch is answered to its sender: that its parent is gone. */
+function foreign(cx: Cx, message: { runId: string; epoch: string }): Refusal | undefined {
+  const { state } = cx;
+  if (message.epoch === state.epoch) return undefined;
+  cx.effects.push({ do: 'answer-gone', workflowId: `${state.workflowId}/${message.runId}`, epoch: message.epoch });
+  return refuse('InvalidInput', `Expected epoch to be "${state.epoch}", got "${message.epoch}": the message is for an earlier session of this id.`);
+}
+
+/** A run's settle. Repeated, it changes nothing and leaves no event. */
+export function runSettled(cx: Cx, message: RunSettledMessage): Refusal | undefined {
+  const other = foreign(cx, message);
+  if (other !== undefined) return other;
+  const row = findRun(cx.state, message.runId);
+  if (row === undefined) {
+    return cx.state.forgotten.some((one) => one.runId === message.runId) ? undefined
+      : refuse('UnknownRun', `Expected runId to name a run of this ${cx.state.kind}, got "${message.runId}".`);
+  }
+  settle(cx, row, message);
+  return undefined;
+}
+
+/** Milestones of a run, all since the last that it knows we have. */
+export function runMilestones(cx: Cx, message: RunMilestonesMessage): Refusal | undefined {
+  const other = foreign(cx, message);
+  if (other !== undefined) return other;
+  const row = findRun(cx.state, message.runId);
+  if (row === undefined) {
+    return cx.state.forgotten.some((one) => one.runId === message.runId) ? undefined
+      : refuse('UnknownRun', `Expected runId to name a run of this ${cx.state.kind}, got "${message.runId}".`);
+  }
+  for (const milestone of message.milestones) takeMilestone(cx, row, milestone);
+  return undefined;
+}

@@ -1,0 +1,137 @@
+/**
+ * A run's own side: what it does towards the workflow that started it.
+ *
+ * Its outcome is decided once. It then ends what it started, records `run.settled` in its own log and tells its parent; its
+ * workflow completes with the same outcome. Milestones go up as signals, at most one outstanding, each with all since the last.
+ */
+import { beginClosing, sweep } from './closing.ts';
+import { delivered } from './runs.ts';
+import { emit } from './log.ts';
+import { iso, isSettled, type Cx, type Outcome, type RunSelf } from './state.ts';
+import { textOf } from './transcript.ts';
+import { MAX_MILESTONES } from './sizes.ts';
+import { refuse, type Json, type Progress, type Refusal } from './types.ts';
+
+/** A cancellation by the parent or an operator. The first outcome stands. */
+export function cancelSelf(cx: Cx, reason: string, comment: string | undefined, cascade: boolean): void {
+  const { self } = cx.state;
+  if (self === undefined || self.outcome !== undefined) return;
+  decide(cx, self, { status: 'cancelled', reason, ...(comment === undefined ? {} : { comment }) }, cascade);
+  if (self.task === 'running') cx.effects.push({ do: 'cancel-task' });
+  if (self.task === 'ready') self.task = 'done';
+}
+
+function decide(cx: Cx, self: RunSelf, outcome: Outcome, cascade: boolean): void {
+  self.outcome = outcome;
+  beginClosing(cx, { runs: cascade ? 'cancel' : 'keep', turn: 'cancel', code: 'cancelled_by_parent', cascade, graceAt: cx.now + cx.state.settings.limits.cancelGraceMs });
+}
+
+export function taskDone(cx: Cx, result: Json, progress: Progress | undefined): void {
+  const { self } = cx.state;
+  if (self === undefined || self.task !== 'running') return;
+  self.task = 'done';
+  if (progress !== undefined) self.progress = progress;
+  // A run that completes before its cancellation takes effect has completed.
+  if (self.outcome === undefined || self.outcome.status === 'cancelled') self.outcome = { status: 'completed', result };
+}
+
+export function taskFailed(cx: Cx, failure: { type: string; message: string; cancelled: boolean; timedOut?: boolean }, progress: Progress | undefined): void {
+  const { self } = cx.state;
+  if (self === undefined || self.task !== 'running') return;
+  self.task = 'done';
+  if (progress !== undefined) self.progress = progress;
+  const reason = failure.timedOut === true ? 'timed_out' : 'agent_error';
+  self.outcome ??= { status: 'failed', reason, error: { type: failure.type, message: failure.message } };
+}
+
+/** The task's worker was given up so that the workflow could continue as new; the task is run again from its checkpoint. */
+export function taskAborted(cx: Cx, progress: Progress | undefined, checkpoint: Json | undefined): void {
+  const { self } = cx.state;
+  if (self === undefined || self.task !== 'running') return;
+  self.task = 'ready';
+  if (checkpoint !== undefined) self.checkpoint = checkpoint;
+  if (progress !== undefined) self.progress = progress;
+}
+
+export function ownMilestone(cx: Cx, name: string, data: Json | undefined): { n: number } | Refusal {
+  const { self } = cx.state;
+  if (self === undefined || self.settled === true) return refuse('RunSettled', 'Expected a running run, got one that has settled.');
+  const n = (self.milestones.at(-1)?.n ?? 0) + 1;
+  if (n > MAX_MILESTONES) return refuse('InvalidInput', `Expected at most ${MAX_MILESTONES} milestones in a run, got one more.`);
+  self.milestones.push({ n, name, at: iso(cx.now), ...(data === undefined ? {} : { data }) });
+  emit(cx, 'run.milestone', { n, name, data });
+  tellMilestones(cx, self);
+  return { n };
+}
+
+export function milestonesTold(cx: Cx, n: number): void {
+  const { self } = cx.state;
+  if (self === undefined) return;
+  delete self.telling;
+  self.told = Math.max(self.told, n);
+  tellMilestones(cx, self);
+}
+
+function tellMilestones(cx: Cx, self: RunSelf): void {
+  const untold = self.milestones.filter((one) => one.n > self.told);
+  if (self.telling === true || self.parentGone === true || self.settled === true || untold.length === 0) return;
+  self.telling = true;
+  cx.effects.push({ do: 'tell-milestones', milestones: untold });
+}
+
+/** The parent is gone: nobody hears this run any more, it goes on and keeps its ceiling. */
+export function parentGone(cx: Cx, epoch: string): Refusal | undefined {
+  const { self } = cx.state;
+  if (self === undefined || epoch !== self.parent.epoch) return refuse('InvalidInput', 'Expected epoch to be that of the parent, got another.');
+  self.parentGone = true;
+  return undefined;
+}
+
+/** What the run does next by itself: task, settle. */
+export function advanceSelf(cx: Cx): void {
+  const { state } = cx;
+  const { self } = state;
+  if (self === undefined || self.settled === true) return;
+  const late = state.closing?.graceAt !== undefined && cx.now >= state.closing.graceAt;
+  if (self.kind === 'task') {
+    if (self.task === 'ready' && self.outcome === undefined) {
+      self.task = 'running';
+      cx.effects.push({ do: 'task' });
+    }
+    if (self.outcome !== undefined && (self.task === 'done' || late)) settleSelf(cx, self);
+    return;
+  }
+  if (self.outcome !== undefined) {
+    if (sweep(cx) || late) settleSelf(cx, self);
+    return;
+  }
+  const failed = state.past.find((turn) => turn.status === 'failed');
+  if (failed !== undefined) {
+    decide(cx, self, { status: 'failed', reason: 'agent_error', error: failed.error ?? { type: 'Error', message: 'A turn failed.' } }, true);
+    if (sweep(cx)) settleSelf(cx, self);
+    return;
+  }
+  if (state.turn === null && state.queue.length === 0 && state.runs.every((row) => isSettled(row) && delivered(row))) {
+    const last = state.transcript.findLast((entry) => entry.message.role === 'assistant' && entry.message.metadata?.['source'] === undefined);
+    self.outcome = { status: 'completed', result: last === undefined ? '' : textOf(last.message) };
+    settleSelf(cx, self);
+  }
+}
+
+function settleSelf(cx: Cx, self: RunSelf): void {
+  const { outcome } = self;
+  if (outcome === undefined) return;
+  self.settled = true;
+  if (cx.state.closing !== undefined) cx.state.closing.done = true;
+  emit(cx, 'run.settled', { status: outcome.status, reason: outcome.reason, comment: outcome.comment, error: outcome.error, usage: { ...cx.state.usage }, cancelled: cancelledBelow(cx) });
+  cx.effects.push({ do: 'settle' });
+}
+
+/** Paths, below this run, of the runs that its cancellation took with it. */
+export function cancelledBelow(cx: Pick<Cx, 'state'>): string[] | undefined {
+  const { state } = cx;
+  if (state.self?.outcome?.status === 'completed') return undefined;
+  const paths = state.runs.flatMap((row) => (row.status === 'cancelled' && row.reason === 'cancelled_by_parent'
+    ? [row.runId, ...(row.cancelledBelow ?? []).map((path) => `${row.runId}/${path}`)] : []));
+  return paths.length === 0 ? undefined : paths;
+}

@@ -1,0 +1,30 @@
+/** The runtime's tool `start_run`: what a model may ask, what it may start, and what it reads as the answer. */
+import { runIdOfToolCall } from './ids.ts';
+import { startRun, type StartRun } from './runs.ts';
+import { LABEL_CHARS } from './sizes.ts';
+import type { ActiveTurn, Cx, NameFacts } from './state.ts';
+import { isRefusal, type Json } from './types.ts';
+
+/** Starts the run at once, inside the step; a refusal is an error result that the model reads. */
+export function startFromTool(
+  cx: Cx, turn: ActiveTurn, call: { toolCallId: string; input: Json }, canStart: Record<string, NameFacts>,
+): { output: Json } | { errorText: string } {
+  const { state } = cx;
+  const asked = typeof call.input === 'object' && call.input !== null && !Array.isArray(call.input) ? (call.input as { [key: string]: Json | undefined }) : {};
+  const agent = asked['agent'];
+  if (typeof agent !== 'string' || !Object.hasOwn(canStart, agent)) {
+    return { errorText: `UnknownAgent: Expected agent to be one of ${Object.keys(canStart).map((name) => `"${name}"`).join(', ') || 'none'}, got ${JSON.stringify(agent ?? null).slice(0, 80)}.` };
+  }
+  const facts = canStart[agent];
+  if (facts !== undefined) state.names[agent] = facts;
+  const { maxRunsPerTurn } = state.settings.limits;
+  if (turn.runsStarted >= maxRunsPerTurn) {
+    return { errorText: `RunLimitExceeded: Expected at most ${maxRunsPerTurn} runs in one turn (limits.maxRunsPerTurn), got one more.` };
+  }
+  const request: StartRun = { agent, input: asked['input'] ?? null, runId: runIdOfToolCall(state.epoch, turn.turnId, turn.step, call.toolCallId) };
+  if (typeof asked['label'] === 'string') request.label = asked['label'].slice(0, LABEL_CHARS);
+  const receipt = startRun(cx, request, { turnId: turn.turnId, toolCallId: call.toolCallId });
+  if (isRefusal(receipt)) return { errorText: `${receipt.refused}: ${receipt.message}` };
+  if (!receipt.deduplicated) turn.runsStarted += 1;
+  return { output: { runId: receipt.runId, workflowId: receipt.workflowId, status: receipt.status } };
+}

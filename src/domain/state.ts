@@ -1,0 +1,273 @@
+/**
+ * The state of one conversation: a session, or a run that an agent takes turns in, or a run of a task.
+ *
+ * Plain JSON: all of it may be carried from one execution to the next. Rules change it in place through a `Cx`, which brings
+ * the time of the input and collects what is to be done; nothing here reads a clock, makes randomness or waits.
+ */
+import type {
+  Delivery, Detached, Failure, ForgottenRow, InputRef, Json, MessagePart, Milestone, OutliveEvent, Progress, Row, Settings,
+  SettledStatus, TurnStatus, UIMessage, Usage,
+} from './types.ts';
+
+/** What a queued turn will append to the transcript. A background body points at its row: the row is the memory. */
+export type Body =
+  | { source: 'user'; messages: UIMessage[] }
+  | { source: 'background-run'; slot: SlotRef };
+
+/** A delivery slot: which run, and which of its facts. */
+export type SlotRef =
+  | { runId: string; kind: 'finish' }
+  | { runId: string; kind: 'gave-up' }
+  | { runId: string; kind: 'milestone'; name: string };
+
+export interface TurnInput { ref: InputRef; body: Body; bytes: number }
+
+interface TurnCore {
+  turnId: string;
+  inputs: InputRef[];
+  metadata?: Json;
+  queuedAt: string;
+  usage: Usage;
+  /** Entries of the dedupe record that answer with this turn. */
+  keys: string[];
+}
+
+export interface QueuedTurn extends TurnCore {
+  origin: 'user' | 'background';
+  pending: TurnInput[];
+  bytes: number;
+  /** Debounced: not before this instant, milliseconds. */
+  startAfter?: number;
+}
+
+/** How a call of a custom tool is to be treated; told by the worker with the model's answer. */
+export interface ToolPolicy { idempotent: boolean; timeoutMs: number; retries: number }
+
+export interface ToolCall {
+  toolCallId: string;
+  toolName: string;
+  input: Json;
+  policy: ToolPolicy;
+  attempt: number;
+  state: 'ready' | 'running' | 'backoff' | 'done';
+  retryAt?: number;
+}
+
+export interface ActiveTurn extends TurnCore {
+  startedAt: string;
+  /** The ceiling of the turn, milliseconds. */
+  deadline: number;
+  /** The step that is under way, from 1. */
+  step: number;
+  /** Attempts of the model call of this step, from 1. */
+  attempt: number;
+  phase: 'ready' | 'model' | 'backoff' | 'tools';
+  retryAt?: number;
+  /** The assistant message of this step while its tools are answering. */
+  parts: MessagePart[];
+  calls: ToolCall[];
+  stepsDone: number;
+  runsStarted: number;
+}
+
+export interface PastTurn {
+  turnId: string;
+  status: Extract<TurnStatus, 'completed' | 'failed' | 'cancelled' | 'skipped'>;
+  reason?: string;
+  comment?: string;
+  inputs: InputRef[];
+  metadata?: Json;
+  steps: number;
+  queuedAt: string;
+  startedAt?: string;
+  endedAt: string;
+  usage: Usage;
+  error?: Failure;
+}
+
+/** What a run was asked with; kept until its start is confirmed. */
+export interface RunRequest { agent: string; input: Json; label?: string; metadata?: Json; detached: Detached }
+
+/** A row with what its starter needs beside what it shows. */
+export interface RunState extends Row {
+  request?: RunRequest;
+  detached: Detached;
+  /** The start was issued and not confirmed yet: nothing may close or continue as new. */
+  starting?: boolean;
+  /** The run id of its workflow's first execution, once its start is confirmed. */
+  epoch?: string;
+  /** The core that is never shed, bytes. */
+  bytes: number;
+  /** Why its starter gave up on it; stays when it settles later. */
+  gaveUpReason?: string;
+  cancelReason?: string;
+  cancelComment?: string;
+  cancelCascade?: boolean;
+  /** Then the run is ended by force, milliseconds. */
+  graceAt?: number;
+  /** Paths below this run that its settle named as cancelled. */
+  cancelledBelow?: string[];
+  preview?: string;
+}
+
+export interface TranscriptEntry { message: UIMessage; turnId?: string }
+
+/** Where a run stands towards the workflow that started it. */
+export interface RunSelf {
+  runId: string;
+  parent: { workflowId: string; epoch: string };
+  parentToolCallId?: string;
+  parentRunId?: string;
+  kind: 'agent' | 'task';
+  label?: string;
+  metadata?: Json;
+  input: Json;
+  retries: number;
+  maxBudgetMs: number;
+  onBudget: 'cancel' | 'keep';
+  /** Its ceiling, which it enforces itself once its parent is gone, milliseconds. */
+  deadline: number;
+  milestones: Milestone[];
+  /** Milestones up to this `n` have reached the parent. */
+  told: number;
+  telling?: boolean;
+  progress?: Progress;
+  checkpoint?: Json;
+  task?: 'ready' | 'running' | 'done';
+  parentGone?: boolean;
+  outcome?: Outcome;
+  /** The settle is recorded and on its way to the parent. */
+  settled?: boolean;
+}
+
+export interface Outcome { status: SettledStatus; reason?: string; comment?: string; result?: Json; error?: Failure }
+
+export interface Closing {
+  reason?: string;
+  runs: 'keep' | 'cancel';
+  turn: 'cancel' | 'finish';
+  /** What to write on turns and runs that end by it. */
+  code: 'session_closed' | 'cancelled_by_parent';
+  /** The transcript has what waited, the runs are told: only settles are missing. */
+  swept?: boolean;
+  cascade: boolean;
+  /** The end is recorded. */
+  done?: boolean;
+  /** Asked for by Temporal's own cancellation: the workflow ends Cancelled. */
+  native?: boolean;
+  /** A run's ending: by then it settles, whatever its task and its runs do, milliseconds. */
+  graceAt?: number;
+}
+
+export interface State {
+  v: 1;
+  kind: 'session' | 'run';
+  workflowId: string;
+  sessionId: string;
+  epoch: string;
+  depth: number;
+  self?: RunSelf;
+  /** Empty until the worker has said which agent a session without one has. */
+  agent: string;
+  title?: string;
+  metadata?: Json;
+  createdAt: string;
+  settings: Settings;
+  /** Kinds of the names that were looked up. */
+  names: Record<string, NameFacts>;
+  lastSeq: number;
+  log: OutliveEvent[];
+  transcript: TranscriptEntry[];
+  turn: ActiveTurn | null;
+  queue: QueuedTurn[];
+  past: PastTurn[];
+  runs: RunState[];
+  forgotten: ForgottenRow[];
+  dedupe: Record<string, string>;
+  counters: { turn: number; run: number; message: number };
+  usage: Usage;
+  closing?: Closing;
+  refusals: { since: number; count: number; suppressed: number };
+  /** Assistant lines by the framework that wait for the end of a step. */
+  lines: SlotRef[];
+}
+
+/** What a name stands for, as a worker said it. */
+export interface NameFacts { kind: 'agent' | 'task'; retries?: number; limits?: Partial<Settings['limits']> }
+
+export type Effect =
+  | { do: 'model'; turnId: string; step: number; attempt: number }
+  | { do: 'tool'; turnId: string; step: number; call: ToolCall }
+  | { do: 'abort-step' }
+  | { do: 'start'; runId: string }
+  | { do: 'cancel-run'; runId: string; reason: string; comment?: string; cascade: boolean }
+  | { do: 'terminate'; runId: string; reason: string }
+  | { do: 'answer-gone'; workflowId: string; epoch: string }
+  | { do: 'task' }
+  | { do: 'cancel-task' }
+  | { do: 'tell-milestones'; milestones: Milestone[] }
+  | { do: 'check-parent' }
+  | { do: 'settle' }
+  | { do: 'closed' };
+
+/** One input being decided: the state it changes, its time, and what is to be done. */
+export interface Cx {
+  readonly state: State;
+  /** Milliseconds since 1970, the workflow's time. */
+  readonly now: number;
+  readonly effects: Effect[];
+}
+
+export function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+export function noUsage(): Usage {
+  return { inputTokens: 0, outputTokens: 0, totalTokens: 0, modelCalls: 0 };
+}
+
+export function addUsage(to: Usage, more: Usage): void {
+  to.inputTokens += more.inputTokens;
+  to.outputTokens += more.outputTokens;
+  to.totalTokens += more.totalTokens;
+  to.modelCalls += more.modelCalls;
+  if (more.costUsd !== undefined) to.costUsd = (to.costUsd ?? 0) + more.costUsd;
+}
+
+export interface NewState {
+  kind: 'session' | 'run';
+  workflowId: string;
+  sessionId: string;
+  epoch: string;
+  depth: number;
+  agent: string;
+  title?: string;
+  metadata?: Json;
+  settings: Settings;
+  self?: RunSelf;
+}
+
+export function newState(given: NewState, now: number): State {
+  return {
+    v: 1, ...given, createdAt: iso(now), names: {}, lastSeq: 0, log: [], transcript: [], turn: null, queue: [], past: [], runs: [],
+    forgotten: [], dedupe: {}, counters: { turn: 0, run: 0, message: 0 }, usage: noUsage(),
+    refusals: { since: 0, count: 0, suppressed: 0 }, lines: [],
+  };
+}
+
+export function findRun(state: State, runId: string): RunState | undefined {
+  return state.runs.find((row) => row.runId === runId);
+}
+
+export function isSettled(row: { status: string }): boolean {
+  return row.status === 'completed' || row.status === 'failed' || row.status === 'cancelled';
+}
+
+export function slotOf(row: RunState, slot: SlotRef): Delivery | undefined {
+  switch (slot.kind) {
+    case 'finish': return row.delivery.finish;
+    case 'gave-up': return row.delivery.gaveUp;
+    case 'milestone': return row.delivery.milestones?.[slot.name];
+    default: return slot satisfies never;
+  }
+}

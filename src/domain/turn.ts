@@ -1,0 +1,209 @@
+/**
+ * One turn, a loop of durable steps: model call, its tool calls, next step.
+ *
+ * `ready → model → (backoff → ready)* → tools → ready …` until the model asks for no tool. Between two steps nothing is in
+ * flight. Answers of attempts that are no longer the present one are not listened to.
+ */
+import { appendBackground, narrateWaiting } from './delivery.ts';
+import { emit } from './log.ts';
+import { remain } from './past-turns.ts';
+import { startFromTool } from './start-tool.ts';
+import { addUsage, findRun, iso, type ActiveTurn, type Cx, type NameFacts, type QueuedTurn, type ToolCall, type ToolPolicy } from './state.ts';
+import { addMessage } from './transcript.ts';
+import type { Failure, Json, MessagePart, Usage } from './types.ts';
+
+const BACKOFF_MS = 1000;
+const BACKOFF_MOST_MS = 60_000;
+
+/** What one model call came to. Parts are text, reasoning and, for each call, a tool part without its output. */
+export interface ModelAnswer {
+  parts: MessagePart[];
+  calls: ModelCall[];
+  usage: Usage;
+  /** What the agent's model may start, and what those names stand for. */
+  canStart: Record<string, NameFacts>;
+}
+
+export type ModelCall =
+  | { kind: 'tool'; toolCallId: string; toolName: string; input: Json; policy: ToolPolicy }
+  | { kind: 'start_run'; toolCallId: string; input: Json }
+  /** The model's own mistake: an unknown tool or arguments that do not fit. */
+  | { kind: 'invalid'; toolCallId: string; toolName: string; error: string };
+
+/** A step's failure. `retryable` ones are tried again at most `maxAttempts` times. */
+export interface StepFailure { error: Failure; retryable: boolean; maxAttempts?: number; retryAfterMs?: number }
+
+/** Starts a queued turn: its inputs enter the transcript, which is their delivery. */
+export function startTurn(cx: Cx, queued: QueuedTurn): void {
+  const { state } = cx;
+  state.queue.splice(state.queue.indexOf(queued), 1);
+  const { turnId, inputs, queuedAt, usage, keys } = queued;
+  state.turn = {
+    turnId, inputs, queuedAt, usage, keys, ...(queued.metadata === undefined ? {} : { metadata: queued.metadata }),
+    startedAt: iso(cx.now), deadline: cx.now + state.settings.budgets.turnMs, step: 1, attempt: 1, phase: 'ready', parts: [], calls: [], stepsDone: 0, runsStarted: 0,
+  };
+  emit(cx, 'turn.started', { turnId, inputs: inputs.slice() });
+  for (const { body } of queued.pending) {
+    if (body.source === 'user') {
+      for (const message of body.messages) {
+        const metadata = message.metadata ?? (isRecord(queued.metadata) ? queued.metadata : undefined);
+        addMessage(cx, { id: message.id, role: 'user', parts: message.parts, metadata }, turnId);
+      }
+    } else {
+      const row = findRun(state, body.slot.runId);
+      if (row !== undefined) appendBackground(cx, row, body.slot, turnId);
+    }
+  }
+}
+
+function isRecord(value: Json | undefined): value is { [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The turn's step that an answer belongs to, or nothing when that is over. */
+function present(cx: Cx, turnId: string, step: number): ActiveTurn | undefined {
+  const { turn } = cx.state;
+  return turn !== null && turn.turnId === turnId && turn.step === step ? turn : undefined;
+}
+
+export function modelAnswered(cx: Cx, at: { turnId: string; step: number; attempt: number }, answer: ModelAnswer): void {
+  const turn = present(cx, at.turnId, at.step);
+  if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
+  addUsage(turn.usage, answer.usage);
+  addUsage(cx.state.usage, answer.usage);
+  turn.parts = answer.parts;
+  turn.phase = 'tools';
+  turn.attempt = 1;
+  delete turn.retryAt;
+  turn.calls = [];
+  for (const call of answer.calls) {
+    switch (call.kind) {
+      case 'invalid': output(turn, call.toolCallId, { errorText: call.error }); break;
+      case 'start_run': output(turn, call.toolCallId, startFromTool(cx, turn, call, answer.canStart)); break;
+      case 'tool':
+        turn.calls.push({ toolCallId: call.toolCallId, toolName: call.toolName, input: call.input, policy: call.policy, attempt: 1, state: 'ready' });
+        break;
+      default: call satisfies never;
+    }
+  }
+  if (turn.calls.length === 0) finishStep(cx, turn);
+}
+
+function output(turn: ActiveTurn, toolCallId: string, outcome: { output: Json } | { errorText: string }): void {
+  const index = turn.parts.findIndex((part) => part['toolCallId'] === toolCallId);
+  const part = turn.parts[index];
+  if (part === undefined) return;
+  turn.parts[index] = 'output' in outcome
+    ? { ...part, state: 'output-available', output: outcome.output }
+    : { ...part, state: 'output-error', errorText: outcome.errorText };
+}
+
+export function modelFailed(cx: Cx, at: { turnId: string; step: number; attempt: number }, failure: StepFailure): void {
+  const turn = present(cx, at.turnId, at.step);
+  if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
+  if (!failure.retryable || turn.attempt >= (failure.maxAttempts ?? 5)) {
+    endTurn(cx, 'failed', { error: failure.error });
+    return;
+  }
+  turn.phase = 'backoff';
+  turn.retryAt = cx.now + Math.max(failure.retryAfterMs ?? 0, backoff(turn.attempt));
+  turn.attempt += 1;
+}
+
+function backoff(attempt: number): number {
+  return Math.min(BACKOFF_MS * 2 ** (attempt - 1), BACKOFF_MOST_MS);
+}
+
+/** A step that was given up so that the workflow could continue as new: it is taken again, and no attempt is used up. */
+export function stepAborted(cx: Cx, at: { turnId: string; step: number }): void {
+  const turn = present(cx, at.turnId, at.step);
+  if (turn === undefined) return;
+  if (turn.phase === 'model') turn.phase = 'ready';
+  for (const call of turn.calls) if (call.state === 'running') call.state = 'ready';
+}
+
+function presentCall(turn: ActiveTurn | undefined, toolCallId: string, attempt: number): ToolCall | undefined {
+  if (turn === undefined || turn.phase !== 'tools') return undefined;
+  return turn.calls.find((call) => call.toolCallId === toolCallId && call.attempt === attempt && call.state === 'running');
+}
+
+export function toolAnswered(cx: Cx, at: { turnId: string; step: number; toolCallId: string; attempt: number }, result: Json): void {
+  const turn = present(cx, at.turnId, at.step);
+  const call = presentCall(turn, at.toolCallId, at.attempt);
+  if (turn === undefined || call === undefined) return;
+  call.state = 'done';
+  output(turn, call.toolCallId, { output: result });
+  if (turn.calls.every((one) => one.state === 'done')) finishStep(cx, turn);
+}
+
+/** `threw`: the tool itself did, and its `retries` count; otherwise its worker was lost, which uses up no retry. */
+export function toolFailed(cx: Cx, at: { turnId: string; step: number; toolCallId: string; attempt: number }, failure: { error: Failure; threw: boolean; retryable: boolean }): void {
+  const turn = present(cx, at.turnId, at.step);
+  const call = presentCall(turn, at.toolCallId, at.attempt);
+  if (turn === undefined || call === undefined) return;
+  const again = failure.threw ? failure.retryable && call.policy.retries > 0 : call.policy.idempotent;
+  if (again) {
+    if (failure.threw) call.policy = { ...call.policy, retries: call.policy.retries - 1 };
+    call.state = 'backoff';
+    call.retryAt = cx.now + backoff(call.attempt);
+    call.attempt += 1;
+    return;
+  }
+  call.state = 'done';
+  const unknown = 'The outcome of this call is unknown: its worker was lost while it ran, and it must not run twice.';
+  output(turn, call.toolCallId, { errorText: failure.threw ? failure.error.message : unknown });
+  if (turn.calls.every((one) => one.state === 'done')) finishStep(cx, turn);
+}
+
+/** The step's message enters the transcript; the turn goes on or is complete. */
+function finishStep(cx: Cx, turn: ActiveTurn): void {
+  const hadTools = turn.parts.some((part) => typeof part['toolCallId'] === 'string');
+  addStepMessage(cx, turn);
+  if (!hadTools) {
+    endTurn(cx, 'completed');
+    return;
+  }
+  const { maxSteps } = cx.state.settings.limits;
+  if (turn.step >= maxSteps) {
+    endTurn(cx, 'failed', { error: { type: 'BudgetExceeded', message: `The turn took ${maxSteps} steps, as many as limits.maxSteps allows.` } });
+    return;
+  }
+  turn.step += 1;
+  turn.attempt = 1;
+  turn.phase = 'ready';
+}
+
+function addStepMessage(cx: Cx, turn: ActiveTurn): void {
+  if (turn.parts.length > 0) addMessage(cx, { role: 'assistant', parts: turn.parts }, turn.turnId);
+  turn.parts = [];
+  turn.calls = [];
+  turn.stepsDone += 1;
+  turn.phase = 'ready';
+  narrateWaiting(cx);
+}
+
+export interface TurnEnd { reason?: string; comment?: string | undefined; error?: Failure }
+
+/** Ends the running turn. What it finished stays; calls of the present step that have no answer get one that says so. */
+export function endTurn(cx: Cx, status: 'completed' | 'failed' | 'cancelled', end: TurnEnd = {}): void {
+  const { state } = cx;
+  const { turn } = state;
+  if (turn === null) return;
+  const inFlight = turn.phase === 'model' || turn.calls.some((call) => call.state === 'running');
+  if (inFlight) cx.effects.push({ do: 'abort-step' });
+  if (turn.phase === 'tools') {
+    for (const call of turn.calls) if (call.state !== 'done') output(turn, call.toolCallId, { errorText: 'The turn ended before this call had an answer.' });
+    addStepMessage(cx, turn);
+  }
+  const { turnId, inputs, queuedAt, startedAt, usage, keys } = turn;
+  const told = {
+    ...(end.reason === undefined ? {} : { reason: end.reason }), ...(end.comment === undefined ? {} : { comment: end.comment }),
+    ...(end.error === undefined ? {} : { error: end.error }),
+  };
+  state.turn = null;
+  remain(cx, {
+    turnId, status, ...told, inputs, ...(turn.metadata === undefined ? {} : { metadata: turn.metadata }), steps: turn.stepsDone, queuedAt, startedAt,
+    endedAt: iso(cx.now), usage, keys,
+  });
+  emit(cx, `turn.${status}`, { turnId, inputs: inputs.slice(), ...told, usage: { ...usage } });
+}

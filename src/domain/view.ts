@@ -1,0 +1,125 @@
+/** What readers see: the answers of the queries, cut at 1 MiB. Pure functions of the state. */
+import { jsonBytes } from './json.ts';
+import { firstSeq } from './log.ts';
+import { LIST_BYTES } from './sizes.ts';
+import { findRun, iso, type PastTurn, type RunState, type State } from './state.ts';
+import { isHidden } from './transcript.ts';
+import type {
+  ForgottenRow, OutliveEvent, Row, RunStatus, SessionSnapshot, UIMessage, Usage, InputRef, Failure, TurnStatus,
+} from './types.ts';
+
+export function sessionView(state: State): SessionSnapshot {
+  const { turn } = state;
+  const counts: Record<RunStatus, number> = { queued: 0, running: 0, input_required: 0, interrupted: 0, completed: 0, failed: 0, cancelled: 0 };
+  for (const row of state.runs) counts[row.status] += 1;
+  for (const row of state.forgotten) counts[row.status] += 1;
+  return {
+    sessionId: state.workflowId, epoch: state.epoch, status: statusOf(state), agent: state.agent,
+    ...(state.title === undefined ? {} : { title: state.title }), ...(state.metadata === undefined ? {} : { metadata: state.metadata }),
+    createdAt: state.createdAt,
+    turn: turn === null ? null : {
+      turnId: turn.turnId, status: 'running', step: turn.step, attempt: turn.attempt, recovering: turn.phase === 'backoff' || turn.attempt > 1,
+      startedAt: turn.startedAt,
+    },
+    queue: state.queue.map((queued, i) => ({ turnId: queued.turnId, position: i + 1, inputs: queued.inputs.slice(), queuedAt: queued.queuedAt })),
+    runs: counts, requests: [], usage: { ...state.usage }, lastSeq: state.lastSeq,
+  };
+}
+
+function statusOf(state: State): SessionSnapshot['status'] {
+  if (state.closing !== undefined) return state.closing.done === true ? 'closed' : 'closing';
+  return state.turn === null ? 'idle' : 'running';
+}
+
+/** A row as it is shown: without what only its starter needs. */
+export function rowView(row: RunState, withResult: boolean): Row {
+  const {
+    request: _request, detached: _detached, starting: _starting, epoch: _epoch, bytes: _bytes, cancelReason: _reason, cancelComment: _comment, cancelCascade: _cascade,
+    graceAt: _grace, cancelledBelow: _below, gaveUpReason: _gaveUp, result, ...shown
+  } = row;
+  return withResult && result !== undefined ? { ...shown, result } : shown;
+}
+
+export interface ListRuns { status?: RunStatus; limit?: number; after?: string }
+
+/** The runs in the order they were started; the forgotten come first, as they are older. */
+export function listRuns(state: State, { status, limit = 100, after }: ListRuns): { runs: (Row | ForgottenRow)[]; hasMore: boolean } {
+  const all: (RunState | ForgottenRow)[] = [...state.forgotten, ...state.runs];
+  const start = after === undefined ? 0 : all.findIndex((row) => row.runId === after) + 1;
+  const wanted = all.slice(start).filter((row) => status === undefined || row.status === status);
+  return cut(wanted.map((row) => ('forgotten' in row ? row : rowView(row, false))), limit, 'runs');
+}
+
+function cut<T, K extends string>(items: readonly T[], limit: number, name: K): { [P in K]: T[] } & { hasMore: boolean } {
+  const taken: T[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    bytes += jsonBytes(item) + 1;
+    if (taken.length >= limit || (bytes > LIST_BYTES && taken.length > 0)) break;
+    taken.push(item);
+  }
+  return { [name]: taken, hasMore: taken.length < items.length } as { [P in K]: T[] } & { hasMore: boolean };
+}
+
+export function getRun(state: State, runId: string): Row | ForgottenRow | null {
+  const row = findRun(state, runId);
+  if (row !== undefined) return rowView(row, true);
+  return state.forgotten.find((one) => one.runId === runId) ?? null;
+}
+
+export interface TurnView {
+  turnId: string;
+  status: TurnStatus;
+  reason?: string;
+  comment?: string;
+  inputs: InputRef[];
+  position: number;
+  steps: number;
+  queuedAt: string;
+  startedAt?: string;
+  endedAt?: string;
+  usage: Usage;
+  error?: Failure;
+  messages: UIMessage[];
+}
+
+export function getTurn(state: State, turnId: string): TurnView | null {
+  const messages = state.transcript.filter((entry) => entry.turnId === turnId).map((entry) => entry.message);
+  const shown = cut(messages, messages.length, 'messages').messages;
+  const { turn } = state;
+  if (turn?.turnId === turnId) {
+    return {
+      turnId, status: 'running', inputs: turn.inputs, position: 0, steps: turn.stepsDone, queuedAt: turn.queuedAt, startedAt: turn.startedAt,
+      usage: turn.usage, messages: shown,
+    };
+  }
+  const queued = state.queue.findIndex((one) => one.turnId === turnId);
+  const waiting = state.queue[queued];
+  if (waiting !== undefined) {
+    return { turnId, status: 'queued', inputs: waiting.inputs, position: queued + 1, steps: 0, queuedAt: waiting.queuedAt, usage: waiting.usage, messages: [] };
+  }
+  const past: PastTurn | undefined = state.past.find((one) => one.turnId === turnId);
+  if (past === undefined) return null;
+  const { metadata: _metadata, ...rest } = past;
+  return { ...rest, position: 0, messages: shown };
+}
+
+export interface GetTranscript { after?: string; limit?: number; includeHidden?: boolean }
+
+/** The messages after the one named; with `includeHidden` exactly what the model sees. */
+export function getTranscript(state: State, { after, limit = 100, includeHidden = false }: GetTranscript): { messages: UIMessage[]; hasMore: boolean } {
+  const start = after === undefined ? 0 : state.transcript.findIndex((entry) => entry.message.id === after) + 1;
+  const wanted = state.transcript.slice(start).map((entry) => entry.message).filter((message) => includeHidden || !isHidden(message));
+  return cut(wanted, limit, 'messages');
+}
+
+export interface GetEvents { after?: number; limit?: number; types?: readonly string[] }
+
+/** The events after a number; what lies before `firstSeq` is in the archive. */
+export function getEvents(state: State, { after = 0, limit = 500, types }: GetEvents): { events: OutliveEvent[]; firstSeq: number; lastSeq: number; hasMore: boolean } {
+  const first = firstSeq(state);
+  const wanted = state.log.filter((event) => event.seq > after && (types === undefined || types.includes(event.type)));
+  return { ...cut(wanted, limit, 'events'), firstSeq: first, lastSeq: state.lastSeq };
+}
+
+export { iso };

@@ -1,0 +1,202 @@
+/**
+ * Shapes of everything that comes from outside, and the one sentence that a bad one gets:
+ * "Expected <field> to be <what>, got <what came>." Unknown fields are ignored, `null` equals leaving a field out, a missing
+ * argument equals `{}`. Each schema's `error` is the phrase after "to be".
+ */
+import { z } from 'zod';
+import { NAME_PATTERN, SESSION_ID_PATTERN } from './contract.ts';
+import { jsonBytes } from './domain/json.ts';
+import { echo } from './domain/refusals.ts';
+import { BATCH_BYTES, LABEL_CHARS, MESSAGE_BYTES, SMALL_BYTES, TEXT_CHARS } from './domain/sizes.ts';
+import type { SubmitTurn } from './domain/turn-queue.ts';
+import { refuse, type Json, type Refusal, type UIMessage } from './domain/types.ts';
+
+// The sandbox of a workflow has no `new Function`.
+z.config({ jitless: true });
+
+const HUNDRED_YEARS_MS = 100 * 365 * 24 * 3600 * 1000;
+
+function points(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
+}
+
+function string(phrase: string, fits: (text: string) => boolean): z.ZodType<string> {
+  return z.custom<string>((value) => typeof value === 'string' && fits(value), { error: phrase });
+}
+
+function integer(least: number, most: number, unit = ''): z.ZodType<number> {
+  return z.custom<number>((value) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most, { error: `an integer of ${least} to ${most}${unit}` });
+}
+
+/** An object whose `null` fields count as left out. */
+function object<S extends z.ZodRawShape>(shape: S): z.ZodType<z.output<z.ZodObject<S>>> {
+  const dropNulls = (value: unknown): unknown => (typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null && field !== undefined)) : value);
+  return z.preprocess(dropNulls, z.object(shape, { error: 'an object' })) as unknown as z.ZodType<z.output<z.ZodObject<S>>>;
+}
+
+function oneOf<T extends string>(...values: T[]): z.ZodType<T> {
+  return z.custom<T>((value) => values.includes(value as T), { error: `one of ${values.map((value) => `"${value}"`).join(', ')}` });
+}
+
+function json(most: number): z.ZodType<Json> {
+  return z.custom<Json>((value) => value !== undefined && jsonBytes(value) <= most, { error: `JSON of at most ${most} bytes` });
+}
+
+const name = string('1 to 64 letters, digits, ".", "_" or "-", the first a letter or digit', (text) => NAME_PATTERN.test(text));
+const agentName = string('the name of an agent or task', (text) => /^(workflow:.{1,128}|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$/.test(text));
+const runId = string('1 to 64 letters, digits, ".", "_" or "-", the first a letter or digit, and not "gave-up", "milestone" or "ask"', (text) => NAME_PATTERN.test(text) && !['gave-up', 'milestone', 'ask'].includes(text));
+const key = string('1 to 256 printable characters', (text) => /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,256}$/u.test(text));
+const label = string(`at most ${LABEL_CHARS} characters`, (text) => points(text) <= LABEL_CHARS);
+const words = string(`a text of at most ${TEXT_CHARS} characters`, (text) => points(text) <= TEXT_CHARS);
+const small = json(SMALL_BYTES);
+const flag = z.boolean({ error: 'true or false' });
+const ms = (least = 1): z.ZodType<number> => integer(least, HUNDRED_YEARS_MS, ' milliseconds');
+const count = (least = 1, most = 1_000_000_000): z.ZodType<number> => integer(least, most);
+
+const metadataOfMessage = z.custom<Record<string, Json>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value) && jsonBytes(value) <= SMALL_BYTES, { error: `an object of at most ${SMALL_BYTES} bytes` });
+const userPart = z.custom<{ type: string }>((value) => typeof value === 'object' && value !== null && ['text', 'file'].includes((value as { type?: string }).type ?? '')
+  && ((value as { type: string }).type !== 'text' || typeof (value as { text?: unknown }).text === 'string'), { error: 'a text or file part' });
+
+const userMessage = object({
+  id: string('at most 128 characters', (text) => text.length <= 128).optional(),
+  role: z.literal('user', { error: '"user"' }),
+  content: z.string({ error: 'a string' }).optional(),
+  parts: z.array(userPart, { error: 'a list of text and file parts' }).optional(),
+  metadata: metadataOfMessage.optional(),
+}).transform((message, context): UIMessage => {
+  if ((message.content === undefined) === (message.parts === undefined)) context.addIssue({ code: 'custom', path: ['content'], message: 'a string, or parts a list, one of the two' });
+  const parts = message.parts ?? [{ type: 'text', text: message.content ?? '' }];
+  const { source: _source, hidden: _hidden, ...metadata } = message.metadata ?? {};
+  return { id: message.id ?? '', role: 'user', parts: parts as UIMessage['parts'], ...(Object.keys(metadata).length === 0 ? {} : { metadata }) };
+});
+
+const turnInput = z.custom<unknown>((value) => typeof value === 'string' || Array.isArray(value), { error: 'a string or a list of user messages' })
+  .transform((value) => (typeof value === 'string' ? (value === '' ? [] : [{ role: 'user', content: value }]) : value))
+  .pipe(z.array(userMessage, { error: 'a string or a list of user messages' }));
+
+const onBusy = z.union([oneOf('queue', 'latest', 'merge', 'drop', 'interrupt'), object({ debounceMs: ms() })], { error: 'one of "queue", "latest", "merge", "drop", "interrupt" or { debounceMs }' });
+
+const limits = object({
+  maxConcurrentRuns: count(1, 1000).optional(), maxQueuedRuns: count(0).optional(), maxRunsPerTurn: count().optional(), maxDepth: count(1, 100).optional(),
+  maxQueuedTurns: count().optional(), maxQueuedBytes: count().optional(), maxSteps: count().optional(), cancelGraceMs: ms().optional(), historyEvents: count(20).optional(),
+});
+
+const budgets = object({
+  maxBudgetMs: ms().optional(), noProgressBudgetMs: ms(0).optional(), turnMs: ms().optional(), requestTtlMs: ms().optional(), maxTokens: count(1, Number.MAX_SAFE_INTEGER).optional(),
+});
+
+export const sessionInput = object({
+  agent: name.optional(), title: label.optional(), metadata: small.optional(), limits: limits.optional(), budgets: budgets.optional(),
+  turns: object({ onBusy: onBusy.optional(), batchBackground: flag.optional() }).optional(),
+});
+
+export const sessionId = string('1 to 128 letters, digits, ".", "_", ":" or "-", the first a letter or digit, not ending in ":milestone" or ":ask"',
+  (text) => SESSION_ID_PATTERN.test(text) && !text.endsWith(':milestone') && !text.endsWith(':ask'));
+
+const milestoneNames = z.union([z.array(name, { error: 'a list of names' }), z.literal('*', { error: '"*"' })], { error: 'a list of names or "*"' });
+const onMilestones = z.union([
+  z.array(name, { error: 'a list of names' }).transform((names) => ({ names: names as string[] | '*', mode: 'narrate' as const })),
+  object({ names: milestoneNames, mode: oneOf('narrate', 'react').optional() }).transform((given) => ({ names: given.names, mode: given.mode ?? ('narrate' as const) })),
+], { error: 'a list of names or { names, mode }' });
+
+const notify = z.union([oneOf('react', 'narrate', 'silent'), z.boolean()], { error: 'one of "react", "narrate", "silent", true, false' })
+  .transform((value) => (value === true ? ('react' as const) : value === false ? ('silent' as const) : value));
+
+const detached = z.union([
+  z.literal(true).transform(() => undefined),
+  object({
+    notify: notify.optional(), onFinish: name.optional(), maxBudgetMs: ms().optional(), noProgressBudgetMs: ms(0).optional(), onBudget: oneOf('cancel', 'keep').optional(),
+    onMilestones: onMilestones.optional(),
+  }),
+], { error: 'true or { notify, onFinish, maxBudgetMs, noProgressBudgetMs, onBudget, onMilestones }' });
+
+const startRun = object({ agent: agentName, input: json(MESSAGE_BYTES), runId: runId.optional(), label: label.optional(), metadata: small.optional(), detached: detached.optional() });
+const usage = object({ inputTokens: count(0, Number.MAX_SAFE_INTEGER), outputTokens: count(0, Number.MAX_SAFE_INTEGER), totalTokens: count(0, Number.MAX_SAFE_INTEGER), modelCalls: count(0, Number.MAX_SAFE_INTEGER), costUsd: z.number({ error: 'a number' }).optional() });
+const instant = string('an ISO-8601 instant', (text) => !Number.isNaN(Date.parse(text)));
+const milestone = object({ n: count(1), name, at: instant, data: small.optional() });
+const milestones = z.array(milestone, { error: 'a list of milestones' });
+const failure = object({ type: string('a text of at most 256 characters', (text) => text.length <= 256), message: words });
+const progress = object({ fraction: z.number({ error: 'a number' }).optional(), phase: words.optional(), message: words.optional(), data: small.optional(), n: count(0), at: instant });
+const path = string('a path of run ids', (text) => text.length <= 1024);
+
+/** The argument of each message and query, by name. */
+export const schemas = {
+  submitTurn: object({ input: turnInput, turnId: name.optional(), idempotencyKey: key.optional(), metadata: small.optional(), onBusy: onBusy.optional() }),
+  cancelTurn: object({ turnId: name.optional(), reason: words.optional() }),
+  startRun,
+  startRuns: object({ runs: z.custom<unknown[]>((value) => Array.isArray(value) && value.length >= 1 && value.length <= 200, { error: 'a list of 1 to 200 runs' }).pipe(z.array(startRun)) }),
+  cancelRun: object({ runId: name, reason: words.optional(), cascade: flag.optional() }),
+  resetTurns: object({ reason: words.optional() }),
+  close: object({ reason: words.optional(), runs: oneOf('keep', 'cancel').optional(), turn: oneOf('cancel', 'finish').optional() }),
+  getSession: object({}),
+  listRuns: object({ status: oneOf('queued', 'running', 'input_required', 'completed', 'failed', 'cancelled', 'interrupted').optional(), limit: count().optional(), after: name.optional() }),
+  getRun: object({ runId: name }),
+  getTurn: object({ turnId: name }),
+  getTranscript: object({ after: string('a message id', (text) => text.length <= 256).optional(), limit: count().optional(), includeHidden: flag.optional() }),
+  getEvents: object({ after: count(0, Number.MAX_SAFE_INTEGER).optional(), limit: count().optional(), types: z.array(z.string({ error: 'a string' }), { error: 'a list of event types' }).optional() }),
+  runSettled: object({
+    runId: name, epoch: key, status: oneOf('completed', 'failed', 'cancelled'), reason: name.optional(), comment: words.optional(), result: json(BATCH_BYTES).optional(),
+    resultRef: path.optional(), preview: string('a text of at most 4096 characters', (text) => text.length <= 4096).optional(), error: failure.optional(), usage: usage.optional(), progress: progress.optional(), milestones: milestones.optional(),
+    cancelled: z.array(path, { error: 'a list of paths' }).optional(),
+  }),
+  runMilestones: object({ runId: name, epoch: key, milestones }),
+  parentGone: object({ epoch: key }),
+  runCancel: object({ epoch: key, reason: name, comment: words.optional(), cascade: flag.optional() }),
+  taskMilestone: object({ name, data: small.optional() }),
+};
+
+export type SchemaName = keyof typeof schemas;
+export type Payload<N extends SchemaName> = z.output<(typeof schemas)[N]>;
+
+/** What a payload becomes that could not be read; see `payload-converter.ts`. */
+export const UNREADABLE = 'outlive.unreadable';
+
+/** The payload in its parsed form, or the sentence that says what is wrong with it. */
+export function parse<T>(schema: z.ZodType<T>, payload: unknown, root = 'the argument', most = MESSAGE_BYTES): T | Refusal {
+  const given = payload ?? {};
+  if (typeof given === 'object' && UNREADABLE in given) return refuse('InvalidInput', `Expected ${root} to be JSON, got a payload that cannot be read (${echo(given[UNREADABLE])}).`);
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) return refuse('InvalidInput', sentence(parsed.error, given, root));
+  if (jsonBytes(given) > most) return refuse('InvalidInput', `Expected ${root} to be at most ${most} bytes of JSON, got ${jsonBytes(given)}.`);
+  return parsed.data;
+}
+
+/** Parses the argument of a message or query. */
+export function parseMessage<N extends SchemaName>(message: N, payload: unknown): Payload<N> | Refusal {
+  const most = message === 'startRuns' || message === 'runSettled' || message === 'runMilestones' ? 2 * BATCH_BYTES : message === 'startRun' ? 2 * MESSAGE_BYTES : MESSAGE_BYTES;
+  const parsed = parse(schemas[message] as unknown as z.ZodType<Payload<N>>, payload, 'the argument', most);
+  if (message === 'startRuns' && jsonBytes(payload) > BATCH_BYTES) return refuse('InvalidInput', `Expected runs to be at most ${BATCH_BYTES} bytes of JSON in all, got ${jsonBytes(payload)}.`);
+  return parsed;
+}
+
+function sentence(error: z.ZodError, given: unknown, root: string): string {
+  const [issue] = error.issues;
+  if (issue === undefined) return `Expected ${root} to be well-formed.`;
+  const deepest = deepen(issue, []);
+  const value = deepest.path.reduce<unknown>((at, step) => (typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[step] : undefined), given);
+  const field = deepest.path.length === 0 ? root : deepest.path.map((step) => (typeof step === 'number' ? `[${step}]` : String(step))).join('.').replaceAll('.[', '[');
+  return `Expected ${field} to be ${deepest.message}, got ${value === undefined || value === null ? 'nothing' : cutEcho(value)}.`;
+}
+
+/** In a union, the branch that got furthest says best what is wrong. */
+function deepen(issue: z.core.$ZodIssue, before: PropertyKey[]): { path: PropertyKey[]; message: string } {
+  const path = [...before, ...issue.path];
+  if (issue.code === 'invalid_union') {
+    for (const branch of issue.errors) {
+      const inner = branch.find((one) => one.path.length > 0);
+      if (inner !== undefined) return deepen(inner, path);
+    }
+  }
+  return { path, message: issue.message };
+}
+
+function cutEcho(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > 80 ? `${text.slice(0, 79).toWellFormed()}…` : text;
+}
+
+/** The parsed `submitTurn` as the domain takes it. */
+export type { SubmitTurn };

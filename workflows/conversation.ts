@@ -1,0 +1,138 @@
+/**
+ * The thin shell around the domain: it turns messages, activity results, child results and one timer into domain inputs and
+ * hands the effects that come back to `Effects`. Nothing here decides.
+ *
+ * Messages take effect in the order they came, also when one needs a look-up of a name first: `inbox` holds the later ones.
+ */
+import { CancellationScope, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import { advance } from '../src/domain/advance.ts';
+import { sessionDetails } from '../src/domain/details.ts';
+import type { Cx, NameFacts, State } from '../src/domain/state.ts';
+import { rowView, sessionView } from '../src/domain/view.ts';
+import { Deadline } from './deadline.ts';
+import { perform } from './effects.ts';
+import { local } from './proxies.ts';
+
+interface Waiting { names: readonly string[]; run: () => void }
+
+export class Conversation {
+  readonly state: State;
+  /** Starting nothing that would be in flight, because the workflow is about to continue as new. */
+  holding = false;
+  /** Aborting what is in flight for the same reason. */
+  aborting = false;
+  /** Effects under way that the next execution would not know of. */
+  inFlight = 0;
+  /** Signals of this execution: the server does not count them for its suggestion. */
+  signals = 0;
+  /** Set when the run's outcome or the session's end is recorded. */
+  ended = false;
+  readonly steps = new Set<CancellationScope>();
+  private readonly inbox: Waiting[] = [];
+  private ready = false;
+  private looking = false;
+  private readonly deadline = new Deadline(() => this.dispatch(() => undefined));
+
+  constructor(state: State) {
+    this.state = state;
+  }
+
+  /** Decides one input now and does what comes of it. */
+  dispatch<T>(decide: (cx: Cx) => T): T {
+    const cx: Cx = { state: this.state, now: Date.now(), effects: [] };
+    const answer = decide(cx);
+    advance(cx, this.holding);
+    for (const effect of cx.effects) perform(this, effect);
+    this.deadline.arm(this.state);
+    setCurrentDetails(sessionDetails(sessionView(this.state), this.state.runs.slice(-200).map((row) => rowView(row, false)), Date.now()));
+    return answer;
+  }
+
+  /** Decides an input once every message before it has been, and every name in it has been looked up. */
+  async inOrder<T>(names: readonly string[], decide: (cx: Cx) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.inbox.push({
+        names,
+        run: () => {
+          try {
+            resolve(this.dispatch(decide));
+          } catch (error) {
+            reject(error instanceof Error ? error : new Error(String(error)));
+          }
+        },
+      });
+      this.drain();
+    });
+  }
+
+  /** From here on messages take effect. */
+  open(): void {
+    this.ready = true;
+    this.dispatch(() => undefined);
+    this.drain();
+  }
+
+  get idle(): boolean {
+    return this.inFlight === 0 && this.inbox.length === 0;
+  }
+
+  private drain(): void {
+    while (this.ready && !this.looking) {
+      const [first] = this.inbox;
+      if (first === undefined) return;
+      const unknown = first.names.filter((name) => !Object.hasOwn(this.state.names, name));
+      if (unknown.length > 0) {
+        this.looking = true;
+        void CancellationScope.nonCancellable(async () => this.lookUp(unknown, first));
+        return;
+      }
+      this.inbox.shift();
+      first.run();
+    }
+  }
+
+  private async lookUp(names: readonly string[], waiting: Waiting): Promise<void> {
+    const found = await Promise.all([...new Set(names)].map(async (name) => local.resolveName({ name })));
+    for (const { name, facts } of found) if (facts !== null) this.state.names[name] = facts;
+    waiting.names = [];
+    this.looking = false;
+    this.drain();
+  }
+
+  /** Waits for the answer to which agent this is; `null` facts mean that the worker does not know it. */
+  async resolveAgent(name: string | undefined): Promise<{ name: string; facts: NameFacts | null; known: string[] }> {
+    return local.resolveName(name === undefined ? {} : { name });
+  }
+
+  /** A step's own scope, so that ending the turn aborts it. */
+  async step<T>(work: () => Promise<T>): Promise<T> {
+    const scope = new CancellationScope();
+    this.steps.add(scope);
+    try {
+      return await scope.run(work);
+    } finally {
+      this.steps.delete(scope);
+    }
+  }
+
+  abortSteps(): void {
+    for (const scope of this.steps) scope.cancel();
+    this.steps.clear();
+  }
+
+  /** True when this execution has grown enough that the next one should take over. */
+  wantsToContinue(): boolean {
+    const { historyEvents } = this.state.settings.limits;
+    const info = workflowInfo();
+    if (this.signals >= MOST_SIGNALS) return true;
+    return historyEvents === undefined ? info.continueAsNewSuggested : info.historyLength >= historyEvents;
+  }
+
+  /** True when it has grown so much that a step in flight is aborted for it. */
+  mustContinue(): boolean {
+    return this.signals >= MOST_SIGNALS || workflowInfo().historyLength >= MOST_EVENTS;
+  }
+}
+
+const MOST_SIGNALS = 8000;
+const MOST_EVENTS = 40_000;

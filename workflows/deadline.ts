@@ -1,0 +1,39 @@
+/** One timer, over the nearest deadline of the state; armed anew whenever that changes. */
+import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
+import { nextDeadline } from '../src/domain/deadlines.ts';
+import type { State } from '../src/domain/state.ts';
+
+export class Deadline {
+  private at: number | undefined;
+  private scope: CancellationScope | undefined;
+  private readonly passed: () => void;
+
+  constructor(passed: () => void) {
+    this.passed = passed;
+  }
+
+  arm(state: State): void {
+    const next = nextDeadline(state);
+    // A timer that comes early for a deadline that has moved away costs less than cancelling and starting one each time.
+    if (next === undefined || (this.at !== undefined && this.at <= next.at && this.at > Date.now())) return;
+    if (this.at !== undefined && this.at === next.at) return;
+    this.scope?.cancel();
+    this.at = next.at;
+    const scope = new CancellationScope();
+    this.scope = scope;
+    void CancellationScope.nonCancellable(async () => scope.run(async () => this.wait(scope, next.at, next.what)));
+  }
+
+  private async wait(scope: CancellationScope, at: number, what: string): Promise<void> {
+    try {
+      await sleep(Math.max(1, at - Date.now()), { summary: what.slice(0, 200) });
+    } catch (error) {
+      if (isCancellation(error)) return;
+      throw error;
+    }
+    if (this.scope !== scope) return;
+    this.at = undefined;
+    this.scope = undefined;
+    this.passed();
+  }
+}

@@ -1,0 +1,73 @@
+/** What Temporal's failures mean to the domain. */
+import { ActivityFailure, ApplicationFailure, CancelledFailure, ChildWorkflowFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/workflow';
+import { TEXT_CHARS } from '../src/domain/sizes.ts';
+import type { StepFailure } from '../src/domain/turn.ts';
+import type { Settled } from '../src/domain/runs.ts';
+import { isErrorType } from '../src/errors.ts';
+import type { Failure, Progress, Refusal } from '../src/contract.ts';
+
+/** What an activity throws on purpose carries these details. */
+interface Details { maxAttempts?: number; retryAfterMs?: number; progress?: Progress; checkpoint?: unknown }
+
+function causeOf(error: unknown): unknown {
+  return error instanceof ActivityFailure || error instanceof ChildWorkflowFailure ? error.cause : error;
+}
+
+function detailsOf(error: unknown): Details {
+  const cause = causeOf(error);
+  const details = cause instanceof ApplicationFailure || cause instanceof CancelledFailure ? (cause.details?.[0] as Details | null | undefined) : undefined;
+  return details ?? {};
+}
+
+export function failureOf(error: unknown): Failure {
+  const cause = causeOf(error);
+  if (cause instanceof ApplicationFailure) return { type: (cause.type ?? 'Error').slice(0, 256), message: cut(cause.message) };
+  if (cause instanceof Error) return { type: cause.name, message: cut(cause.message) };
+  return { type: 'Error', message: cut(String(cause)) };
+}
+
+function cut(text: string): string {
+  return text.length > TEXT_CHARS ? text.slice(0, TEXT_CHARS).toWellFormed() : text;
+}
+
+/** Losing a worker and running out of an attempt's time are retried; what the activity threw says itself whether it may be. */
+export function stepFailure(error: unknown): StepFailure {
+  const cause = causeOf(error);
+  const { maxAttempts, retryAfterMs } = detailsOf(error);
+  const retryable = !(cause instanceof ApplicationFailure && cause.nonRetryable === true);
+  const lost = cause instanceof TimeoutFailure ? { type: 'WorkerLost', message: 'The worker that took this step was lost.' } : failureOf(error);
+  return { error: lost, retryable, ...(maxAttempts === undefined ? {} : { maxAttempts }), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
+export function toolFailure(error: unknown): { error: Failure; threw: boolean; retryable: boolean } {
+  const cause = causeOf(error);
+  const threw = cause instanceof ApplicationFailure;
+  return { error: failureOf(error), threw, retryable: threw && cause.nonRetryable !== true };
+}
+
+export function taskFailure(error: unknown): { failure: Failure & { cancelled: boolean; timedOut: boolean }; progress: Progress | undefined; checkpoint: unknown } {
+  const cause = causeOf(error);
+  const { progress, checkpoint } = detailsOf(error);
+  return { failure: { ...failureOf(error), cancelled: cause instanceof CancelledFailure, timedOut: cause instanceof TimeoutFailure }, progress, checkpoint };
+}
+
+/** How a run ended whose workflow Temporal closed without a settle. */
+export function endOfChild(error: unknown): Settled {
+  const cause = causeOf(error);
+  if (cause instanceof TimeoutFailure) return { status: 'failed', reason: 'timed_out', error: { type: 'TimedOut', message: 'Temporal timed the run out.' } };
+  if (cause instanceof TerminatedFailure) return { status: 'failed', reason: 'lost', error: { type: 'Terminated', message: cut(cause.message) } };
+  if (cause instanceof CancelledFailure) return { status: 'cancelled', reason: 'cancelled_by_user' };
+  return { status: 'failed', reason: 'lost', error: failureOf(error) };
+}
+
+/** A refusal as the failure that a client, the CLI or any SDK sees. */
+export function refusal({ refused, message }: Refusal): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(message, refused);
+}
+
+/** True when the workflow that a signal was for is closed or never was. */
+export function isGone(error: unknown): boolean {
+  return error instanceof ApplicationFailure && error.type === 'ExternalWorkflowExecutionNotFound';
+}
+
+export { isErrorType };

@@ -1,0 +1,182 @@
+/**
+ * Registers the messages and queries of the contract. Each message exists as an update (validated, answers with its receipt)
+ * and as a signal (refused ones leave an event). Handlers never throw on bad input, except to refuse an update.
+ */
+import { condition, defineQuery, defineSignal, defineUpdate, setDefaultSignalHandler, setDefaultUpdateHandler, setHandler } from '@temporalio/workflow';
+import { NAMES_GLOBAL } from '../src/contract.ts';
+import { recordRefusal } from '../src/domain/refusals.ts';
+import type { Cx, State } from '../src/domain/state.ts';
+import { findRun, isSettled } from '../src/domain/state.ts';
+import { admitCancelRun, admitRuns, cancelReceipt, cancelRun, startRun, startRuns, type StartRun } from '../src/domain/runs.ts';
+import { admitCancelTurn, admitTurn, cancelTurn, closed, presentTurn, resetTurns, submitTurn, type SubmitTurn, type TurnReceipt } from '../src/domain/turn-queue.ts';
+import { close, type Close } from '../src/domain/closing.ts';
+import { isRefusal, refuse, type Refusal } from '../src/domain/types.ts';
+import { getEvents, getRun, getTranscript, getTurn, listRuns, sessionView, type GetEvents, type GetTranscript, type ListRuns } from '../src/domain/view.ts';
+import { parseMessage, type Payload, type SchemaName } from '../src/schemas.ts';
+import type { Conversation } from './conversation.ts';
+import { refusal } from './failures.ts';
+
+/** One message of the contract: what its names are, whether it would be refused, and what it does. */
+interface Message {
+  description: string;
+  names?: (payload: any) => string[];
+  admit: (state: State, payload: any) => unknown;
+  apply: (cx: Cx, payload: any) => unknown;
+  /** The receipt, made again once everything that follows at once has happened. */
+  receipt?: (conversation: Conversation, answer: any) => unknown;
+}
+
+/** What the worker registers, as its bundle says it; validators only, since they do not run on replay. */
+function registered(name: string): boolean | undefined {
+  const names = (globalThis as Record<string, unknown>)[NAMES_GLOBAL] as readonly string[] | undefined;
+  return names?.includes(name);
+}
+
+function handlerUnknown(requests: readonly StartRun[]): Refusal | undefined {
+  const asked = requests.find((request) => (request.detached as { onFinish?: string } | undefined)?.onFinish !== undefined);
+  if (asked === undefined) return undefined;
+  return refuse('UnknownHandler', `Expected onFinish to name a registered handler, got "${(asked.detached as { onFinish?: string }).onFinish ?? ''}".`);
+}
+
+function orClosed(state: State): Refusal | undefined {
+  return state.closing === undefined ? undefined : closed(state);
+}
+
+const cancelRunMessage: Message = {
+  description: 'Cancels a run: { runId, reason?, cascade? }. Answers { runId, status, cancelled, pending }, after at most 5 s.',
+  admit: (state, payload: Payload<'cancelRun'>) => admitCancelRun(state, payload as { runId: string }),
+  apply: (cx, payload) => cancelRun(cx, payload),
+  receipt: async (conversation, { runId }: { runId: string }) => confirmed(conversation, runId),
+};
+
+const sessionMessages: Record<string, Message> = {
+  submitTurn: {
+    description: 'Puts input into the turn queue: { input, turnId?, idempotencyKey?, metadata?, onBusy? }. Answers { turnId, status, position, deduplicated }.',
+    admit: (state, payload: SubmitTurn) => admitTurn(state, payload),
+    apply: (cx, payload: SubmitTurn) => submitTurn(cx, payload),
+    receipt: ({ state }, answer: TurnReceipt) => ({ ...answer, ...presentTurn(state, answer.turnId) }),
+  },
+  cancelTurn: {
+    description: 'Cancels the running turn, or the one named: { turnId?, reason? }. Answers { turnId, status }.',
+    admit: (state, payload) => admitCancelTurn(state, payload),
+    apply: (cx, payload) => cancelTurn(cx, payload),
+  },
+  startRun: {
+    description: 'Starts a detached run: { agent, input, runId?, label?, metadata?, detached? }. Answers { runId, workflowId, status, deduplicated } at once.',
+    names: ({ agent }: StartRun) => [agent],
+    admit: (state, payload: StartRun) => orClosed(state) ?? handlerUnknown([payload]) ?? admitRuns(state, [payload], registered),
+    apply: (cx, payload: StartRun) => handlerUnknown([payload]) ?? startRun(cx, payload),
+  },
+  startRuns: {
+    description: 'Starts up to 200 detached runs, all or none: { runs: [...] }. Answers { runs: [receipt] }.',
+    names: ({ runs }: { runs: StartRun[] }) => runs.map((run) => run.agent),
+    admit: (state, { runs }: { runs: StartRun[] }) => orClosed(state) ?? handlerUnknown(runs) ?? admitRuns(state, runs, registered),
+    apply: (cx, { runs }: { runs: StartRun[] }) => {
+      const receipts = handlerUnknown(runs) ?? startRuns(cx, runs);
+      return isRefusal(receipts) ? receipts : { runs: receipts };
+    },
+  },
+  cancelRun: cancelRunMessage,
+  resetTurns: {
+    description: 'Ends the running turn and skips queued user turns; background inputs stay queued: { reason? }. Answers { cancelled?, skipped }.',
+    admit: orClosed,
+    apply: (cx, payload) => resetTurns(cx, payload),
+  },
+  close: {
+    description: 'Closes the session: { reason?, runs? = "keep" or "cancel", turn? = "cancel" or "finish" }. Answers { status: "closing" }.',
+    admit: () => undefined,
+    apply: (cx, payload: Close) => close(cx, payload),
+  },
+};
+
+const MOST_WAITING_CANCELS = 4;
+const CANCEL_WAIT = '5s';
+let waitingCancels = 0;
+
+/** Waits a little for a cancelled run to confirm; few at once, since updates in flight are scarce. */
+async function confirmed(conversation: Conversation, runId: string): Promise<unknown> {
+  const { state } = conversation;
+  const over = (): boolean => {
+    const row = findRun(state, runId);
+    return row === undefined || isSettled(row);
+  };
+  if (!over() && waitingCancels < MOST_WAITING_CANCELS) {
+    waitingCancels += 1;
+    try {
+      await condition(over, CANCEL_WAIT);
+    } finally {
+      waitingCancels -= 1;
+    }
+  }
+  return cancelReceipt(state, runId);
+}
+
+/** Registers everything. Called before the first await, so that nothing is buffered. */
+export function register(conversation: Conversation, extraSignals: Partial<Record<SchemaName, (cx: Cx, payload: any) => Refusal | undefined | void>>): void {
+  const messages = conversation.state.kind === 'session' ? sessionMessages : { cancelRun: cancelRunMessage };
+  for (const [name, message] of Object.entries(messages)) registerMessage(conversation, name as SchemaName, message);
+  for (const [name, apply] of Object.entries(extraSignals)) {
+    setHandler(defineSignal<[unknown]>(name), (payload) => takeSignal(conversation, name, payload, { description: '', admit: () => undefined, apply }));
+  }
+  setDefaultSignalHandler((name) => {
+    conversation.signals += 1;
+    void conversation.inOrder([], (cx) => note(cx, name, `Expected a message of the contract, got the unknown signal "${name.slice(0, 64)}".`));
+  });
+  setDefaultUpdateHandler((name) => {
+    throw refusal(refuse('InvalidInput', `Expected a message that a ${conversation.state.kind} takes, got "${name.slice(0, 64)}".`));
+  });
+  registerQueries(conversation);
+}
+
+function note(cx: Cx, name: string, message: string): void {
+  if (cx.state.closing?.done !== true) recordRefusal(cx, name, message);
+}
+
+function registerMessage(conversation: Conversation, name: SchemaName, message: Message): void {
+  const { state } = conversation;
+  setHandler(defineUpdate<unknown, [unknown]>(name), async (payload) => {
+    const parsed = parseMessage(name, payload);
+    if (isRefusal(parsed)) throw refusal(parsed);
+    const answer = await conversation.inOrder(message.names?.(parsed) ?? [], (cx) => message.apply(cx, parsed));
+    if (isRefusal(answer)) throw refusal(answer);
+    return message.receipt === undefined ? answer : message.receipt(conversation, answer);
+  }, {
+    description: message.description,
+    validator: (payload: unknown) => {
+      const parsed = parseMessage(name, payload);
+      if (isRefusal(parsed)) throw refusal(parsed);
+      const refused = message.admit(state, parsed);
+      if (isRefusal(refused)) throw refusal(refused);
+    },
+  });
+  setHandler(defineSignal<[unknown]>(name), (payload) => takeSignal(conversation, name, payload, message), { description: message.description });
+}
+
+function takeSignal(conversation: Conversation, name: string, payload: unknown, message: Message): void {
+  conversation.signals += 1;
+  const parsed = parseMessage(name as SchemaName, payload);
+  const names = isRefusal(parsed) ? [] : (message.names?.(parsed) ?? []);
+  void conversation.inOrder(names, (cx) => {
+    const answer = isRefusal(parsed) ? parsed : message.apply(cx, parsed);
+    if (isRefusal(answer)) note(cx, name, answer.message);
+  });
+}
+
+function registerQueries(conversation: Conversation): void {
+  const { state } = conversation;
+  const queries: { [N in SchemaName]?: [description: string, answer: (payload: any) => unknown] } = {
+    getSession: ['The session: status, turn, queue, counts of runs, usage.', () => sessionView(state)],
+    listRuns: ['The runs in the order they were started: { status?, limit?, after? }.', (payload: ListRuns) => listRuns(state, payload)],
+    getRun: ['One run, or null: { runId }.', ({ runId }: { runId: string }) => getRun(state, runId)],
+    getTurn: ['One turn with its messages, or null: { turnId }.', ({ turnId }: { turnId: string }) => getTurn(state, turnId)],
+    getTranscript: ['The messages: { after?, limit?, includeHidden? }.', (payload: GetTranscript) => getTranscript(state, payload)],
+    getEvents: ['The events after a number: { after?, limit?, types? }.', (payload: GetEvents) => getEvents(state, payload)],
+  };
+  for (const [name, [description, answer]] of Object.entries(queries)) {
+    setHandler(defineQuery<unknown, [unknown]>(name), (payload) => {
+      const parsed = parseMessage(name as SchemaName, payload);
+      if (isRefusal(parsed)) throw refusal(parsed);
+      return answer(parsed);
+    }, { description });
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * The life of a conversation inside one execution: until it has ended, or until the next execution takes over with everything
+ * carried. Nothing closes or continues while an effect, a look-up, a handler or the start of a run is under way.
+ */
+import { allHandlersFinished, condition } from '@temporalio/workflow';
+import { isQuiet, mayAbort, stepInFlight } from '../src/domain/advance.ts';
+import { pack, type Carried } from '../src/domain/carry.ts';
+import { jsonBytes } from '../src/domain/json.ts';
+import { flushRefusals } from '../src/domain/refusals.ts';
+import { MIB } from '../src/domain/sizes.ts';
+import type { OutliveEvent } from '../src/contract.ts';
+import type { Conversation } from './conversation.ts';
+import { local } from './proxies.ts';
+
+/** Resolves when the conversation has ended, with nothing, or with what the next execution goes on from. */
+export async function live(conversation: Conversation): Promise<Carried | undefined> {
+  const { state } = conversation;
+  const settled = (): boolean => isQuiet(state) && conversation.idle && allHandlersFinished();
+  const mayContinue = (): boolean => conversation.wantsToContinue() && (!stepInFlight(state) || (conversation.mustContinue() && mayAbort(state)));
+  await condition(() => conversation.ended || mayContinue());
+  if (!conversation.ended) {
+    conversation.holding = true;
+    if (stepInFlight(state)) {
+      conversation.aborting = true;
+      conversation.abortSteps();
+    }
+    for (;;) {
+      await condition(settled);
+      const { carried, leaving } = pack({ state, now: Date.now(), effects: [] });
+      if (leaving.length === 0) return carried;
+      await archive(leaving);
+      const last = leaving.at(-1)?.seq ?? 0;
+      state.log = state.log.filter((event) => event.seq > last);
+    }
+  }
+  await condition(settled);
+  return undefined;
+}
+
+/** The last part of the log goes into the archive too, so that it can be read when no worker runs any more. */
+export async function archiveAll(conversation: Conversation): Promise<void> {
+  const { state } = conversation;
+  flushRefusals({ state, now: Date.now(), effects: [] });
+  await archive(state.log.slice());
+}
+
+async function archive(events: readonly OutliveEvent[]): Promise<void> {
+  let chunk: OutliveEvent[] = [];
+  let bytes = 0;
+  for (const event of events) {
+    const size = jsonBytes(event);
+    if (chunk.length > 0 && bytes + size > MIB) {
+      await local.archiveLog({ v: 1, events: chunk });
+      chunk = [];
+      bytes = 0;
+    }
+    chunk.push(event);
+    bytes += size;
+  }
+  if (chunk.length > 0) await local.archiveLog({ v: 1, events: chunk });
+}

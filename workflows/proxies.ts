@@ -1,0 +1,36 @@
+/** The activities as workflows call them. The workflow owns the retries of steps; look-ups are local and retried. */
+import { ActivityCancellationType, proxyActivities, proxyLocalActivities, type ActivityInterfaceFor } from '@temporalio/workflow';
+import { HEARTBEAT_TIMEOUT_MS, type Activities, type LocalActivities } from '../src/contract.ts';
+
+const YEAR_MS = 365 * 24 * 3600 * 1000;
+
+export const local = proxyLocalActivities<LocalActivities>({
+  startToCloseTimeout: '10s',
+  localRetryThreshold: '30s',
+  retry: { initialInterval: '100ms', maximumInterval: '5s' },
+});
+
+/** A model call or a tool: one attempt, since a retry is a fact of the turn that readers see. */
+export function step(timeoutMs: number, summary: string): ActivityInterfaceFor<Activities> {
+  return proxyActivities<Activities>({
+    startToCloseTimeout: Math.max(1000, timeoutMs),
+    heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
+    retry: { maximumAttempts: 1 },
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    summary,
+  });
+}
+
+/** A task: retried by the server, which hands the last heartbeat to the next attempt. */
+export function task(summary: string): ActivityInterfaceFor<Activities> {
+  return proxyActivities<Activities>({
+    startToCloseTimeout: YEAR_MS,
+    heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    summary,
+  });
+}
+
+/** Something that is repeated until it is done. */
+export const sure = proxyActivities<Activities>({ startToCloseTimeout: '10s', retry: { initialInterval: '1s', maximumInterval: '1m' } });

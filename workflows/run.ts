@@ -1,0 +1,100 @@
+/**
+ * The workflow type `run`: one detached execution of an agent or a task. It is abandoned by its starter on purpose, so that it
+ * outlives it; it tells its starter how it ended, and completes with that result whether anybody heard it or not.
+ */
+import { CancellationScope, continueAsNew, workflowInfo } from '@temporalio/workflow';
+import type { RunInput, RunResult } from '../src/contract.ts';
+import { unpack, type Carried } from '../src/domain/carry.ts';
+import { jsonBytes, previewOf } from '../src/domain/json.ts';
+import { runMilestones, runSettled } from '../src/domain/messages.ts';
+import { cancelledBelow, cancelSelf, ownMilestone, parentGone } from '../src/domain/self.ts';
+import { settingsOf } from '../src/domain/settings.ts';
+import { PREVIEW_BYTES, RESULT_BYTES } from '../src/domain/sizes.ts';
+import { newState, type Cx, type RunSelf, type State } from '../src/domain/state.ts';
+import { submitTurn } from '../src/domain/turn-queue.ts';
+import { isRefusal, refuse, type Json, type Refusal, type UIMessage } from '../src/domain/types.ts';
+import { parseMessage, type Payload } from '../src/schemas.ts';
+import { Conversation } from './conversation.ts';
+import { ALWAYS, parentIsThere, send } from './effects.ts';
+import { refusal } from './failures.ts';
+import { register } from './handlers.ts';
+import { archiveAll, live } from './life.ts';
+
+/** @param input made by the workflow that starts the run. */
+export async function run(input: RunInput, carried?: Carried): Promise<RunResult> {
+  const continued = workflowInfo().continuedFromExecutionRunId !== undefined && carried !== undefined;
+  const conversation = new Conversation(continued ? unpack(carried) : begin(input));
+  const { state } = conversation;
+  register(conversation, {
+    runSettled, runMilestones,
+    parentGone: (cx, { epoch }: Payload<'parentGone'>) => parentGone(cx, epoch),
+    runCancel: (cx, payload: Payload<'runCancel'>) => runCancel(cx, payload),
+    taskMilestone: (cx, { name, data }: Payload<'taskMilestone'>) => milestone(cx, name, data),
+  });
+  const asked = CancellationScope.current().cancelRequested;
+  return CancellationScope.nonCancellable(async () => {
+    if (!continued && state.self?.kind === 'agent') conversation.dispatch((cx) => submitTurn(cx, { input: messagesOf(input.input) }));
+    conversation.open();
+    asked.catch(() => conversation.dispatch((cx) => cancelSelf(cx, 'cancelled_by_user', undefined, true)));
+    const next = await live(conversation);
+    if (next !== undefined) return continueAsNew<typeof run>(input, next);
+    await archiveAll(conversation);
+    return tell(state);
+  });
+}
+
+function begin(input: unknown): State {
+  const given = input as Partial<RunInput> | undefined;
+  if (given?.v !== 1 || given.parent === undefined || given.agent === undefined || given.kind === undefined || given.runId === undefined || given.deadlineAt === undefined) {
+    throw refusal(refuse('InvalidInput', 'Expected a run to be started by a session or by another run; use its startRun.'));
+  }
+  const made = given as RunInput;
+  const { workflowId, firstExecutionRunId } = workflowInfo();
+  const self: RunSelf = {
+    runId: made.runId, parent: made.parent, kind: made.kind, input: made.input, retries: made.retries, maxBudgetMs: made.maxBudgetMs, onBudget: made.onBudget,
+    deadline: Date.parse(made.deadlineAt), milestones: [], told: 0,
+    ...(made.kind === 'task' ? { task: 'ready' as const } : {}),
+    ...(made.parentToolCallId === undefined ? {} : { parentToolCallId: made.parentToolCallId }), ...(made.parentRunId === undefined ? {} : { parentRunId: made.parentRunId }),
+    ...(made.label === undefined ? {} : { label: made.label }), ...(made.metadata === undefined ? {} : { metadata: made.metadata }),
+  };
+  return newState({
+    kind: 'run', workflowId, sessionId: made.sessionId, epoch: firstExecutionRunId, depth: made.depth, agent: made.agent, settings: settingsOf('run', { limits: made.limits }), self,
+  }, Date.now());
+}
+
+/** An agent that is given neither a string nor messages reads its input as JSON text. */
+function messagesOf(input: Json): UIMessage[] {
+  if (typeof input === 'string' || Array.isArray(input)) {
+    const parsed = parseMessage('submitTurn', { input });
+    if (!isRefusal(parsed) && parsed.input.length > 0) return parsed.input;
+  }
+  return [{ id: '', role: 'user', parts: [{ type: 'text', text: typeof input === 'string' ? input : JSON.stringify(input) }] }];
+}
+
+function milestone(cx: Cx, name: string, data: Json | undefined): Refusal | undefined {
+  const taken = ownMilestone(cx, name, data);
+  return isRefusal(taken) ? taken : undefined;
+}
+
+function runCancel(cx: Cx, { epoch, reason, comment, cascade }: Payload<'runCancel'>): Refusal | undefined {
+  if (epoch !== cx.state.epoch) return refuse('InvalidInput', `Expected epoch to be "${cx.state.epoch}", got "${epoch}".`);
+  cancelSelf(cx, reason, comment, cascade ?? true);
+  return undefined;
+}
+
+/** Tells the starter, as long as it is there to hear it. */
+async function tell(state: State): Promise<RunResult> {
+  const { self, usage } = state;
+  const outcome = self?.outcome;
+  if (self === undefined || outcome === undefined) throw refusal(refuse('InvalidInput', 'Expected a run that has an outcome.'));
+  const { status, reason, comment, result, error } = outcome;
+  const large = result !== undefined && jsonBytes(result) > RESULT_BYTES;
+  const message = {
+    runId: self.runId, epoch: self.parent.epoch, status, reason, comment, error, usage, progress: self.progress, milestones: self.milestones.filter((one) => one.n > self.told),
+    cancelled: cancelledBelow({ state }), ...(large ? { preview: previewOf(result, PREVIEW_BYTES), resultRef: state.workflowId } : { result }),
+  };
+  const delivered = (await parentIsThere(state)) && (await send(self.parent.workflowId, 'runSettled', message, ALWAYS)) === 'sent' && self.parentGone !== true;
+  return {
+    status, ...(reason === undefined ? {} : { reason }), ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }), usage, delivered,
+  };
+}
