@@ -45,7 +45,7 @@ async function ask(registry: Registry, client: Client, agent: AgentDefinition, a
     if (part.type === 'error') failure ??= part.error;
     if (part.type === 'abort') aborted = true;
   }
-  if (failure !== undefined) throw failure instanceof Error ? failure : new Error(String(failure));
+  if (failure !== undefined) throw failure instanceof Error ? failure : new Error(JSON.stringify(failure));
   if (aborted) throw Object.assign(new Error(`The model produced nothing for ${stall} ms.`), { name: 'TimeoutError' });
   const [content, toolCalls, usage] = await Promise.all([result.content, result.toolCalls, result.usage]);
   return {
@@ -64,7 +64,7 @@ function partOf(part: { type: string; [field: string]: unknown }): MessagePart[]
     case 'reasoning': return [{ type: 'reasoning', text: part['text'], ...metadata }];
     case 'tool-call': {
       const call = part['providerMetadata'] === undefined ? {} : { callProviderMetadata: part['providerMetadata'] };
-      return [{ type: `tool-${String(part['toolName'])}`, toolCallId: part['toolCallId'], state: 'input-available', input: (part['input'] ?? {}) as Json, ...call }];
+      return [{ type: `tool-${String(part['toolName'])}`, toolCallId: part['toolCallId'], state: 'input-available', input: part['input'] ?? {}, ...call }];
     }
     default: return [];
   }

@@ -5,7 +5,7 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import type { z } from 'zod';
 import { InvalidInput } from './errors.ts';
-import { NAME_PATTERN, type Json, type Limits, type Progress } from './contract.ts';
+import { NAME_PATTERN, type Json, type Limits } from './contract.ts';
 
 /** What a task reports while it works. Every field optional; the latest report wins. */
 export interface ProgressReport {

@@ -9,6 +9,7 @@ import { UNREADABLE } from './schemas.ts';
 export function tolerant(inner: PayloadConverter): PayloadConverter {
   return {
     toPayload: (value) => inner.toPayload(value),
+    // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- Temporal's own signature.
     fromPayload: <T>(payload: Payload): T => {
       try {
         return inner.fromPayload<T>(payload);

@@ -34,7 +34,7 @@ function integer(least: number, most: number, unit = ''): z.ZodType<number> {
 function object<S extends z.ZodRawShape>(shape: S): z.ZodType<z.output<z.ZodObject<S>>> {
   const dropNulls = (value: unknown): unknown => (typeof value === 'object' && value !== null && !Array.isArray(value)
     ? Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null && field !== undefined)) : value);
-  return z.preprocess(dropNulls, z.object(shape, { error: 'an object' })) as unknown as z.ZodType<z.output<z.ZodObject<S>>>;
+  return z.preprocess(dropNulls, z.object(shape, { error: 'an object' }));
 }
 
 function oneOf<T extends string>(...values: T[]): z.ZodType<T> {

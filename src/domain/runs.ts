@@ -11,7 +11,7 @@ import { jsonBytes, previewOf } from './json.ts';
 import { emit } from './log.ts';
 import { KEPT_FORGOTTEN, KEPT_ROWS, LIVE_BYTES, MAX_WATCHED, MESSAGE_BYTES, PREVIEW_BYTES, RESULT_BYTES, ROW_GROWTH_BYTES, WATCHED_BYTES } from './sizes.ts';
 import { addUsage, findRun, iso, isSettled, noUsage, type Cx, type Outcome, type RunRequest, type RunState, type State } from './state.ts';
-import { closed, liveBytes, queuedBytes } from './turn-queue.ts';
+import { closed, liveBytes, queuedBytes } from './room.ts';
 import { isRefusal, refuse, type Detached, type Json, type Milestone, type OnMilestones, type Progress, type Refusal, type RunStatus, type Usage } from './types.ts';
 
 /** A run ends its own unwilling task at its grace time; only one that cannot even do that is terminated by its starter, this much later. */

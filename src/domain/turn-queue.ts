@@ -7,7 +7,8 @@ import { entryKey, payloadHash, recall, remember, type Known } from './dedupe.ts
 import { mintTurnId } from './ids.ts';
 import { jsonBytes } from './json.ts';
 import { emit } from './log.ts';
-import { LIVE_BYTES, QUEUED_SLOT_BYTES, TURN_GROWTH_BYTES } from './sizes.ts';
+import { closed, full, liveBytes, queuedBytes } from './room.ts';
+import { LIVE_BYTES } from './sizes.ts';
 import { iso, noUsage, type Cx, type QueuedTurn, type State, type TurnInput } from './state.ts';
 import { remain } from './past-turns.ts';
 import { endTurn } from './turn.ts';
@@ -23,27 +24,6 @@ export interface SubmitTurn {
 }
 
 export interface TurnReceipt { turnId: string; status: TurnStatus; position: number; deduplicated: boolean }
-
-/** Bytes that queued turns of users and queued runs hold together. */
-export function queuedBytes(state: State): number {
-  let bytes = 0;
-  for (const turn of state.queue) if (turn.origin === 'user') bytes += turn.bytes;
-  for (const row of state.runs) if (row.status === 'queued') bytes += row.bytes;
-  return bytes;
-}
-
-/** Bytes of everything that is never shed from what is carried. */
-export function liveBytes(state: State): number {
-  let bytes = 0;
-  for (const turn of state.queue) {
-    bytes += turn.origin === 'user' ? turn.bytes + TURN_GROWTH_BYTES + 2 * jsonBytes(turn.inputs) : TURN_GROWTH_BYTES + QUEUED_SLOT_BYTES * turn.pending.length;
-  }
-  for (const row of state.runs) {
-    const waits = row.delivery.finish.state === 'pending' || row.delivery.finish.state === 'queued' || row.delivery.gaveUp?.state === 'queued';
-    if (waits) bytes += row.bytes;
-  }
-  return bytes;
-}
 
 export function presentTurn(state: State, turnId: string): { status: TurnStatus; position: number } | undefined {
   if (state.turn?.turnId === turnId) return { status: 'running', position: 0 };
@@ -108,14 +88,6 @@ export function admitTurn(state: State, submit: SubmitTurn): TurnReceipt | Refus
   }
   if (liveBytes(state) + bytes > LIVE_BYTES) return full(state);
   return undefined;
-}
-
-export function closed(state: State): Refusal {
-  return refuse('SessionClosed', `Expected an open ${state.kind}, got ${state.workflowId}, which is ${state.closing?.done === true ? 'closed' : 'closing'}.`);
-}
-
-export function full(state: State): Refusal {
-  return refuse('QueueFull', `Expected queued inputs, live runs and results that wait to hold at most ${LIVE_BYTES} bytes, got ${liveBytes(state)} and more.`);
 }
 
 function busy(state: State): boolean {

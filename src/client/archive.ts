@@ -1,0 +1,63 @@
+/**
+ * The archive: what left a session's or a run's log stands in the markers of its executions, and is read from there without a
+ * worker, as long as the namespace retains the history.
+ */
+import { isGrpcServiceError, type Client } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
+import type { OutliveEvent } from '../contract.ts';
+
+const NOT_FOUND = 5;
+
+export interface Generation { events: OutliveEvent[]; previous: string | undefined }
+
+/** One execution's part of the archive, and the execution before it; nothing when its history is gone. */
+export async function readGeneration(client: Client, workflowId: string, runId: string): Promise<Generation | undefined> {
+  const events: OutliveEvent[] = [];
+  let previous: string | undefined;
+  let nextPageToken: Uint8Array | undefined;
+  do {
+    let page: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse;
+    try {
+      page = await client.workflowService.getWorkflowExecutionHistory({
+        namespace: client.options.namespace, execution: { workflowId, runId }, ...(nextPageToken === undefined ? {} : { nextPageToken }),
+      });
+    } catch (error) {
+      if (isGrpcServiceError(error) && error.code as number === NOT_FOUND) return undefined;
+      throw error;
+    }
+    for (const event of page.history?.events ?? []) {
+      previous ??= event.workflowExecutionStartedEventAttributes?.continuedExecutionRunId || undefined;
+      if (event.markerRecordedEventAttributes) events.push(...(await archived(client, event.markerRecordedEventAttributes)));
+    }
+    nextPageToken = page.nextPageToken?.length ? page.nextPageToken : undefined;
+  } while (nextPageToken !== undefined);
+  return { events, previous };
+}
+
+/** The events of a marker, if it is one of the archive. */
+async function archived(client: Client, marker: temporal.api.history.v1.IMarkerRecordedEventAttributes): Promise<OutliveEvent[]> {
+  const [about] = marker.details?.['data']?.payloads ?? [];
+  let payloads = marker.details?.['result']?.payloads ?? [];
+  if (about?.data === undefined || about.data === null || !Buffer.from(about.data).toString('utf8').includes('"archiveLog"')) return [];
+  const { payloadConverter, payloadCodecs } = client.options.loadedDataConverter;
+  for (const codec of payloadCodecs.toReversed()) payloads = await codec.decode(payloads);
+  const [payload] = payloads;
+  if (payload === undefined) return [];
+  return payloadConverter.fromPayload<{ events: OutliveEvent[] }>(payload).events;
+}
+
+/** Everything archived between two numbers, both included, oldest first, and the first number that is still there. */
+export async function readArchive(client: Client, workflowId: string, newest: string, from: number, to: number): Promise<{ events: OutliveEvent[]; truncatedAt?: number }> {
+  const parts: OutliveEvent[][] = [];
+  let runId: string | undefined = newest;
+  let first = to + 1;
+  while (runId !== undefined && first > from) {
+    const generation = await readGeneration(client, workflowId, runId);
+    if (generation === undefined) return { events: parts.toReversed().flat(), truncatedAt: first };
+    const wanted = generation.events.filter((event) => event.seq >= from && event.seq < first);
+    if (wanted.length > 0) parts.push(wanted);
+    first = Math.min(first, generation.events[0]?.seq ?? first);
+    runId = generation.previous;
+  }
+  return { events: parts.toReversed().flat() };
+}

@@ -1,0 +1,53 @@
+/** One workflow's log, from a number to the present end: the state by query, what is older from the archive. */
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { iso } from '../domain/state.ts';
+import type { OutliveEvent } from '../contract.ts';
+import { readArchive } from './archive.ts';
+
+const PAGE = 1000;
+
+interface Page { events: OutliveEvent[]; firstSeq: number; lastSeq: number; hasMore: boolean }
+
+/**
+ * Every event with a larger number than `after`. A closed workflow is read without a worker. What retention has taken is told
+ * by one `log.truncated` without a number of its own. A workflow that does not exist throws `WorkflowNotFoundError`.
+ */
+export async function readLog(client: Client, workflowId: string, after: number): Promise<OutliveEvent[]> {
+  const handle = client.workflow.getHandle(workflowId);
+  const description = await handle.describe();
+  const { runId } = description;
+  if (description.status.name !== 'RUNNING') {
+    const { events, truncatedAt } = await readArchive(client, workflowId, runId, after + 1, Number.MAX_SAFE_INTEGER);
+    const last = events.at(-1);
+    if (last?.type === 'session.closed' || last?.type === 'run.settled' || (events.length === 0 && after > 0 && truncatedAt === undefined)) return mark(workflowId, after, events, truncatedAt);
+    // Terminated, or failed: its last part was never archived, and only a worker can tell it.
+  }
+  const pinned = client.workflow.getHandle(workflowId, runId);
+  let page: Page = await pinned.query('getEvents', { after, limit: PAGE });
+  const live = page.events.slice();
+  const { firstSeq } = page;
+  while (page.hasMore && page.events.length > 0) {
+    page = await pinned.query('getEvents', { after: live.at(-1)?.seq ?? after, limit: PAGE });
+    live.push(...page.events);
+  }
+  if (after + 1 >= firstSeq) return live;
+  const { events, truncatedAt } = await readArchive(client, workflowId, runId, after + 1, firstSeq - 1);
+  return mark(workflowId, after, [...events, ...live], truncatedAt);
+}
+
+function mark(workflowId: string, after: number, events: OutliveEvent[], truncatedAt: number | undefined): OutliveEvent[] {
+  const first = events[0]?.seq ?? truncatedAt;
+  if (first === undefined || first <= after + 1 || truncatedAt === undefined) return events;
+  const [sessionId = workflowId] = workflowId.split('/');
+  return [{ seq: first - 1, at: events[0]?.at ?? iso(0), type: 'log.truncated', workflowId, sessionId, firstSeq: first }, ...events];
+}
+
+/** The log of a run, which may not have been started, or whose history is gone. */
+export async function readRunLog(client: Client, workflowId: string, after: number): Promise<OutliveEvent[]> {
+  try {
+    return await readLog(client, workflowId, after);
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return [];
+    throw error;
+  }
+}

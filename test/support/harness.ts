@@ -1,0 +1,116 @@
+/** A session on the real server: client, worker in this process, waits that end at a condition and never at a time. */
+import { readFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime, type Worker, type WorkerOptions } from '@temporalio/worker';
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import { inject } from 'vitest';
+import { OutliveClient, type SessionHandle } from '../../src/client.ts';
+import type { OutliveEvent, UIMessage } from '../../src/contract.ts';
+import type { AgentDefinition, Config } from '../../src/define.ts';
+import { createWorker } from '../../src/worker.ts';
+
+try {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+} catch {
+  // Another test file of this process has done it.
+}
+
+/** The real provider package, talking to a local server. */
+export function modelAt(url: string): AgentDefinition['model'] {
+  return createOpenAICompatible({ name: 'local', baseURL: url, includeUsage: true })('test-model');
+}
+
+export function uniqueId(prefix = 's'): string {
+  return `${prefix}-${randomUUID().slice(0, 13)}`;
+}
+
+export interface Harness extends AsyncDisposable {
+  client: OutliveClient;
+  temporal: Client;
+  taskQueue: string;
+  address: string;
+  /** A worker for the configuration, running until the harness is disposed or it is stopped. */
+  work(config: Omit<Config, 'taskQueue'>, options?: Partial<WorkerOptions>): Promise<{ stop(): Promise<void> }>;
+}
+
+export async function harness(taskQueue = uniqueId('q')): Promise<Harness> {
+  const address = inject('address');
+  const [connection, native, code] = await Promise.all([Connection.connect({ address }), NativeConnection.connect({ address }), readFile(inject('bundlePath'), 'utf8')]);
+  const temporal = new Client({ connection });
+  const stops: (() => Promise<void>)[] = [];
+  return {
+    client: new OutliveClient(temporal, { taskQueue }), temporal, taskQueue, address,
+    async work(config, options) {
+      const worker: Worker = await createWorker({ ...config, taskQueue }, { connection: native, bundle: { code }, ...(options === undefined ? {} : { options }) });
+      const running = worker.run();
+      let stopped: Promise<void> | undefined;
+      const stop = async (): Promise<void> => {
+        if (stopped === undefined) {
+          worker.shutdown();
+          stopped = running;
+        }
+        await stopped;
+      };
+      stops.push(stop);
+      return { stop };
+    },
+    async [Symbol.asyncDispose]() {
+      for (const stop of stops) await stop();
+      await native.close();
+      await connection.close();
+    },
+  };
+}
+
+const DEADLINE_MS = 50_000;
+
+/** Asks until the answer is there. The time is a deadline, never a measure. */
+export async function eventually<T>(what: string, ask: () => Promise<T | undefined | false | null>, deadlineMs = DEADLINE_MS): Promise<T> {
+  const until = Date.now() + deadlineMs;
+  let failure: unknown;
+  while (Date.now() < until) {
+    try {
+      const answer = await ask();
+      if (answer !== undefined && answer !== false && answer !== null) return answer;
+      failure = undefined;
+    } catch (error) {
+      failure = error;
+    }
+    await pause(50);
+  }
+  throw new Error(`Waited in vain for ${what}.`, { cause: failure });
+}
+
+/** Waits until no turn runs or waits and no run is unsettled. */
+export async function atRest(session: SessionHandle): Promise<void> {
+  await eventually('the session to come to rest', async () => {
+    const view = await session.getSession();
+    return view.status === 'idle' && view.queue.length === 0 && view.runs.queued + view.runs.running + view.runs.interrupted + view.runs.input_required === 0;
+  });
+}
+
+export async function allEvents(session: SessionHandle): Promise<OutliveEvent[]> {
+  const events: OutliveEvent[] = [];
+  for await (const event of session.events()) events.push(event);
+  return events;
+}
+
+export function types(events: readonly OutliveEvent[]): string[] {
+  return events.map((event) => event.type);
+}
+
+export function text(message: UIMessage | undefined): string {
+  return (message?.parts ?? []).filter((part) => part.type === 'text').map((part) => String(part['text'])).join('');
+}
+
+/** A promise that a test opens by hand: what waits for it waits for nothing else. */
+export class Gate {
+  readonly opened: Promise<void>;
+  open: () => void = () => undefined;
+
+  constructor() {
+    this.opened = new Promise((resolve) => { this.open = resolve; });
+  }
+}
