@@ -1,5 +1,6 @@
 /** Errors on their way out of an activity: cut, and without any configured secret. Stacks stay in the worker. */
-import { ApplicationFailure } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
+import { HANDED_BACK } from '../src/contract.ts';
 import { TEXT_CHARS } from '../src/domain/sizes.ts';
 import type { Registry } from './registry.ts';
 
@@ -13,4 +14,15 @@ export function outgoing(registry: Registry, error: unknown, { nonRetryable = fa
   const failure = ApplicationFailure.create({ message, type: name.slice(0, 256), nonRetryable, details: details === undefined ? [] : [details] });
   failure.stack = `${name}: ${message}`;
   return failure;
+}
+
+/** True when the activity was told to end because its worker stops, not because anybody cancelled it. */
+export function isShutdown(signal: AbortSignal): boolean {
+  const reason: unknown = signal.reason;
+  return signal.aborted && reason instanceof CancelledFailure && reason.message === 'WORKER_SHUTDOWN';
+}
+
+/** What a worker that stops answers: somebody else is to do it; nobody failed. */
+export function handedBack(): ApplicationFailure {
+  return ApplicationFailure.retryable('The worker stopped before this was done; another one takes it up.', HANDED_BACK);
 }

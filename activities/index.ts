@@ -7,9 +7,9 @@ import type { Registry } from './registry.ts';
 import { runTask } from './task.ts';
 import { callTool } from './tool.ts';
 
-export function createActivities(registry: Registry, client: Client): Activities & LocalActivities {
+export function createActivities(registry: Registry, client: Client, isStopping: () => boolean): Activities & LocalActivities {
   return {
-    model: async (arg) => callModel(registry, client, arg),
+    model: async (arg) => callModel(registry, client, isStopping, arg),
     tool: async (arg) => callTool(registry, arg),
     task: async (arg) => runTask(registry, client, arg),
     resolveName: async ({ name }) => Promise.resolve(registry.resolve(name)),

@@ -2,14 +2,15 @@
  * One model call: the transcript in, one assistant message and the tool calls it asks for out. It retries nothing itself: the
  * workflow owns the retries, so that readers can see them. A stream that stops producing is aborted.
  */
-import { CancelledFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import { APICallError, convertToModelMessages, streamText, type LanguageModelUsage, type ToolSet, type TypedToolCall, type UIMessage as AiMessage } from 'ai';
 import type { Client } from '@temporalio/client';
-import type { Json, MessagePart, ModelArg, Usage } from '../src/contract.ts';
+import type { Json, MessagePart, ModelArg, UIMessage as TranscriptMessage, Usage } from '../src/contract.ts';
+import { HANDED_BACK } from '../src/contract.ts';
 import type { AgentDefinition } from '../src/define.ts';
 import type { NameFacts } from '../src/domain/state.ts';
 import type { ModelAnswer, ModelCall } from '../src/domain/turn.ts';
-import { outgoing } from './failure.ts';
+import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
 import { toolset } from './toolset.ts';
@@ -19,24 +20,26 @@ const STALL_MS = 60_000;
 const ATTEMPTS = 5;
 const TOOL_TIMEOUT_MS = 600_000;
 
-export async function callModel(registry: Registry, client: Client, arg: ModelArg): Promise<ModelAnswer> {
+export async function callModel(registry: Registry, client: Client, isStopping: () => boolean, arg: ModelArg): Promise<ModelAnswer> {
   const agent = registry.agents.get(arg.agent);
   if (agent === undefined) throw outgoing(registry, new Error(`Expected agent to name a registered agent, got "${arg.agent}".`), { type: 'UnknownAgent', nonRetryable: true });
   try {
-    return await withHeartbeat(() => undefined, async () => ask(registry, client, agent, arg));
+    return await withHeartbeat(() => undefined, async () => ask(registry, await readTranscript(client, arg.workflowId, isStopping), agent));
   } catch (error) {
-    if (Context.current().cancellationSignal.aborted) throw error instanceof CancelledFailure ? error : new CancelledFailure('The model call was cancelled.');
+    const { cancellationSignal: signal } = Context.current();
+    if (isShutdown(signal)) throw handedBack();
+    if (signal.aborted) throw error instanceof CancelledFailure ? error : new CancelledFailure('The model call was cancelled.');
+    if (error instanceof ApplicationFailure && error.type === HANDED_BACK) throw error;
     throw failed(registry, agent, error);
   }
 }
 
-async function ask(registry: Registry, client: Client, agent: AgentDefinition, arg: ModelArg): Promise<ModelAnswer> {
-  const transcript = await readTranscript(client, arg.workflowId);
+async function ask(registry: Registry, transcript: readonly TranscriptMessage[], agent: AgentDefinition): Promise<ModelAnswer> {
   const tools = toolset(registry, agent);
   const stall = agent.stallTimeoutMs ?? STALL_MS;
   let failure: unknown;
   const result = streamText({
-    model: agent.model, instructions: agent.instructions, messages: await convertToModelMessages(transcript as unknown as AiMessage[], { tools }), tools, maxRetries: 0,
+    model: agent.model, instructions: agent.instructions, messages: await convertToModelMessages(transcript.slice() as unknown as AiMessage[], { tools }), tools, maxRetries: 0,
     abortSignal: Context.current().cancellationSignal, timeout: { firstChunkMs: stall, chunkMs: stall },
     onError: ({ error }) => { failure ??= error; },
   });

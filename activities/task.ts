@@ -9,7 +9,7 @@ import type { ProgressReport, TaskContext } from '../src/define.ts';
 import { jsonBytes } from '../src/domain/json.ts';
 import { PAYLOAD_BYTES, SMALL_BYTES, TEXT_CHARS } from '../src/domain/sizes.ts';
 import { InvalidInput } from '../src/errors.ts';
-import { outgoing } from './failure.ts';
+import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
 import { plain } from './tool.ts';
@@ -32,27 +32,17 @@ export async function runTask(registry: Registry, client: Client, arg: TaskArg):
     });
   } catch (error) {
     const details = { ...done(), ...(beat.checkpoint === undefined ? {} : { checkpoint: beat.checkpoint }) };
-    if (signal.aborted) {
-      if (isShutdown(signal)) throw lost(beat, error);
-      throw new CancelledFailure('The task was cancelled.', [details]);
+    if (isShutdown(signal)) {
+      Context.current().heartbeat(beat);
+      throw handedBack();
     }
+    if (signal.aborted) throw new CancelledFailure('The task was cancelled.', [details]);
     const final = (error instanceof ApplicationFailure && error.nonRetryable === true) || (error instanceof Error && error.name === 'ResultTooLarge');
     const nonRetryable = final || beat.errors >= arg.retries;
     beat.errors += 1;
     Context.current().heartbeat(beat);
     throw outgoing(registry, error, { nonRetryable, details });
   }
-}
-
-/** A worker that shuts down hands the task back: not an error of the task. */
-function isShutdown(signal: AbortSignal): boolean {
-  const reason: unknown = signal.reason;
-  return reason instanceof CancelledFailure && reason.message.includes('WORKER_SHUTDOWN');
-}
-
-function lost(beat: TaskHeartbeat, error: unknown): Error {
-  Context.current().heartbeat(beat);
-  return error instanceof Error ? error : new Error(String(error));
 }
 
 async function parsed<T>(parsing: Promise<T>): Promise<T> {

@@ -3,7 +3,7 @@ import { CancelledFailure, Context } from '@temporalio/activity';
 import type { Json, ToolArg } from '../src/contract.ts';
 import { jsonBytes } from '../src/domain/json.ts';
 import { TOOL_OUTPUT_BYTES } from '../src/domain/sizes.ts';
-import { outgoing } from './failure.ts';
+import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
 
@@ -20,6 +20,7 @@ export async function callTool(registry: Registry, arg: ToolArg): Promise<Json> 
       return plain(output, `the output of tool ${arg.toolName}`, TOOL_OUTPUT_BYTES);
     });
   } catch (error) {
+    if (isShutdown(signal)) throw handedBack();
     if (signal.aborted) throw new CancelledFailure('The tool call was cancelled.');
     throw outgoing(registry, error);
   }

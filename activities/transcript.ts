@@ -1,18 +1,35 @@
 /** The prompt is read from the workflow by query, so that history holds each message once. */
-import { activityInfo } from '@temporalio/activity';
+import { activityInfo, Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { UIMessage } from '../src/contract.ts';
+import { handedBack } from './failure.ts';
+
+const LOOK_MS = 100;
 
 /** The whole transcript with hidden messages: exactly what the model is to see. */
-export async function readTranscript(client: Client, workflowId: string): Promise<UIMessage[]> {
+export async function readTranscript(client: Client, workflowId: string, isStopping: () => boolean): Promise<UIMessage[]> {
   const handle = client.workflow.getHandle(workflowId, activityInfo().workflowExecution?.runId);
   const messages: UIMessage[] = [];
   for (;;) {
     const after = messages.at(-1)?.id;
-    const page = await handle.query<{ messages: UIMessage[]; hasMore: boolean }, [unknown]>('getTranscript', {
+    const page = await unlessStopping(isStopping, handle.query<{ messages: UIMessage[]; hasMore: boolean }, [unknown]>('getTranscript', {
       includeHidden: true, limit: 1_000_000, ...(after === undefined ? {} : { after }),
-    });
+    }));
     messages.push(...page.messages);
     if (!page.hasMore || page.messages.length === 0) return messages;
+  }
+}
+
+/** A worker that stops may be the only one that could answer: it does not wait for itself. */
+async function unlessStopping<T>(isStopping: () => boolean, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const stopped = new Promise<never>((_, reject) => {
+    timer = setInterval(() => { if (isStopping()) reject(handedBack()); }, LOOK_MS);
+    void Context.current().cancelled.catch(reject);
+  });
+  try {
+    return await Promise.race([answer, stopped]);
+  } finally {
+    clearInterval(timer);
   }
 }

@@ -35,6 +35,9 @@ export * from './domain/sizes.ts';
 /** Keep-alive of activities: a worker that is lost is noticed after this long. */
 export const HEARTBEAT_TIMEOUT_MS = 10_000;
 
+/** Failure type of what a stopping worker hands back undone. */
+export const HANDED_BACK = 'WorkerShutdown';
+
 /** The argument of the `run` workflow, made by the workflow that starts it. */
 export interface RunInput {
   v: 1;

@@ -24,12 +24,12 @@ const SHUTDOWN_GRACE = '10s';
 const SHUTDOWN_FORCE = '15s';
 const HEARTBEAT_THROTTLE = '200ms';
 
-const converterPath = fileURLToPath(import.meta.resolve('./payload-converter.ts'));
+const converterPath = fileURLToPath(new URL('./payload-converter.ts', import.meta.url));
 
 /** Bundles the workflow code; the bundle fits every configuration. */
 export async function bundleWorkflows(): Promise<{ code: string }> {
   return bundleWorkflowCode({
-    workflowsPath: fileURLToPath(import.meta.resolve('../workflows/index.ts')),
+    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
     payloadConverterPath: converterPath,
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error },
   });
@@ -42,10 +42,12 @@ export async function createWorker(config: Config, { connection, namespace, bund
   const client = new Client({ connection, namespace: space, dataConverter: { payloadConverterPath: converterPath } });
   const { code } = bundle ?? (await bundleWorkflows());
   const names = `globalThis.${NAMES_GLOBAL} = Object.freeze(${JSON.stringify(registry.names)});\n`;
-  return Worker.create({
+  let worker: Worker | undefined;
+  const isStopping = (): boolean => worker !== undefined && worker.getState() !== 'RUNNING' && worker.getState() !== 'INITIALIZED';
+  worker = await Worker.create({
     connection, namespace: space, taskQueue: config.taskQueue ?? DEFAULT_TASK_QUEUE,
     workflowBundle: { code: names + code },
-    activities: createActivities(registry, client),
+    activities: createActivities(registry, client, isStopping),
     dataConverter: { payloadConverterPath: converterPath },
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
     shutdownGraceTime: SHUTDOWN_GRACE,
@@ -54,4 +56,5 @@ export async function createWorker(config: Config, { connection, namespace, bund
     defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
     ...options,
   });
+  return worker;
 }

@@ -5,7 +5,7 @@
  * Messages take effect in the order they came, also when one needs a look-up of a name first: `inbox` holds the later ones.
  */
 import { CancellationScope, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
-import { advance } from '../src/domain/advance.ts';
+import { advance, stepInFlight } from '../src/domain/advance.ts';
 import { sessionDetails } from '../src/domain/details.ts';
 import type { Cx, NameFacts, State } from '../src/domain/state.ts';
 import { rowView, sessionView } from '../src/domain/view.ts';
@@ -25,6 +25,8 @@ export class Conversation {
   inFlight = 0;
   /** Signals of this execution: the server does not count them for its suggestion. */
   signals = 0;
+  /** Accepted updates of this execution, of which the server takes 2,000. */
+  updates = 0;
   /** Set when the run's outcome or the session's end is recorded. */
   ended = false;
   readonly steps = new Set<CancellationScope>();
@@ -41,7 +43,7 @@ export class Conversation {
   dispatch<T>(decide: (cx: Cx) => T): T {
     const cx: Cx = { state: this.state, now: Date.now(), effects: [] };
     const answer = decide(cx);
-    advance(cx, this.holding);
+    advance(cx, this.holding || (this.wantsToContinue() && !stepInFlight(this.state)));
     for (const effect of cx.effects) perform(this, effect);
     this.deadline.arm(this.state);
     setCurrentDetails(sessionDetails(sessionView(this.state), this.state.runs.slice(-200).map((row) => rowView(row, false)), Date.now()));
@@ -120,19 +122,19 @@ export class Conversation {
     this.steps.clear();
   }
 
-  /** True when this execution has grown enough that the next one should take over. */
+  /** True when this execution has grown enough that the next one should take over: between two steps it does. */
   wantsToContinue(): boolean {
     const { historyEvents } = this.state.settings.limits;
-    const info = workflowInfo();
-    if (this.signals >= MOST_SIGNALS) return true;
-    return historyEvents === undefined ? info.continueAsNewSuggested : info.historyLength >= historyEvents;
+    const { historyLength, continueAsNewSuggested } = workflowInfo();
+    return continueAsNewSuggested || this.signals >= MOST_SIGNALS || this.updates >= MOST_UPDATES || historyLength >= (historyEvents ?? MOST_EVENTS);
   }
 
   /** True when it has grown so much that a step in flight is aborted for it. */
   mustContinue(): boolean {
-    return this.signals >= MOST_SIGNALS || workflowInfo().historyLength >= MOST_EVENTS;
+    return this.signals >= MOST_SIGNALS || this.updates >= MOST_UPDATES || workflowInfo().historyLength >= MOST_EVENTS;
   }
 }
 
 const MOST_SIGNALS = 8000;
+const MOST_UPDATES = 1600;
 const MOST_EVENTS = 40_000;

@@ -16,7 +16,7 @@ import { findRun, isSettled, type Effect, type State } from '../src/domain/state
 import { modelAnswered, modelFailed, stepAborted, toolAnswered, toolFailed } from '../src/domain/turn.ts';
 import type { Json } from '../src/contract.ts';
 import type { Conversation } from './conversation.ts';
-import { endOfChild, failureOf, isGone, stepFailure, taskFailure, toolFailure } from './failures.ts';
+import { endOfChild, failureOf, isGone, isHandedBack, stepFailure, taskFailure, toolFailure } from './failures.ts';
 import { local, step, sure, task } from './proxies.ts';
 
 type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
@@ -60,7 +60,7 @@ async function model(conversation: Conversation, { turnId, step: number, attempt
     const answer = await conversation.step(async () => call.model({ agent: state.agent, workflowId: state.workflowId, isRun: state.kind === 'run', ...at }));
     conversation.dispatch((cx) => modelAnswered(cx, at, answer));
   } catch (error) {
-    conversation.dispatch((cx) => (isCancellation(error) ? stepAborted(cx, at) : modelFailed(cx, at, stepFailure(error))));
+    conversation.dispatch((cx) => (isCancellation(error) || isHandedBack(error) ? stepAborted(cx, at) : modelFailed(cx, at, stepFailure(error))));
   }
 }
 

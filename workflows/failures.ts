@@ -1,5 +1,6 @@
 /** What Temporal's failures mean to the domain. */
 import { ActivityFailure, ApplicationFailure, CancelledFailure, ChildWorkflowFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/workflow';
+import { HANDED_BACK } from '../src/contract.ts';
 import { TEXT_CHARS } from '../src/domain/sizes.ts';
 import type { StepFailure } from '../src/domain/turn.ts';
 import type { Settled } from '../src/domain/runs.ts';
@@ -39,9 +40,15 @@ export function stepFailure(error: unknown): StepFailure {
   return { error: lost, retryable, ...(maxAttempts === undefined ? {} : { maxAttempts }), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
+/** A worker that stopped handed the step back undone. */
+export function isHandedBack(error: unknown): boolean {
+  const cause = causeOf(error);
+  return cause instanceof ApplicationFailure && cause.type === HANDED_BACK;
+}
+
 export function toolFailure(error: unknown): { error: Failure; threw: boolean; retryable: boolean } {
   const cause = causeOf(error);
-  const threw = cause instanceof ApplicationFailure;
+  const threw = cause instanceof ApplicationFailure && cause.type !== HANDED_BACK;
   return { error: failureOf(error), threw, retryable: threw && cause.nonRetryable !== true };
 }
 

@@ -136,6 +136,7 @@ function note(cx: Cx, name: string, message: string): void {
 function registerMessage(conversation: Conversation, name: SchemaName, message: Message): void {
   const { state } = conversation;
   setHandler(defineUpdate<unknown, [unknown]>(name), async (payload) => {
+    conversation.updates += 1;
     const parsed = parseMessage(name, payload);
     if (isRefusal(parsed)) throw refusal(parsed);
     const answer = await conversation.inOrder(message.names?.(parsed) ?? [], (cx) => message.apply(cx, parsed));

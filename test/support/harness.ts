@@ -12,7 +12,7 @@ import type { AgentDefinition, Config } from '../../src/define.ts';
 import { createWorker } from '../../src/worker.ts';
 
 try {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  Runtime.install({ logger: new DefaultLogger('WARN') });
 } catch {
   // Another test file of this process has done it.
 }
