@@ -38,18 +38,23 @@ async function ask(registry: Registry, transcript: readonly TranscriptMessage[],
   const tools = toolset(registry, agent);
   const stall = agent.stallTimeoutMs ?? STALL_MS;
   let failure: unknown;
+  const watchdog = new Watchdog(stall);
   const result = streamText({
     model: agent.model, instructions: agent.instructions, messages: await convertToModelMessages(transcript.slice() as unknown as AiMessage[], { tools }), tools, maxRetries: 0,
-    abortSignal: Context.current().cancellationSignal, timeout: { firstChunkMs: stall, chunkMs: stall },
+    abortSignal: AbortSignal.any([Context.current().cancellationSignal, watchdog.signal]),
     onError: ({ error }) => { failure ??= error; },
   });
-  let aborted = false;
-  for await (const part of result.stream) {
-    if (part.type === 'error') failure ??= part.error;
-    if (part.type === 'abort') aborted = true;
+  try {
+    for await (const part of result.stream) {
+      watchdog.feed();
+      if (part.type === 'error') failure ??= part.error;
+    }
+  } finally {
+    watchdog.stop();
   }
+  if (watchdog.signal.aborted) throw watchdog.signal.reason;
   if (failure !== undefined) throw failure instanceof Error ? failure : new Error(JSON.stringify(failure));
-  if (aborted) throw Object.assign(new Error(`The model produced nothing for ${stall} ms.`), { name: 'TimeoutError' });
+  Context.current().cancellationSignal.throwIfAborted();
   const [content, toolCalls, usage] = await Promise.all([result.content, result.toolCalls, result.usage]);
   return {
     parts: content.flatMap((part) => partOf(part as { type: string; [field: string]: unknown })),
@@ -57,6 +62,31 @@ async function ask(registry: Registry, transcript: readonly TranscriptMessage[],
     usage: usageOf(usage),
     canStart: Object.fromEntries((agent.canStart ?? []).map((name): [string, NameFacts | null] => [name, registry.facts(name)]).filter((pair): pair is [string, NameFacts] => pair[1] !== null)),
   };
+}
+
+/** Aborts a call that produces nothing for so long, also before its first word: a provider may never answer at all. */
+class Watchdog {
+  private readonly controller = new AbortController();
+  private timer: NodeJS.Timeout | undefined;
+  private readonly ms: number;
+
+  constructor(ms: number) {
+    this.ms = ms;
+    this.feed();
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  feed(): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.controller.abort(Object.assign(new Error(`The model produced nothing for ${this.ms} ms.`), { name: 'TimeoutError' })), this.ms);
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
 }
 
 /** A content part as a part of a UI message; a call has no output yet. */

@@ -1,0 +1,131 @@
+/** What becomes of runs when their session continues as new, closes, is terminated, or is followed by another of its id. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { agentAt, echo, gated } from '../support/app.ts';
+import { allEvents, atRest, eventually, harness, types, uniqueId, type Harness } from '../support/harness.ts';
+import { ModelServer } from '../support/model-server.ts';
+import type { RunResult } from '../../src/contract.ts';
+
+let h: Harness;
+let model: ModelServer;
+
+beforeAll(async () => {
+  h = await harness();
+  model = await ModelServer.start(() => 'ok');
+});
+
+afterAll(async () => {
+  await h[Symbol.asyncDispose]();
+  await model.stop();
+});
+
+async function generations(workflowId: string): Promise<number> {
+  let count = 0;
+  for await (const _ of h.temporal.workflow.list({ query: `WorkflowId = "${workflowId}"` })) count++;
+  return count;
+}
+
+test('D-20 E-01 fifty runs finish while their session continues as new twenty times: fifty deliveries, none twice, no gap in the log', async () => {
+  const many = gated('many');
+  await using own = await harness();
+  await own.work({ agents: [agentAt(model.url)], tasks: [many.task] });
+  const session = await own.client.startSession(uniqueId(), { limits: { historyEvents: 20, maxConcurrentRuns: 50 } });
+  await session.startRuns({ runs: Array.from({ length: 50 }, (_, i) => ({ agent: 'many', input: i, runId: `run-${i}` })) });
+  many.gate.open();
+  await eventually('fifty settles', async () => (await session.getSession()).runs.completed === 50, 120_000);
+  await atRest(session);
+  for (let i = 0; (await generations(session.sessionId)) <= 20; i++) {
+    await session.submitTurn({ input: `more ${i}`, idempotencyKey: `more-${i}` });
+    await atRest(session);
+  }
+  const events = await allEvents(session);
+  expect(events.map((event) => event.seq)).toEqual(events.map((_, i) => i + 1));
+  const keys = events.filter((event) => event.type === 'run.delivered').map((event) => event['key']);
+  expect(keys).toHaveLength(50);
+  expect(new Set(keys).size).toBe(50);
+  const { runs } = await session.listRuns({ limit: 1000 });
+  expect(runs.map((row) => row.runId)).toEqual(Array.from({ length: 50 }, (_, i) => `run-${i}`));
+}, 240_000);
+
+test('T-02 an idempotency key holds across continue-as-new, and another payload under it is a conflict', async () => {
+  await using own = await harness();
+  await own.work({ agents: [agentAt(model.url)] });
+  const session = await own.client.startSession(uniqueId(), { limits: { historyEvents: 25 } });
+  const first = await Promise.all(Array.from({ length: 10 }, async () => session.submitTurn({ input: 'once', idempotencyKey: 'k' })));
+  expect(new Set(first.map((one) => one.turnId)).size).toBe(1);
+  expect(first.filter((one) => !one.deduplicated)).toHaveLength(1);
+  for (let i = 0; (await generations(session.sessionId)) < 3; i++) await session.submitTurn({ input: `other ${i}` });
+  await atRest(session);
+  expect(await session.submitTurn({ input: 'once', idempotencyKey: 'k' })).toEqual({ turnId: first[0]?.turnId, status: 'completed', position: 0, deduplicated: true });
+  await expect(session.submitTurn({ input: 'twice', idempotencyKey: 'k' })).rejects.toMatchObject({ type: 'IdempotencyConflict' });
+});
+
+test('D-21 a session closed with runs kept: they complete, record that nobody heard it, and keep their ceiling', async () => {
+  const kept = gated('kept');
+  await using own = await harness();
+  await own.work({ agents: [agentAt(model.url)], tasks: [kept.task] });
+  const session = await own.client.startSession(uniqueId());
+  const done = await session.startRun({ agent: 'kept', input: 'done' });
+  const late = await session.startRun({ agent: 'kept', input: 'late', detached: { maxBudgetMs: 4000 } });
+  await eventually('both to start', async () => Promise.resolve(kept.started.length === 2));
+  await session.close({ reason: 'enough' });
+  const closed = await own.temporal.workflow.getHandle(session.sessionId).result() as { status: string; reason: string; runs: unknown[] };
+  expect(closed).toMatchObject({ status: 'closed', reason: 'enough', runs: [{ runId: done.runId, status: 'running' }, { runId: late.runId, status: 'running' }] });
+  const result = await own.temporal.workflow.getHandle(late.workflowId).result() as RunResult;
+  expect(result).toMatchObject({ status: 'cancelled', reason: 'cancelled_by_budget', delivered: false });
+  kept.gate.open();
+  expect(await own.temporal.workflow.getHandle(done.workflowId).result()).toMatchObject({ status: 'completed', result: 'done', delivered: false });
+});
+
+test('D-21 a session closed with runs cancelled waits for them, and session.closed is its last event', async () => {
+  const cut = gated('cut');
+  await using own = await harness();
+  await own.work({ agents: [agentAt(model.url)], tasks: [cut.task] });
+  const session = await own.client.startSession(uniqueId(), { limits: { maxConcurrentRuns: 2 } });
+  const { runs } = await session.startRuns({ runs: [1, 2, 3].map((input) => ({ agent: 'cut', input })) });
+  await eventually('two to start', async () => Promise.resolve(cut.started.length === 2));
+  await session.close({ runs: 'cancel' });
+  const closed = await own.temporal.workflow.getHandle(session.sessionId).result();
+  expect(closed).toMatchObject({ status: 'closed', runs: runs.map(({ runId }) => ({ runId, status: 'cancelled' })) });
+  const events = await allEvents(session);
+  expect(types(events).slice(-1)).toEqual(['session.closed']);
+  expect(events.filter((event) => event.type === 'run.settled').map((event) => event['reason'])).toEqual(['session_closed', 'session_closed', 'session_closed']);
+  expect(types(events)).not.toContain('run.delivered');
+});
+
+test('D-22 a terminated session: its runs complete; a new one of its id hears and lists nothing of them and starts its own', async () => {
+  const orphan = gated('orphan');
+  await using own = await harness();
+  await own.work({ agents: [agentAt(model.url)], tasks: [orphan.task, echo] });
+  const id = uniqueId();
+  const before = await own.client.startSession(id);
+  const old = await before.startRun({ agent: 'orphan', input: 'old' });
+  await before.startRun({ agent: 'orphan', input: 'mine', runId: 'mine' });
+  await eventually('both to start', async () => Promise.resolve(orphan.started.length === 2));
+  await own.temporal.workflow.getHandle(id).terminate('by an operator');
+  const session = await own.client.startSession(id);
+  const fresh = await session.startRun({ agent: 'echo', input: 'new' });
+  expect(fresh.runId).not.toBe(old.runId);
+  await session.startRun({ agent: 'echo', input: 'mine too', runId: 'mine' });
+  const taken = await eventually('the refused start', async () => {
+    const row = await session.getRun({ runId: 'mine' });
+    return row?.status === 'failed' && 'error' in row ? row : undefined;
+  });
+  expect(taken).toMatchObject({ reason: 'start_failed', error: { message: expect.stringContaining('earlier session') } });
+  orphan.gate.open();
+  expect(await own.temporal.workflow.getHandle(old.workflowId).result()).toMatchObject({ status: 'completed', result: 'old', delivered: false });
+  expect(await session.run(fresh.runId).result()).toBe('new');
+  await atRest(session);
+  expect((await session.listRuns()).runs.map((row) => row.runId)).toEqual([fresh.runId, 'mine']);
+  expect((await allEvents(session)).filter((event) => event.type === 'run.delivered').map((event) => event.runId).toSorted()).toEqual([fresh.runId, 'mine'].toSorted());
+});
+
+test('D-23 getRun of an unknown id is null; inspect finds a run that was only just asked for, and else says unknown', async () => {
+  await using own = await harness();
+  await own.work({ agents: [agentAt(model.url)], tasks: [echo] });
+  const session = await own.client.startSession(uniqueId());
+  expect(await session.getRun({ runId: 'nobody' })).toBeNull();
+  const looking = session.run('fired').inspect();
+  await own.temporal.workflow.getHandle(session.sessionId).signal('startRun', { agent: 'echo', input: 1, runId: 'fired' });
+  expect(await looking).toMatchObject({ runId: 'fired', agent: 'echo' });
+  expect(await session.run('nobody').inspect()).toEqual({ runId: 'nobody', workflowId: `${session.sessionId}/nobody`, status: 'unknown' });
+});

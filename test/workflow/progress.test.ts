@@ -1,0 +1,103 @@
+/** Live progress: costs no history, the last value is never lost, the retry goes on from the checkpoint. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { defineTask } from '../../src/define.ts';
+import type { Json } from '../../src/contract.ts';
+import { agentAt } from '../support/app.ts';
+import { eventually, Gate, harness, uniqueId, type Harness } from '../support/harness.ts';
+import { ModelServer } from '../support/model-server.ts';
+
+let h: Harness;
+let model: ModelServer;
+const burst = new Gate();
+const seen: { attempt: number; checkpoint: Json | undefined }[] = [];
+
+beforeAll(async () => {
+  h = await harness();
+  model = await ModelServer.start(() => 'ok');
+  await h.work({
+    agents: [agentAt(model.url)],
+    tasks: [
+      defineTask({
+        name: 'reports', run: async (count: number, ctx) => {
+          for (let i = 1; i <= count; i++) ctx.progress({ fraction: i / count, phase: 'working', message: `step ${i}`, data: { i } });
+          await burst.opened;
+          return 'done';
+        },
+      }),
+      defineTask({
+        name: 'throws', retries: 3, run: (times: number, ctx) => {
+          seen.push({ attempt: ctx.attempt, checkpoint: ctx.checkpoint });
+          const done = ((ctx.checkpoint as { done: number } | undefined)?.done ?? 0) + 1;
+          ctx.progress({ fraction: done / 10, checkpoint: { done } });
+          if (done <= times) throw new Error(`no ${done}`);
+          return done;
+        },
+      }),
+      defineTask({
+        name: 'bad', retries: 0, run: (which: string, ctx) => {
+          const circular: Record<string, unknown> = {};
+          circular['self'] = circular;
+          if (which === 'fraction') ctx.progress({ fraction: 1.5 });
+          if (which === 'nan') ctx.progress({ fraction: Number.NaN });
+          if (which === 'large') ctx.progress({ data: 'x'.repeat(9 * 1024) });
+          if (which === 'circular') ctx.progress({ data: circular as Json });
+          return 'accepted';
+        },
+      }),
+    ],
+  });
+});
+
+afterAll(async () => {
+  await h[Symbol.asyncDispose]();
+  await model.stop();
+});
+
+test('P-01 P-02 a thousand reports in a burst add no history, and the last one is what everybody reads', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const { runId, workflowId } = await session.startRun({ agent: 'reports', input: 1000 });
+  const run = session.run(runId);
+  const live = await eventually('the last report', async () => {
+    const row = await run.inspect();
+    return 'progress' in row && row.progress?.n === 1000 ? row : undefined;
+  });
+  expect(live).toMatchObject({ status: 'running', progress: { fraction: 1, phase: 'working', message: 'step 1000', data: { i: 1000 } } });
+  const history = (await h.temporal.workflow.getHandle(workflowId).fetchHistory()).events ?? [];
+  expect(history.length).toBeLessThanOrEqual(8);
+  burst.open();
+  expect(await run.result()).toBe('done');
+  const row = await eventually('the settle', async () => {
+    const one = await session.getRun({ runId });
+    return one?.status === 'completed' ? one : undefined;
+  });
+  expect(row).toMatchObject({ progress: { n: 1000, message: 'step 1000' } });
+  await session.close();
+});
+
+test('P-02 the progress of a run that ends right after its last report is in its row', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const { runId } = await session.startRun({ agent: 'reports', input: 3 });
+  await session.run(runId).result();
+  await eventually('the settle', async () => (await session.getRun({ runId }))?.status === 'completed');
+  expect(await session.getRun({ runId })).toMatchObject({ progress: { n: 3, fraction: 1, message: 'step 3' } });
+  await session.close();
+});
+
+test('P-03 a retry is given the last checkpoint, and a task that throws more often than its retries fails as agent_error', async () => {
+  const session = await h.client.startSession(uniqueId());
+  seen.length = 0;
+  const { runId } = await session.startRun({ agent: 'throws', input: 2 });
+  expect(await session.run(runId).result()).toBe(3);
+  expect(seen).toEqual([{ attempt: 1, checkpoint: undefined }, { attempt: 2, checkpoint: { done: 1 } }, { attempt: 3, checkpoint: { done: 2 } }]);
+  const failing = await session.startRun({ agent: 'throws', input: 9 });
+  await expect(session.run(failing.runId).result()).rejects.toMatchObject({ status: 'failed', reason: 'agent_error', error: { type: 'Error', message: 'no 4' } });
+  await session.close();
+});
+
+test.each(['fraction', 'nan', 'large', 'circular'])('P-07 a report that cannot be is refused in the task: %s', async (which) => {
+  const session = await h.client.startSession(uniqueId());
+  const { runId } = await session.startRun({ agent: 'bad', input: which });
+  await expect(session.run(runId).result()).rejects.toMatchObject({ reason: 'agent_error', error: { type: 'InvalidInput' } });
+  expect(await session.getRun({ runId })).not.toHaveProperty('progress');
+  await session.close();
+});

@@ -1,0 +1,136 @@
+/** Turns: one at a time, in order, made of durable steps. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { defineTool } from '../../src/define.ts';
+import { agentAt, echo } from '../support/app.ts';
+import { allEvents, atRest, eventually, harness, text, types, uniqueId, type Harness } from '../support/harness.ts';
+import { last, ModelServer, type Answer } from '../support/model-server.ts';
+
+let h: Harness;
+let model: ModelServer;
+let answer: Answer = () => 'ok';
+const added: number[] = [];
+const add = defineTool({
+  name: 'add', description: 'Adds.', input: z.object({ a: z.number(), b: z.number() }),
+  execute: ({ a, b }) => {
+    if (a < 0) throw new Error('negative');
+    added.push(a + b);
+    return { sum: a + b };
+  },
+});
+
+beforeAll(async () => {
+  h = await harness();
+  model = await ModelServer.start((call) => answer(call));
+  await h.work({ agents: [agentAt(model.url, { tools: [add], canStart: ['echo', 'helper'], maxAttempts: 3 })], tasks: [echo] });
+});
+
+afterAll(async () => {
+  await h[Symbol.asyncDispose]();
+  await model.stop();
+});
+
+test('T-01 ten inputs submitted at once run one at a time in the order of acceptance', async () => {
+  answer = (call) => `re: ${last(call).text}`;
+  const session = await h.client.startSession(uniqueId());
+  const receipts = await Promise.all(Array.from({ length: 10 }, async (_, i) => session.submitTurn({ input: `input ${i}` })));
+  await atRest(session);
+  const events = await allEvents(session);
+  const order = events.filter((event) => event.type === 'turn.queued').map((event) => event.turnId);
+  expect(order.toSorted()).toEqual(receipts.map((one) => one.turnId).toSorted());
+  const lane = events.filter((event) => event.type === 'turn.started' || event.type === 'turn.completed').map((event) => `${event.type} ${event.turnId}`);
+  expect(lane).toEqual(order.flatMap((turnId) => [`turn.started ${turnId}`, `turn.completed ${turnId}`]));
+  await session.close();
+});
+
+test('a step is the model call and its tool calls: their results are read in the next one', async () => {
+  answer = (call) => (last(call).role === 'user' ? { text: 'Adding. ', tools: [{ name: 'add', input: { a: 1, b: 2 } }, { name: 'add', input: { a: -1, b: 2 } }, { name: 'nothing', input: {} }] } : `read ${call.messages.filter((message) => message.role === 'tool').length} results`);
+  const session = await h.client.startSession(uniqueId());
+  const { turnId } = await session.submitTurn({ input: 'add' });
+  await atRest(session);
+  const turn = await session.getTurn({ turnId });
+  expect(turn).toMatchObject({ status: 'completed', steps: 2, usage: { modelCalls: 2, inputTokens: 20, outputTokens: 10, totalTokens: 30 } });
+  const [, step, end] = turn?.messages ?? [];
+  expect(step?.parts).toMatchObject([
+    { type: 'text', text: 'Adding. ' },
+    { type: 'tool-add', state: 'output-available', input: { a: 1, b: 2 }, output: { sum: 3 } },
+    { type: 'tool-add', state: 'output-error', errorText: 'negative' },
+    { type: 'tool-nothing', state: 'output-error' },
+  ]);
+  expect(text(end)).toBe('read 3 results');
+  await session.close();
+});
+
+test('T-04 cancelling the running turn aborts its model call and keeps what was finished; a queued one appends nothing', async () => {
+  answer = (call) => (last(call).role === 'user' ? { tools: [{ name: 'add', input: { a: 20, b: 2 } }] } : { hang: true });
+  const session = await h.client.startSession(uniqueId());
+  const running = await session.submitTurn({ input: 'first' });
+  const queued = await session.submitTurn({ input: 'second' });
+  expect(queued).toMatchObject({ status: 'queued', position: 1 });
+  await eventually('the second step', async () => (await session.getSession()).turn?.step === 2);
+  expect(await session.cancelTurn({ turnId: queued.turnId })).toEqual({ turnId: queued.turnId, status: 'cancelled' });
+  expect(await session.cancelTurn({ reason: 'changed my mind' })).toEqual({ turnId: running.turnId, status: 'cancelled' });
+  await expect(session.cancelTurn()).rejects.toMatchObject({ type: 'UnknownTurn' });
+  const { messages } = await session.getTranscript();
+  expect(messages.map((message) => message.role)).toEqual(['user', 'assistant']);
+  expect(await session.getTurn({ turnId: running.turnId })).toMatchObject({ status: 'cancelled', reason: 'cancelled_by_user', comment: 'changed my mind', steps: 1 });
+  await session.close();
+});
+
+test('T-16 a refusal of the provider fails the turn at once, an overload is tried again, and the session takes the next turn', async () => {
+  answer = () => ({ status: 400, body: '{"error":{"message":"the request is bad"}}' });
+  const session = await h.client.startSession(uniqueId());
+  const bad = await session.submitTurn({ input: 'bad' });
+  await atRest(session);
+  expect(await session.getTurn({ turnId: bad.turnId })).toMatchObject({ status: 'failed', error: { message: expect.stringContaining('the request is bad') } });
+  let tries = 0;
+  answer = () => (++tries < 3 ? { status: 503, headers: { 'retry-after': '1' } } : 'there');
+  const again = await session.submitTurn({ input: 'again' });
+  await eventually('recovering to be visible', async () => (await session.getSession()).turn?.recovering === true);
+  await atRest(session);
+  expect(await session.getTurn({ turnId: again.turnId })).toMatchObject({ status: 'completed' });
+  expect(tries).toBe(3);
+  await session.close();
+});
+
+test('T-08 a model that says nothing is aborted and tried again, and after the last attempt the turn fails as ModelStalled', async () => {
+  answer = () => ({ hang: true });
+  await using own = await harness();
+  await own.work({ agents: [agentAt(model.url, { stallTimeoutMs: 300, maxAttempts: 2 })] });
+  const session = await own.client.startSession(uniqueId());
+  const before = model.calls.length;
+  const { turnId } = await session.submitTurn({ input: 'hello?' });
+  await atRest(session);
+  expect(await session.getTurn({ turnId })).toMatchObject({ status: 'failed', error: { type: 'ModelStalled' } });
+  expect(model.calls.length - before).toBe(2);
+  answer = () => 'back';
+  const next = await session.submitTurn({ input: 'and now?' });
+  await atRest(session);
+  expect(await session.getTurn({ turnId: next.turnId })).toMatchObject({ status: 'completed' });
+});
+
+test('D-19 an agent run starts runs of its own: three levels settle bottom-up, and every parent hears once', async () => {
+  answer = (call) => {
+    const { role, text: said } = last(call);
+    const level = /level (\d)/u.exec(call.messages.map((message) => JSON.stringify(message.content)).join(' '))?.[1];
+    if (role === 'user' && !said.includes('<background-run') && level !== '3') {
+      const next = level === undefined ? 1 : Number(level) + 1;
+      return { tools: [{ name: 'start_run', input: { agent: next === 3 ? 'echo' : 'helper', input: `level ${next}`, label: `level ${next}` } }] };
+    }
+    return said.includes('<background-run') ? `heard ${/"result":"([^"]*)"/u.exec(said)?.[1] ?? said}` : 'waiting';
+  };
+  const session = await h.client.startSession(uniqueId());
+  await session.submitTurn({ input: 'go' });
+  await eventually('the last delivery', async () => (await session.getSession()).runs.completed === 1);
+  await atRest(session);
+  const [top] = (await session.listRuns()).runs;
+  expect(top).toMatchObject({ status: 'completed', kind: 'agent', depth: 1 });
+  expect(await session.run(top?.runId ?? '').result()).toBe('heard heard level 3');
+  const items = [];
+  for await (const item of session.events({ includeRuns: true })) items.push(item);
+  const delivered = items.filter((item) => item.type === 'run.delivered');
+  expect(delivered.map((item) => item.workflowId.split('/').length)).toEqual([3, 2, 1]);
+  expect((await session.getSession()).usage.modelCalls).toBe(items.filter((item) => item.type === 'message.added' && (item['message'] as { role: string }).role === 'assistant').length);
+  expect(types(items).at(-1)).toBe('turn.completed');
+  await session.close();
+});
