@@ -1,0 +1,130 @@
+/** Workers that are killed or told to stop in the middle: nothing finished is repeated, nothing is lost. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { allEvents, atRest, eventually, harness, text, uniqueId, type Harness } from '../support/harness.ts';
+import { last, ModelServer, type Answer } from '../support/model-server.ts';
+import { Bench } from '../support/worker-process.ts';
+
+let h: Harness;
+let model: ModelServer;
+let answer: Answer = () => 'ok';
+let bench: Bench;
+
+beforeAll(async () => {
+  h = await harness();
+  model = await ModelServer.start((call) => answer(call));
+  bench = await Bench.open(h.taskQueue, model.url);
+});
+
+afterAll(async () => {
+  await bench[Symbol.asyncDispose]();
+  await h[Symbol.asyncDispose]();
+  await model.stop();
+});
+
+test('T-07 killed in a model call: the turn finishes on another worker, and the finished step is not taken again', async () => {
+  let second = 0;
+  answer = (call) => {
+    if (last(call).role === 'user') return { tools: [{ name: 'note', input: { line: 'a' } }] };
+    second += 1;
+    return second === 1 ? { hang: true } : 'done';
+  };
+  const before = model.calls.length;
+  const first = await bench.worker();
+  const session = await h.client.startSession(uniqueId());
+  const { turnId } = await session.submitTurn({ input: 'go' });
+  await eventually('the second model call', async () => Promise.resolve(second === 1));
+  await first.kill();
+  const other = await bench.worker();
+  await atRest(session);
+  expect(await session.getTurn({ turnId })).toMatchObject({ status: 'completed', steps: 2 });
+  expect(model.calls.length - before).toBe(3);
+  expect(bench.lines('tool-done')).toEqual(['a']);
+  await session.close();
+  await other.kill();
+});
+
+test('T-07 killed in a tool: the tool is taken again, the model is not asked again', async () => {
+  answer = (call) => (last(call).role === 'user' ? { tools: [{ name: 'note', input: { line: 'b' } }, { name: 'note', input: { line: 'c', gate: 'tool-gate' } }] } : 'done');
+  const before = model.calls.length;
+  const first = await bench.worker();
+  const session = await h.client.startSession(uniqueId());
+  const { turnId } = await session.submitTurn({ input: 'go' });
+  await eventually('both tools to begin and one to finish', async () => Promise.resolve(bench.lines('tool-done').includes('b') && bench.lines('tool-begun').includes('c')));
+  await first.kill();
+  bench.open('tool-gate');
+  const other = await bench.worker();
+  await atRest(session);
+  expect(await session.getTurn({ turnId })).toMatchObject({ status: 'completed', steps: 2 });
+  expect(model.calls.length - before).toBe(2);
+  expect(bench.lines('tool-done').filter((line) => line === 'c')).toHaveLength(1);
+  expect(bench.lines('tool-begun').filter((line) => line === 'c')).toHaveLength(2);
+  await session.close();
+  await other.kill();
+});
+
+test('T-07 killed between two steps: the next one is taken once, by another worker', async () => {
+  let second = 0;
+  answer = (call) => {
+    if (last(call).role === 'user') return { tools: [{ name: 'note', input: { line: 'd' } }] };
+    second += 1;
+    return second === 1 ? { status: 503, headers: { 'retry-after': '2' } } : 'done';
+  };
+  const first = await bench.worker();
+  const session = await h.client.startSession(uniqueId());
+  const { turnId } = await session.submitTurn({ input: 'go' });
+  await eventually('the pause before the retry', async () => (await session.getSession()).turn?.recovering === true);
+  await first.kill();
+  const other = await bench.worker();
+  await atRest(session);
+  const turn = await session.getTurn({ turnId });
+  expect(turn).toMatchObject({ status: 'completed', steps: 2 });
+  expect(text(turn?.messages.at(-1))).toBe('done');
+  expect(bench.lines('tool-done').filter((line) => line === 'd')).toHaveLength(1);
+  expect(second).toBe(2);
+  await session.close();
+  await other.kill();
+});
+
+test('D-02 P-03 killed while a run of its turn works: progress stays readable, the retry goes on from it, the result comes once', async () => {
+  answer = (call) => (last(call).text.includes('<background-run') ? 'heard' : last(call).role === 'user' ? { tools: [{ name: 'start_run', input: { agent: 'count', input: { to: 10, hold: 5, gate: 'count-gate' } } }] } : 'started');
+  const first = await bench.worker();
+  const session = await h.client.startSession(uniqueId());
+  await session.submitTurn({ input: 'go' });
+  const { runId } = await eventually('the run', async () => (await session.listRuns()).runs[0]);
+  await eventually('five', async () => {
+    const row = await session.run(runId).inspect();
+    return 'progress' in row && row.progress?.message === '5 of 10';
+  });
+  await first.kill();
+  const other = await bench.worker();
+  expect(await session.run(runId).inspect()).toMatchObject({ status: 'running', progress: { message: '5 of 10', phase: 'counting' } });
+  bench.open('count-gate');
+  expect(await session.run(runId).result()).toEqual({ counted: 10 });
+  await atRest(session);
+  expect(bench.lines('counted')).toEqual(Array.from({ length: 10 }, (_, i) => `${runId} ${i + 1}`));
+  expect(bench.lines('attempts')).toEqual([`${runId} 1 0`, `${runId} 2 5`]);
+  const events = await allEvents(session);
+  expect(events.filter((event) => event.type === 'run.delivered')).toHaveLength(1);
+  expect(events.filter((event) => event.type === 'run.milestone').map((event) => event['name'])).toEqual(['two']);
+  await session.close();
+  await other.kill();
+});
+
+test('X-05 SIGTERM: the worker lets a task finish and exits 0; a second one ends it at once', async () => {
+  answer = () => 'ok';
+  const polite = await bench.worker();
+  const session = await h.client.startSession(uniqueId());
+  const { runId } = await session.startRun({ agent: 'finishing', input: null as never ?? {} });
+  await eventually('the start', async () => Promise.resolve(bench.lines('attempts').includes(`${runId} 1 0`)));
+  polite.signal('SIGTERM');
+  bench.open('finish');
+  expect(await polite.exited).toEqual({ code: 0, signal: null });
+  const other = await bench.worker();
+  expect(await session.run(runId).result()).toBe('finished');
+  expect(bench.lines('attempts').filter((line) => line.startsWith(runId))).toEqual([`${runId} 1 0`]);
+  const held = await session.startRun({ agent: 'count', input: { to: 3, hold: 1, gate: 'never' } });
+  await eventually('the start', async () => Promise.resolve(bench.lines('attempts').some((line) => line.startsWith(held.runId))));
+  other.signal('SIGTERM');
+  await eventually('the first signal to be taken', async () => Promise.resolve(other.signal('SIGTERM')).then(() => true));
+  expect(await other.exited).toEqual({ code: 0, signal: null });
+});

@@ -1,0 +1,45 @@
+/** The log after the end: every event of every generation and every run, once, with no worker running. */
+import { expect, test } from 'vitest';
+import { agentAt, echo } from '../support/app.ts';
+import { atRest, eventually, harness, uniqueId } from '../support/harness.ts';
+import { last, ModelServer } from '../support/model-server.ts';
+
+test('E-01 E-02 with no worker running, a reader that starts at 0 reads every event of a closed session and its runs exactly once', async () => {
+  const model = await ModelServer.start((call) => (last(call).role === 'user' && last(call).text.startsWith('nest') ? { tools: [{ name: 'start_run', input: { agent: 'helper', input: 'inner' } }] } : 'ok'));
+  await using h = await harness();
+  const worker = await h.work({ agents: [agentAt(model.url, { canStart: ['helper'] })], tasks: [echo] });
+  const session = await h.client.startSession(uniqueId(), { limits: { historyEvents: 30 } });
+  for (let i = 0; i < 5; i++) {
+    await session.startRun({ agent: 'echo', input: `x`.repeat(20_000), runId: `echo-${i}` });
+    await session.submitTurn({ input: `nest ${i}` });
+    await atRest(session);
+  }
+  const during = [];
+  for await (const item of session.events({ includeRuns: true })) during.push(item);
+  await session.close();
+  await h.temporal.workflow.getHandle(session.sessionId).result();
+  await worker.stop();
+
+  const after = [];
+  for await (const item of session.events({ includeRuns: true })) after.push(item);
+  const identity = (item: { workflowId: string; seq: number }): string => `${item.workflowId} ${item.seq}`;
+  expect(new Set(after.map(identity)).size).toBe(after.length);
+  const own = after.filter((item) => item.workflowId === session.sessionId);
+  expect(own.map((item) => item.seq)).toEqual(own.map((_, i) => i + 1));
+  expect(own.at(-1)?.type).toBe('session.closed');
+  expect(after.map(identity).filter((one) => during.map(identity).includes(one)).toSorted()).toEqual(during.map(identity).toSorted());
+  const nested = after.filter((item) => item.workflowId !== session.sessionId && item.type === 'message.added');
+  expect(nested.length).toBe(10);
+  expect(nested.every((item) => item.runId !== undefined && item.parentToolCallId !== undefined)).toBe(true);
+  expect(after.filter((item) => item.type === 'run.settled')).toHaveLength(10);
+
+  const half = after[Math.floor(after.length / 2)];
+  const rest = [];
+  for await (const item of session.events({ includeRuns: true, after: half?.cursor ?? '' })) rest.push(item);
+  expect(rest.map(identity)).toEqual(after.slice(Math.floor(after.length / 2) + 1).map(identity));
+  const tail = [];
+  for await (const item of session.events({ after: 10 })) tail.push(item.seq);
+  expect(tail).toEqual(own.slice(10).map((item) => item.seq));
+  await eventually('nothing more', async () => Promise.resolve(true));
+  await model.stop();
+}, 120_000);

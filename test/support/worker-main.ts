@@ -1,0 +1,68 @@
+/** A worker process for the tests that kill it. Effects are lines in files, gates are files: both outlive the process. */
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import { z } from 'zod';
+import { runWorker } from '../../src/cli/run-worker.ts';
+import { defineAgent, defineConfig, defineTask, defineTool } from '../../src/define.ts';
+import { createWorker } from '../../src/worker.ts';
+
+const { ADDRESS = '', QUEUE = '', BUNDLE = '', MODEL_URL = '', FOLDER = '' } = process.env;
+
+function effect(file: string, line: string): void {
+  appendFileSync(join(FOLDER, file), `${line}\n`);
+}
+
+async function gate(name: string, signal: AbortSignal): Promise<void> {
+  while (!existsSync(join(FOLDER, name))) {
+    signal.throwIfAborted();
+    await pause(20, undefined, { signal });
+  }
+}
+
+const note = defineTool({
+  name: 'note', description: 'Writes a line.', input: z.object({ line: z.string(), gate: z.string().optional() }),
+  execute: async ({ line, gate: name }, ctx) => {
+    effect('tool-begun', line);
+    if (name !== undefined) await gate(name, ctx.signal);
+    effect('tool-done', line);
+    return { written: line };
+  },
+});
+
+/** Counts to ten, one line each, a checkpoint after each; waits for the gate after the third. */
+const count = defineTask({
+  name: 'count',
+  run: async (input: { to: number; gate: string; hold: number }, ctx) => {
+    const from = (ctx.checkpoint as { done: number } | undefined)?.done ?? 0;
+    effect('attempts', `${ctx.runId} ${ctx.attempt} ${from}`);
+    for (let done = from + 1; done <= input.to; done++) {
+      effect('counted', `${ctx.runId} ${done}`);
+      ctx.progress({ fraction: done / input.to, phase: 'counting', message: `${done} of ${input.to}`, checkpoint: { done } });
+      if (done === 2) await ctx.milestone('two', { done });
+      if (done === input.hold) await gate(input.gate, ctx.signal);
+    }
+    return { counted: input.to };
+  },
+});
+
+/** Finishes only when it has been told to stop: what a worker lets finish in its grace time. */
+const finishing = defineTask({
+  name: 'finishing',
+  run: async (_input: null, ctx) => {
+    effect('attempts', `${ctx.runId} ${ctx.attempt} 0`);
+    await gate('finish', new AbortController().signal);
+    return 'finished';
+  },
+});
+
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+const model = createOpenAICompatible({ name: 'local', baseURL: MODEL_URL, includeUsage: true })('test-model');
+const config = defineConfig({ taskQueue: QUEUE, agents: [defineAgent({ name: 'helper', instructions: 'Help.', model, tools: [note], canStart: ['count'] })], tasks: [count, finishing] });
+const worker = await createWorker(config, { connection: await NativeConnection.connect({ address: ADDRESS }), bundle: { code: readFileSync(BUNDLE, 'utf8') } });
+const running = runWorker(worker);
+process.send?.('ready');
+await running;
+process.exit(0);
