@@ -1,0 +1,44 @@
+/** Arrows point one way: checks every import of the project against the layers of docs/design.md. Exit code 1 on a violation. */
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+
+/** For each layer: which project files belong to it, which other layers and which packages it may import. */
+interface Layer { name: string; files: RegExp; layers: string[]; packages: RegExp }
+
+const LAYERS: Layer[] = [
+  { name: 'domain', files: /^src\/domain\//u, layers: [], packages: /^@noble\/hashes/u },
+  { name: 'errors', files: /^src\/errors\.ts$/u, layers: ['domain'], packages: /^$/u },
+  { name: 'contract', files: /^src\/(contract|schemas)\.ts$/u, layers: ['domain', 'errors'], packages: /^zod$/u },
+  { name: 'define', files: /^src\/define\.ts$/u, layers: ['domain', 'errors', 'contract'], packages: /^(zod|@ai-sdk\/provider)$/u },
+  { name: 'converter', files: /^src\/payload-converter\.ts$/u, layers: ['contract'], packages: /^@temporalio\/common$/u },
+  { name: 'workflows', files: /^workflows\//u, layers: ['domain', 'errors', 'contract'], packages: /^@temporalio\/(workflow|common)$/u },
+  { name: 'activities', files: /^activities\//u, layers: ['domain', 'errors', 'contract', 'define'], packages: /^(ai|zod|@temporalio\/(activity|client|common))$/u },
+  { name: 'client', files: /^src\/client(\.ts|\/)/u, layers: ['domain', 'errors', 'contract'], packages: /^(node:.*|@temporalio\/(client|common|proto))$/u },
+  { name: 'server', files: /^src\/server(\.ts|\/)/u, layers: ['errors'], packages: /^(node:.*|@temporalio\/.*)$/u },
+  { name: 'worker', files: /^src\/worker\.ts$/u, layers: ['contract', 'define', 'activities', 'converter'], packages: /^(node:.*|@temporalio\/(client|worker))$/u },
+  { name: 'cli', files: /^src\/cli\//u, layers: ['domain', 'errors', 'contract', 'define', 'client', 'server', 'worker', 'config', 'examples'], packages: /^(node:.*|@temporalio\/.*)$/u },
+  { name: 'examples', files: /^examples\//u, layers: ['contract', 'define', 'errors', 'client'], packages: /.*/u },
+  { name: 'config', files: /^temporal\.config\.ts$/u, layers: ['define', 'examples'], packages: /.*/u },
+];
+
+const layerOf = (file: string): Layer | undefined => LAYERS.find((layer) => layer.files.test(file));
+const problems: string[] = [];
+for (const file of globSync('{src,workflows,activities,examples}/**/*.ts').concat('temporal.config.ts')) {
+  const layer = layerOf(file);
+  if (layer === undefined) {
+    problems.push(`${file} belongs to no layer.`);
+    continue;
+  }
+  for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(/(?:^|\n)(?:import|export)[^'"\n]*(?:\n[^'";]*)*?from '([^']+)'/gu)) {
+    if (!specifier.startsWith('.')) {
+      if (!layer.packages.test(specifier)) problems.push(`${file} (${layer.name}) imports the package ${specifier}.`);
+      continue;
+    }
+    const target = layerOf(normalize(join(dirname(file), specifier)));
+    if (target === undefined) problems.push(`${file} imports ${specifier}, which belongs to no layer.`);
+    else if (target !== layer && !layer.layers.includes(target.name)) problems.push(`${file} (${layer.name}) imports ${specifier} (${target.name}).`);
+  }
+}
+for (const problem of problems) console.error(problem);
+console.log(problems.length === 0 ? `${LAYERS.length} layers, all arrows point one way.` : `${problems.length} imports point the wrong way.`);
+process.exitCode = problems.length === 0 ? 0 : 1;
