@@ -21,8 +21,10 @@ export class Conversation {
   holding = false;
   /** Aborting what is in flight for the same reason. */
   aborting = false;
-  /** Effects under way that the next execution would not know of. */
-  inFlight = 0;
+  /** Steps and tasks under way. A run that ends does not wait for a task that ignores its cancellation. */
+  stepsInFlight = 0;
+  /** Everything else under way: signals, starts, look-ups. */
+  errands = 0;
   /** Signals of this execution: the server does not count them for its suggestion. */
   signals = 0;
   /** Accepted updates of this execution, of which the server takes 2,000. */
@@ -46,7 +48,7 @@ export class Conversation {
     advance(cx, this.holding || (this.wantsToContinue() && !stepInFlight(this.state)));
     for (const effect of cx.effects) perform(this, effect);
     this.deadline.arm(this.state);
-    setCurrentDetails(sessionDetails(sessionView(this.state), this.state.runs.slice(-200).map((row) => rowView(row, false)), Date.now()));
+    setCurrentDetails(sessionDetails(sessionView(this.state), this.state.runs.slice(-MOST_DETAILED).map((row) => rowView(row, false))));
     return answer;
   }
 
@@ -74,8 +76,14 @@ export class Conversation {
     this.drain();
   }
 
+  /** No errand, look-up or message under way: the execution may end. */
+  get mayEnd(): boolean {
+    return this.errands === 0 && this.inbox.length === 0;
+  }
+
+  /** Nothing at all under way that the next execution would not know of. */
   get idle(): boolean {
-    return this.inFlight === 0 && this.inbox.length === 0;
+    return this.mayEnd && this.stepsInFlight === 0;
   }
 
   private drain(): void {
@@ -135,6 +143,8 @@ export class Conversation {
   }
 }
 
+/** Rows that the page of details may show. */
+const MOST_DETAILED = 200;
 const MOST_SIGNALS = 8000;
 const MOST_UPDATES = 1600;
 const MOST_EVENTS = 40_000;

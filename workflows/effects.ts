@@ -27,26 +27,26 @@ export function perform(conversation: Conversation, effect: Effect): void {
     case 'abort-step': conversation.abortSteps(); return;
     case 'cancel-task': conversation.abortSteps(); return;
     case 'settle': case 'closed': conversation.ended = true; return;
-    case 'model': track(conversation, async () => model(conversation, effect)); return;
-    case 'tool': track(conversation, async () => tool(conversation, effect)); return;
-    case 'task': track(conversation, async () => runTask(conversation)); return;
-    case 'start': track(conversation, async () => start(conversation, effect.runId)); return;
-    case 'cancel-run': track(conversation, async () => cancelChild(conversation, effect)); return;
-    case 'terminate': track(conversation, async () => terminate(conversation, effect)); return;
-    case 'answer-gone': track(conversation, async () => { await send(effect.workflowId, 'parentGone', { epoch: effect.epoch }, ONCE); }); return;
-    case 'tell-milestones': track(conversation, async () => tellMilestones(conversation, effect)); return;
-    case 'check-parent': track(conversation, async () => checkParent(conversation)); return;
+    case 'model': track(conversation, 'stepsInFlight', async () => model(conversation, effect)); return;
+    case 'tool': track(conversation, 'stepsInFlight', async () => tool(conversation, effect)); return;
+    case 'task': track(conversation, 'stepsInFlight', async () => runTask(conversation)); return;
+    case 'start': track(conversation, 'errands', async () => start(conversation, effect.runId)); return;
+    case 'cancel-run': track(conversation, 'errands', async () => cancelChild(conversation, effect)); return;
+    case 'terminate': track(conversation, 'errands', async () => terminate(conversation, effect)); return;
+    case 'answer-gone': track(conversation, 'errands', async () => { await send(effect.workflowId, 'parentGone', { epoch: effect.epoch }, ONCE); }); return;
+    case 'tell-milestones': track(conversation, 'errands', async () => tellMilestones(conversation, effect)); return;
+    case 'check-parent': track(conversation, 'errands', async () => checkParent(conversation)); return;
     default: effect satisfies never;
   }
 }
 
-function track(conversation: Conversation, work: () => Promise<void>): void {
-  conversation.inFlight += 1;
+function track(conversation: Conversation, counter: 'stepsInFlight' | 'errands', work: () => Promise<void>): void {
+  conversation[counter] += 1;
   void CancellationScope.nonCancellable(async () => {
     try {
       await work();
     } finally {
-      conversation.inFlight -= 1;
+      conversation[counter] -= 1;
     }
   });
 }

@@ -3,7 +3,7 @@
  * carried. Nothing closes or continues while an effect, a look-up, a handler or the start of a run is under way.
  */
 import { allHandlersFinished, condition } from '@temporalio/workflow';
-import { isQuiet, mayAbort, stepInFlight } from '../src/domain/advance.ts';
+import { isQuiet, mayAbort, startPending, stepInFlight } from '../src/domain/advance.ts';
 import { pack, type Carried } from '../src/domain/carry.ts';
 import { jsonBytes } from '../src/domain/json.ts';
 import { flushRefusals } from '../src/domain/refusals.ts';
@@ -33,7 +33,7 @@ export async function live(conversation: Conversation): Promise<Carried | undefi
       state.log = state.log.filter((event) => event.seq > last);
     }
   }
-  await condition(settled);
+  await condition(() => conversation.mayEnd && !startPending(state) && allHandlersFinished());
   return undefined;
 }
 

@@ -4,16 +4,18 @@
  */
 import { endSession, sweep } from './closing.ts';
 import { passDeadlines } from './deadlines.ts';
-import { advanceSelf } from './self.ts';
+import { advanceSelf, noticeFailedTurn } from './self.ts';
 import { startQueued } from './runs.ts';
-import type { Cx, State } from './state.ts';
+import { isOver, type Cx, type State } from './state.ts';
 import { startTurn } from './turn.ts';
 import { nextTurn } from './turn-queue.ts';
 
 /** `hold`: start nothing that would be in flight, because the workflow is about to continue as new. */
 export function advance(cx: Cx, hold = false): void {
   const { state } = cx;
+  if (isOver(state)) return;
   passDeadlines(cx);
+  noticeFailedTurn(cx);
   if (hold) return;
   startQueued(cx);
   if (state.turn === null && state.closing === undefined && state.agent !== '') {
@@ -45,7 +47,12 @@ export function isQuiet(state: State): boolean {
   const { turn, self } = state;
   if (turn !== null && (turn.phase === 'model' || turn.calls.some((call) => call.state === 'running'))) return false;
   if (self?.task === 'running' || self?.telling === true) return false;
-  return !state.runs.some((row) => row.starting === true);
+  return !startPending(state);
+}
+
+/** True while the start of a run is not confirmed: an execution that ended now could lose it without a word. */
+export function startPending(state: State): boolean {
+  return state.runs.some((row) => row.starting === true);
 }
 
 /** True when a model call, a tool or a task is in the way of continuing as new. */

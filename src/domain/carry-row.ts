@@ -1,25 +1,27 @@
 /**
- * Rows and queued turns in their carried form: short keys, instants as numbers, and nothing that can be made again from ids
- * or defaults. A thousand queued runs must fit beside everything else.
+ * Rows of runs in their carried form: short keys, instants and statuses as numbers, and nothing that can be made again from
+ * ids or defaults. A thousand queued runs must fit beside everything else.
  */
-import { finishKey, gaveUpKey, milestoneKey, workflowIdOfRun } from './ids.ts';
+import { finishKey, gaveUpKey, longTurnId, milestoneKey, mintRunId, shortTurnId, workflowIdOfRun } from './ids.ts';
 import { canonical } from './json.ts';
 import { fillDetached } from './runs.ts';
-import { iso, noUsage, slotOf, type QueuedTurn, type RunState, type SlotRef, type State, type TurnInput } from './state.ts';
-import type { Delivery, ForgottenRow, SettledStatus } from './types.ts';
+import { iso, noUsage, type OldRow, type RunState, type State } from './state.ts';
+import type { Delivery, Detached, Milestone, RunKind, RunStatus, SettledStatus, Usage } from './types.ts';
 
 const SHORT = {
-  runId: 'i', agent: 'a', kind: 'k', label: 'l', status: 's', reason: 'r', comment: 'c', childStillRunning: 'b', parentToolCallId: 'p', turnId: 't',
-  progress: 'g', result: 'v', preview: 'w', error: 'e', request: 'q', starting: 'y', epoch: 'h8', bytes: 'z', cancelReason: 'cr', cancelComment: 'cc', cancelCascade: 'ca',
-  graceAt: 'ga', cancelledBelow: 'cb', gaveUpReason: 'gr',
+  runId: 'i', agent: 'a', label: 'l', reason: 'r', comment: 'c', childStillRunning: 'b', parentToolCallId: 'p', progress: 'g', result: 'v', preview: 'w', error: 'e',
+  starting: 'y', epoch: 'h8', bytes: 'z', inputBytes: 'zi', cancelReason: 'cr', cancelComment: 'cc', cancelCascade: 'ca', graceAt: 'ga', cancelledBelow: 'cb',
+  gaveUpReason: 'gr', lastMilestone: 'on', ordinal: 'j',
 } as const;
 const INSTANTS = { createdAt: 'n', startedAt: 'm', settledAt: 'x', deadlineAt: 'd', cancelRequestedAt: 'cx' } as const;
 
 type Bag = Record<string, unknown>;
-const STATES: readonly Delivery['state'][] = ['pending', 'queued', 'delivered', 'not_required'];
+const DELIVERIES: readonly Delivery['state'][] = ['pending', 'queued', 'delivered', 'not_required'];
+const KINDS: readonly RunKind[] = ['agent', 'task', 'workflow'];
+const STATUSES: readonly RunStatus[] = ['queued', 'running', 'input_required', 'completed', 'failed', 'cancelled', 'interrupted'];
 
 export function packRow(state: State, row: RunState): Bag {
-  const bag: Bag = {};
+  const bag: Bag = { k: KINDS.indexOf(row.kind), s: STATUSES.indexOf(row.status) };
   for (const [field, short] of Object.entries(SHORT)) {
     const value = row[field as keyof typeof SHORT];
     if (value !== undefined) bag[short] = value;
@@ -28,13 +30,18 @@ export function packRow(state: State, row: RunState): Bag {
     const value = row[field as keyof typeof INSTANTS];
     if (value !== undefined) bag[short] = Date.parse(value);
   }
-  if (row.milestones.length > 0) bag['o'] = row.milestones;
-  if (canonical(row.usage) !== canonical(noUsage())) bag['u'] = row.usage;
-  if (row.resultRef !== undefined) bag['f'] = 1;
-  if (canonical(row.detached) !== canonical(fillDetached(state))) bag['h'] = row.detached;
-  bag['D'] = packSlot(row.delivery.finish);
-  if (row.delivery.gaveUp !== undefined) bag['G'] = packSlot(row.delivery.gaveUp);
-  if (row.delivery.milestones !== undefined) bag['M'] = Object.entries(row.delivery.milestones).map(([name, slot]) => [name, packSlot(slot)]);
+  if (row.turnId !== undefined) bag['t'] = shortTurnId(state.epoch, row.turnId);
+  if (row.milestones.length > 0) bag['o'] = row.milestones.map(({ n, name, at, data }) => [n, name, Date.parse(at), ...(data === undefined ? [] : [data])]);
+  if (canonical(row.usage) !== canonical(noUsage())) bag['u'] = packUsage(row.usage);
+  if (row.resultRef !== undefined) bag['f'] = row.resultRef === row.workflowId ? 1 : row.resultRef;
+  // Agent, label and `detached` of the request are those of the row.
+  if (row.request !== undefined) bag['q'] = { input: row.request.input, ...(row.request.metadata === undefined ? {} : { metadata: row.request.metadata }) };
+  const defaults = fillDetached(state);
+  const own = Object.entries(row.detached).filter(([field, value]) => value !== undefined && canonical(value) !== canonical(defaults[field as keyof Detached]));
+  if (own.length > 0) bag['h'] = Object.fromEntries(own);
+  bag['D'] = packSlot(state, row.delivery.finish);
+  if (row.delivery.gaveUp !== undefined) bag['G'] = packSlot(state, row.delivery.gaveUp);
+  if (row.delivery.milestones !== undefined) bag['M'] = Object.entries(row.delivery.milestones).map(([name, slot]) => [name, packSlot(state, slot)]);
   return bag;
 }
 
@@ -45,59 +52,62 @@ export function unpackRow(state: State, bag: Bag): RunState {
   const runId = String(bag['i']);
   const starter = state.workflowId;
   const workflowId = workflowIdOfRun(starter, runId);
-  const delivery: RunState['delivery'] = { finish: unpackSlot(finishKey(starter, runId), bag['D']) };
-  if (bag['G'] !== undefined) delivery.gaveUp = unpackSlot(gaveUpKey(starter, runId), bag['G']);
+  const detached: Detached = { ...fillDetached(state), ...(bag['h'] as Partial<Detached> | undefined) };
+  const delivery: RunState['delivery'] = { finish: unpackSlot(state, finishKey(starter, runId), bag['D']) };
+  if (bag['G'] !== undefined) delivery.gaveUp = unpackSlot(state, gaveUpKey(starter, runId), bag['G']);
   if (bag['M'] !== undefined) {
-    delivery.milestones = Object.fromEntries((bag['M'] as [string, unknown][]).map(([name, slot]) => [name, unpackSlot(milestoneKey(starter, runId, name), slot)]));
+    delivery.milestones = Object.fromEntries((bag['M'] as [string, unknown][]).map(([name, slot]) => [name, unpackSlot(state, milestoneKey(starter, runId, name), slot)]));
+  }
+  if (typeof bag['t'] === 'string') row['turnId'] = longTurnId(state.epoch, bag['t']);
+  if (bag['f'] !== undefined) row['resultRef'] = bag['f'] === 1 ? workflowId : bag['f'];
+  if (bag['q'] !== undefined) {
+    row['request'] = { agent: row['agent'], ...(bag['q'] as object), detached, ...(row['label'] === undefined ? {} : { label: row['label'] }) };
   }
   return {
-    ...row, workflowId, depth: state.depth + 1, milestones: bag['o'] ?? [], usage: bag['u'] ?? noUsage(), detached: bag['h'] ?? fillDetached(state), delivery,
-    ...(bag['f'] === 1 ? { resultRef: workflowId } : {}),
+    // A settled row that was cut to the bone has no deadline any more.
+    deadlineAt: row['settledAt'] ?? row['createdAt'],
+    ...row, kind: KINDS[bag['k'] as number], status: STATUSES[bag['s'] as number], workflowId, depth: state.depth + 1, usage: unpackUsage(bag['u']), detached, delivery,
+    milestones: ((bag['o'] as [number, string, number, Milestone['data']?][] | undefined) ?? []).map(([n, name, at, data]) => ({ n, name, at: iso(at), ...(data === undefined ? {} : { data }) })),
   } as unknown as RunState;
 }
 
-function packSlot(slot: Delivery): unknown[] {
-  return [STATES.indexOf(slot.state), ...(slot.turnId === undefined && slot.at === undefined ? [] : [slot.turnId ?? 0]), ...(slot.at === undefined ? [] : [Date.parse(slot.at)])];
+function packUsage({ inputTokens, outputTokens, totalTokens, modelCalls, costUsd }: Usage): number[] {
+  return [inputTokens, outputTokens, totalTokens, modelCalls, ...(costUsd === undefined ? [] : [costUsd])];
 }
 
-function unpackSlot(key: string, packed: unknown): Delivery {
+function unpackUsage(packed: unknown): Usage {
+  if (packed === undefined) return noUsage();
+  const [inputTokens = 0, outputTokens = 0, totalTokens = 0, modelCalls = 0, costUsd] = packed as number[];
+  return { inputTokens, outputTokens, totalTokens, modelCalls, ...(costUsd === undefined ? {} : { costUsd }) };
+}
+
+function packSlot({ epoch }: State, slot: Delivery): unknown[] {
+  const turnId = slot.turnId === undefined ? 0 : shortTurnId(epoch, slot.turnId);
+  if (slot.at !== undefined) return [DELIVERIES.indexOf(slot.state), turnId, Date.parse(slot.at)];
+  return [DELIVERIES.indexOf(slot.state), ...(turnId === 0 ? [] : [turnId])];
+}
+
+function unpackSlot({ epoch }: State, key: string, packed: unknown): Delivery {
   const [state, turnId, at] = packed as [number, string | 0 | undefined, number | undefined];
-  const slot: Delivery = { key, state: STATES[state] ?? 'pending' };
-  if (typeof turnId === 'string') slot.turnId = turnId;
+  const slot: Delivery = { key, state: DELIVERIES[state] ?? 'pending' };
+  if (typeof turnId === 'string') slot.turnId = longTurnId(epoch, turnId);
   if (at !== undefined) slot.at = iso(at);
   return slot;
 }
 
-/** A background turn's inputs are its slots: row number, kind, name. */
-export function packTurn(state: State, turn: QueuedTurn): unknown {
-  if (turn.origin === 'user') return turn;
-  const { pending, inputs: _inputs, usage: _usage, ...rest } = turn;
-  const numbers = new Map(state.runs.map((row, i) => [row.runId, i]));
-  return {
-    ...rest,
-    slots: pending.map(({ body, bytes }) => (body.source === 'user' ? body : [numbers.get(body.slot.runId), bytes, body.slot.kind, ...(body.slot.kind === 'milestone' ? [body.slot.name] : [])])),
-  };
+/** A minted run id without what all of them begin with. */
+function minted(state: State): string {
+  return mintRunId(state.epoch, 0).slice(0, -1);
 }
 
-export function unpackTurn(state: State, packed: unknown): QueuedTurn {
-  const turn = packed as QueuedTurn & { slots?: [number, number, SlotRef['kind'], string?][] };
-  if (turn.slots === undefined) return turn;
-  const { slots, ...rest } = turn;
-  const pending = slots.map(([number, bytes, kind, name]): TurnInput => {
-    const row = state.runs[number];
-    const runId = row?.runId ?? '';
-    const slot: SlotRef = kind === 'milestone' ? { runId, kind, name: name ?? '' } : { runId, kind };
-    const key = row === undefined ? '' : (slotOf(row, slot)?.key ?? '');
-    return { ref: { source: 'background-run', key }, body: { source: 'background-run', slot }, bytes };
-  });
-  return { ...rest, usage: noUsage(), pending, inputs: pending.map((input) => input.ref) };
+export function packForgotten(state: State, row: OldRow): unknown[] {
+  const start = minted(state);
+  const id = row.runId.startsWith(start) ? `~${row.runId.slice(start.length)}` : row.runId;
+  return [id, STATUSES.indexOf(row.status), Date.parse(row.settledAt), row.ordinal, ...(row.reason === undefined ? [] : [row.reason])];
 }
 
-export function packForgotten(row: ForgottenRow): unknown[] {
-  return [row.runId, row.status, Date.parse(row.settledAt), ...(row.reason === undefined ? [] : [row.reason])];
-}
-
-export function unpackForgotten(packed: unknown): ForgottenRow {
-  const [runId, status, at, reason] = packed as [string, SettledStatus, number, string | undefined];
-  return { runId, status, ...(reason === undefined ? {} : { reason }), settledAt: iso(at), forgotten: true };
+export function unpackForgotten(state: State, packed: unknown): OldRow {
+  const [id, status, at, ordinal, reason] = packed as [string, number, number, number, string | undefined];
+  const runId = id.startsWith('~') ? `${minted(state)}${id.slice(1)}` : id;
+  return { ordinal, runId, status: STATUSES[status] as SettledStatus, ...(reason === undefined ? {} : { reason }), settledAt: iso(at), forgotten: true };
 }

@@ -7,6 +7,7 @@
 import { appendWithoutTurn } from './delivery.ts';
 import { emit } from './log.ts';
 import { requestCancel, settle } from './runs.ts';
+import { flushRefusals } from './refusals.ts';
 import { isSettled, type Closing, type Cx } from './state.ts';
 import { endQueued } from './turn-queue.ts';
 import { endTurn } from './turn.ts';
@@ -26,7 +27,7 @@ export function beginClosing(cx: Cx, closing: Closing): void {
   const { state } = cx;
   if (state.closing !== undefined) return;
   state.closing = closing;
-  for (const turn of state.queue.filter((one) => one.origin === 'user')) endQueued(cx, turn, 'cancelled', turnCode(closing));
+  for (const turn of state.queue.filter((one) => one.origin === 'user')) endQueued(cx, turn, 'cancelled', turnCode(closing), closing.reason);
   if (closing.turn === 'cancel' && state.turn !== null) endTurn(cx, 'cancelled', { reason: turnCode(closing), comment: closing.reason });
 }
 
@@ -34,7 +35,7 @@ function turnCode(closing: Closing): string {
   return closing.code === 'session_closed' ? 'session_closed' : 'cancelled_by_user';
 }
 
-/** Goes on with the end as far as it can; true once only the workflow's own end is missing. */
+/** Goes on with the end as far as it can; true once only the workflow's own end is missing. A start under way is waited for. */
 export function sweep(cx: Cx): boolean {
   const { state } = cx;
   const { closing } = state;
@@ -49,13 +50,14 @@ export function sweep(cx: Cx): boolean {
       if (queued) settle(cx, row, { status: 'cancelled', reason: closing.code });
     }
   }
-  return closing.runs === 'keep' || state.runs.every(isSettled);
+  return state.runs.every((row) => row.starting !== true && (closing.runs === 'keep' || isSettled(row)));
 }
 
 /** The last event of a session. */
 export function endSession(cx: Cx): void {
   const { closing } = cx.state;
   if (closing === undefined || closing.done === true) return;
+  flushRefusals(cx);
   closing.done = true;
   emit(cx, 'session.closed', { reason: closing.reason, usage: { ...cx.state.usage } });
   cx.effects.push({ do: 'closed' });

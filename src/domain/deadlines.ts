@@ -1,12 +1,16 @@
 /** Deadlines: every wait has one, all of them absolute, and one timer stands for the nearest. */
 import { giveUp, settle } from './runs.ts';
-import { isSettled, type Cx, type State } from './state.ts';
+import { flushRefusals, refusalsDue } from './refusals.ts';
+import { isOver, isSettled, type Cx, type State } from './state.ts';
 import { endTurn } from './turn.ts';
 
 export interface Deadline { at: number; what: string }
 
 function* deadlines(state: State): Generator<Deadline> {
   const { turn, self, closing } = state;
+  if (isOver(state)) return;
+  const due = refusalsDue(state);
+  if (due !== undefined) yield { at: due, what: 'refusals that were counted' };
   if (turn !== null) {
     yield { at: turn.deadline, what: `ceiling of turn ${turn.turnId}` };
     if (turn.phase === 'backoff' && turn.retryAt !== undefined) yield { at: turn.retryAt, what: `retry of step ${turn.step} of turn ${turn.turnId}` };
@@ -21,7 +25,7 @@ function* deadlines(state: State): Generator<Deadline> {
     if (row.status !== 'interrupted') yield { at: Date.parse(row.deadlineAt), what: `ceiling of run ${row.runId}` };
     if (row.graceAt !== undefined) yield { at: row.graceAt, what: `cancellation of run ${row.runId}` };
   }
-  if (self !== undefined && self.settled !== true) {
+  if (self !== undefined) {
     if (self.outcome === undefined) yield { at: self.deadline, what: 'own ceiling' };
     if (closing?.graceAt !== undefined) yield { at: closing.graceAt, what: 'own cancellation' };
   }
@@ -37,8 +41,12 @@ export function nextDeadline(state: State): Deadline | undefined {
 /** Acts on every deadline that has passed. Harmless when none has. */
 export function passDeadlines(cx: Cx): void {
   const { state, now } = cx;
-  const { turn, self } = state;
-  if (turn !== null) {
+  const { turn, self, closing } = state;
+  if (isOver(state)) return;
+  if ((refusalsDue(state) ?? Infinity) <= now) flushRefusals(cx);
+  if (turn === null) {
+    for (const queued of state.queue) if (queued.startAfter !== undefined && queued.startAfter <= now) delete queued.startAfter;
+  } else {
     if (turn.phase === 'backoff' && (turn.retryAt ?? 0) <= now) {
       turn.phase = 'ready';
       delete turn.retryAt;
@@ -66,6 +74,10 @@ export function passDeadlines(cx: Cx): void {
     // The parent gives up by its own clock; the run looks again later whether there is still one.
     self.deadline = now + OWN_CEILING_LOOK_MS;
     cx.effects.push({ do: 'check-parent' });
+  }
+  if (closing?.graceAt !== undefined && closing.graceAt <= now) {
+    delete closing.graceAt;
+    closing.late = true;
   }
 }
 

@@ -1,16 +1,17 @@
 /**
  * The memory of ids and keys that were used: which payload came with them, and what became of it.
  *
- * One short entry each: `<16 hex of the payload's hash><status letter><id that the receipt names, if minted>`. Entries of
- * live turns and runs are never forgotten; of ended ones at least the last 4,000 are kept, across continue-as-new.
+ * One short entry each: `<hash of the payload><status letter><id that the receipt names, if it is not the caller's>`. The last
+ * 4,000 entries are kept, and beyond them those of live turns and runs, across continue-as-new.
  */
-import { hashHex } from './ids.ts';
+import { hashShort, mintTurnId } from './ids.ts';
 import { canonical } from './json.ts';
-import { KEPT_KEYS } from './sizes.ts';
+import type { State } from './state.ts';
 
 export type KeySpace = 'turn-key' | 'turn' | 'run';
 
-const HASH = 16;
+/** Characters of a hash: 66 bits. */
+export const HASH = 11;
 const LIVE = '-';
 const LETTERS: Record<string, string> = { c: 'completed', f: 'failed', x: 'cancelled', s: 'skipped' };
 
@@ -18,11 +19,11 @@ export interface Known { payload: string; status: string | undefined; id: string
 
 /** The hash by which two payloads are the same. */
 export function payloadHash(payload: unknown): string {
-  return hashHex(canonical(payload), HASH);
+  return hashShort(canonical(payload), HASH);
 }
 
 export function entryKey(space: KeySpace, key: string): string {
-  return hashHex(`${space}\n${key}`, HASH);
+  return hashShort(`${space}\n${key}`, HASH);
 }
 
 /** What is known of an entry; `status` only once it has ended. */
@@ -44,15 +45,16 @@ export function rememberEnd(dedupe: Record<string, string>, entry: string, statu
   dedupe[entry] = `${found.slice(0, HASH)}${letter}${found.slice(HASH + 1)}`;
 }
 
-/** Forgets the oldest ended entries beyond `keep`. Called with slack, since each call walks the record. */
+/** Forgets what has ended before the last `keep` entries. */
 export function forgetOldest(dedupe: Record<string, string>, keep: number): void {
-  let excess = Object.keys(dedupe).length - keep;
-  for (const entry of Object.keys(dedupe)) {
-    if (excess <= 0) return;
-    if (dedupe[entry]?.[HASH] === LIVE) continue;
-    delete dedupe[entry];
-    excess--;
-  }
+  const entries = Object.keys(dedupe);
+  for (const entry of entries.slice(0, Math.max(0, entries.length - keep))) if (dedupe[entry]?.[HASH] !== LIVE) delete dedupe[entry];
 }
 
-export { KEPT_KEYS };
+/** A turn id that nobody has chosen. */
+export function freshTurnId(state: State): string {
+  for (;;) {
+    const turnId = mintTurnId(state.epoch, ++state.counters.turn);
+    if (recall(state.dedupe, entryKey('turn', turnId)) === undefined) return turnId;
+  }
+}

@@ -6,11 +6,11 @@
  * and never undone.
  */
 import { bodyOf, frame, narration, statusOf } from './frame.ts';
+import { freshTurnId } from './dedupe.ts';
 import { emit } from './log.ts';
-import { BATCH_INPUTS, MESSAGE_BYTES, WATCHED_BYTES } from './sizes.ts';
+import { BATCH_INPUTS, FRAME_BYTES, MESSAGE_BYTES } from './sizes.ts';
 import { findRun, iso, noUsage, slotOf, type Cx, type QueuedTurn, type RunState, type SlotRef, type TurnInput } from './state.ts';
 import { addMessage, text } from './transcript.ts';
-import { mintTurnId } from './ids.ts';
 import { jsonBytes } from './json.ts';
 import type { UIMessage } from './types.ts';
 
@@ -58,7 +58,6 @@ function markDelivered(cx: Cx, row: RunState, slot: SlotRef, turnId?: string): v
   delivery.state = 'delivered';
   delivery.at = iso(cx.now);
   if (turnId !== undefined) delivery.turnId = turnId;
-  else delete delivery.turnId;
   emit(cx, 'run.delivered', { runId: row.runId, key: delivery.key, kind: slot.kind, turnId, agent: row.agent });
 }
 
@@ -78,7 +77,7 @@ function enqueue(cx: Cx, row: RunState, slot: SlotRef): void {
   const delivery = slotOf(row, slot);
   if (delivery === undefined) return;
   delivery.state = 'queued';
-  const bytes = Math.min(jsonBytes(bodyOf(row, slot)) + WATCHED_BYTES, MESSAGE_BYTES);
+  const bytes = Math.min(jsonBytes(bodyOf(row, slot)) + FRAME_BYTES, MESSAGE_BYTES);
   const input: TurnInput = { ref: { source: 'background-run', key: delivery.key }, body: { source: 'background-run', slot }, bytes };
   const last = state.queue.at(-1);
   if (last !== undefined && state.settings.turns.batchBackground && last.origin === 'background'
@@ -91,7 +90,7 @@ function enqueue(cx: Cx, row: RunState, slot: SlotRef): void {
     return;
   }
   const turn: QueuedTurn = {
-    turnId: mintTurnId(state.epoch, ++state.counters.turn), origin: 'background', inputs: [input.ref], pending: [input], bytes,
+    turnId: freshTurnId(state), origin: 'background', inputs: [input.ref], pending: [input], bytes,
     queuedAt: iso(cx.now), usage: noUsage(), keys: [],
   };
   delivery.turnId = turn.turnId;
@@ -100,10 +99,10 @@ function enqueue(cx: Cx, row: RunState, slot: SlotRef): void {
 }
 
 /** Appends what a background turn holds without a model call: it was cancelled while queued, or the session closes. */
-export function appendWithoutTurn(cx: Cx, turn: QueuedTurn, turnId?: string): void {
+export function appendWithoutTurn(cx: Cx, turn: QueuedTurn): void {
   for (const { body } of turn.pending) {
     if (body.source !== 'background-run') continue;
     const row = findRun(cx.state, body.slot.runId);
-    if (row !== undefined) appendBackground(cx, row, body.slot, turnId);
+    if (row !== undefined) appendBackground(cx, row, body.slot, turn.turnId);
   }
 }

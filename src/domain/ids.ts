@@ -12,6 +12,18 @@ export function hashHex(text: string, digits: number): string {
   return bytesToHex(sha256(utf8ToBytes(text))).slice(0, digits);
 }
 
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/** A text's SHA-256 in as few characters as possible, six bits each: for what is carried by the thousand. */
+export function hashShort(text: string, characters: number): string {
+  const bytes = sha256(utf8ToBytes(text));
+  return Array.from({ length: characters }, (_, i) => {
+    const bit = i * 6;
+    const pair = ((bytes[bit >> 3] ?? 0) << 8) | (bytes[(bit >> 3) + 1] ?? 0);
+    return LETTERS[(pair >> (10 - (bit & 7))) & 63];
+  }).join('');
+}
+
 /**
  * The eight hex digits of an epoch that minted ids carry: the last ones. Temporal's run ids begin with the time, so the first
  * eight are the same for two sessions of one minute.
@@ -22,6 +34,16 @@ export function epoch8(epoch: string): string {
 
 export function mintTurnId(epoch: string, n: number): string {
   return `t-${epoch8(epoch)}-${n}`;
+}
+
+/** A minted turn id in its carried form, `~` and its number; others stay as they are, and none of those begins with `~`. */
+export function shortTurnId(epoch: string, turnId: string): string {
+  const minted = mintTurnId(epoch, 0).slice(0, -1);
+  return turnId.startsWith(minted) ? `~${turnId.slice(minted.length)}` : turnId;
+}
+
+export function longTurnId(epoch: string, short: string): string {
+  return short.startsWith('~') ? `${mintTurnId(epoch, 0).slice(0, -1)}${short.slice(1)}` : short;
 }
 
 export function mintMessageId(epoch: string, n: number): string {

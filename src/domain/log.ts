@@ -19,7 +19,7 @@ export function emit(cx: Cx, type: EventType, about: About = {}): OutliveEvent {
     seq: ++state.lastSeq, at: iso(cx.now), type, workflowId: state.workflowId, sessionId: state.sessionId,
   };
   if (self !== undefined) {
-    if (about.runId === undefined || about.runId === self.runId) {
+    if (about.runId === undefined) {
       event.runId = self.runId;
       if (self.parentRunId !== undefined) event.parentRunId = self.parentRunId;
       if (self.parentToolCallId !== undefined) event.parentToolCallId = self.parentToolCallId;

@@ -1,5 +1,7 @@
 /** Messages between workflows: what a run says to its starter. Anyone in the namespace can send them, so each is checked. */
-import { settle, takeMilestone, type Settled } from './runs.ts';
+import { takeMilestone } from './milestones.ts';
+import { echo } from './refusals.ts';
+import { presentRun, settle, type Settled } from './runs.ts';
 import { findRun, type Cx } from './state.ts';
 import { refuse, type Milestone, type Refusal } from './types.ts';
 
@@ -11,7 +13,12 @@ function foreign(cx: Cx, message: { runId: string; epoch: string }): Refusal | u
   const { state } = cx;
   if (message.epoch === state.epoch) return undefined;
   cx.effects.push({ do: 'answer-gone', workflowId: `${state.workflowId}/${message.runId}`, epoch: message.epoch });
-  return refuse('InvalidInput', `Expected epoch to be "${state.epoch}", got "${message.epoch}": the message is for an earlier session of this id.`);
+  return refuse('InvalidInput', `Expected epoch to be "${state.epoch}", got "${echo(message.epoch)}": the message is for an earlier session of this id.`);
+}
+
+/** A run without a row has been forgotten, if it ever was: what it repeats leaves no event. */
+function unknown({ state }: Cx, runId: string): Refusal | undefined {
+  return presentRun(state, runId).known ? undefined : refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${runId}".`);
 }
 
 /** A run's settle. Repeated, it changes nothing and leaves no event. */
@@ -19,10 +26,7 @@ export function runSettled(cx: Cx, message: RunSettledMessage): Refusal | undefi
   const other = foreign(cx, message);
   if (other !== undefined) return other;
   const row = findRun(cx.state, message.runId);
-  if (row === undefined) {
-    return cx.state.forgotten.some((one) => one.runId === message.runId) ? undefined
-      : refuse('UnknownRun', `Expected runId to name a run of this ${cx.state.kind}, got "${message.runId}".`);
-  }
+  if (row === undefined) return unknown(cx, message.runId);
   settle(cx, row, message);
   return undefined;
 }
@@ -32,10 +36,7 @@ export function runMilestones(cx: Cx, message: RunMilestonesMessage): Refusal | 
   const other = foreign(cx, message);
   if (other !== undefined) return other;
   const row = findRun(cx.state, message.runId);
-  if (row === undefined) {
-    return cx.state.forgotten.some((one) => one.runId === message.runId) ? undefined
-      : refuse('UnknownRun', `Expected runId to name a run of this ${cx.state.kind}, got "${message.runId}".`);
-  }
+  if (row === undefined) return unknown(cx, message.runId);
   for (const milestone of message.milestones) takeMilestone(cx, row, milestone);
   return undefined;
 }

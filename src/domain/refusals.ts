@@ -1,6 +1,6 @@
 /** Signals that are refused leave the session untouched and one event; a flood leaves one event a minute with its count. */
 import { emit } from './log.ts';
-import type { Cx } from './state.ts';
+import { isOver, type Cx, type State } from './state.ts';
 
 const WINDOW_MS = 60_000;
 const MOST = 100;
@@ -9,6 +9,7 @@ const ECHO_CHARS = 200;
 /** Records `input.refused`. After a hundred in a minute the rest are counted and told with the first of the next minute. */
 export function recordRefusal(cx: Cx, name: string, message: string): void {
   const { refusals } = cx.state;
+  if (isOver(cx.state)) return;
   if (cx.now - refusals.since >= WINDOW_MS) {
     flushRefusals(cx);
     refusals.since = cx.now;
@@ -19,10 +20,15 @@ export function recordRefusal(cx: Cx, name: string, message: string): void {
   else refusals.suppressed += 1;
 }
 
-/** Tells what was suppressed, so that it does not stay unsaid when the session continues or closes. */
+/** When what was suppressed is to be told, milliseconds; nothing when nothing was. */
+export function refusalsDue({ refusals }: State): number | undefined {
+  return refusals.suppressed === 0 ? undefined : refusals.since + WINDOW_MS;
+}
+
+/** Tells what was suppressed: when its minute is over, or before the session continues or closes. */
 export function flushRefusals(cx: Cx): void {
   const { refusals } = cx.state;
-  if (refusals.suppressed === 0) return;
+  if (refusals.suppressed === 0 || isOver(cx.state)) return;
   emit(cx, 'input.refused', { name: '', message: `${refusals.suppressed} more inputs were refused.`, suppressed: refusals.suppressed });
   refusals.suppressed = 0;
 }

@@ -5,132 +5,21 @@
  * place is held and a later settle is still taken and delivered in its own slot.
  */
 import { deliver } from './delivery.ts';
-import { entryKey, payloadHash, recall, remember, rememberEnd } from './dedupe.ts';
-import { finishKey, gaveUpKey, milestoneKey, mintRunId, workflowIdOfRun } from './ids.ts';
+import { entryKey, remember, rememberEnd } from './dedupe.ts';
+import { finishKey, gaveUpKey, mintRunId, workflowIdOfRun } from './ids.ts';
 import { jsonBytes, previewOf } from './json.ts';
 import { emit } from './log.ts';
-import { KEPT_FORGOTTEN, KEPT_ROWS, LIVE_BYTES, MAX_WATCHED, MESSAGE_BYTES, PREVIEW_BYTES, RESULT_BYTES, ROW_GROWTH_BYTES, WATCHED_BYTES } from './sizes.ts';
-import { addUsage, findRun, iso, isSettled, noUsage, type Cx, type Outcome, type RunRequest, type RunState, type State } from './state.ts';
-import { closed, liveBytes, queuedBytes } from './room.ts';
-import { isRefusal, refuse, type Detached, type Json, type Milestone, type OnMilestones, type Progress, type Refusal, type RunStatus, type Usage } from './types.ts';
+import { takeMilestone } from './milestones.ts';
+import { closed } from './room.ts';
+import { admitRuns, coreBytes, fillDetached, inputBytes, knownRun, payloadOf, placesTaken, presentRun, receiptOf, waveLeft, type Origin, type RunReceipt, type StartRun } from './run-admission.ts';
+import { KEPT_FORGOTTEN, KEPT_ROWS, PREVIEW_BYTES, RESULT_BYTES } from './sizes.ts';
+import { addUsage, delivered, findRun, instant, iso, isOver, isSettled, noUsage, type Cx, type Outcome, type RunRequest, type RunState, type State } from './state.ts';
+import { isRefusal, refuse, type Milestone, type Progress, type Refusal, type RunStatus, type Usage } from './types.ts';
+
+export { admitRuns, fillDetached, placesTaken, presentRun, type Origin, type RunReceipt, type StartRun };
 
 /** A run ends its own unwilling task at its grace time; only one that cannot even do that is terminated by its starter, this much later. */
 const TERMINATE_MARGIN_MS = 5000;
-
-export interface StartRun {
-  agent: string;
-  input: Json;
-  runId?: string;
-  label?: string;
-  metadata?: Json;
-  detached?: Partial<Omit<Detached, 'onMilestones'>> & { onMilestones?: OnMilestones };
-}
-
-export interface RunReceipt { runId: string; workflowId: string; status: RunStatus; deduplicated: boolean }
-
-/** Which turn and tool call a run is started from; empty from outside. */
-export interface Origin { turnId?: string; toolCallId?: string }
-
-/** Places taken: running, waiting for a person, or given up and perhaps still running. */
-export function placesTaken(state: State): number {
-  let taken = 0;
-  for (const row of state.runs) {
-    if (row.status === 'running' || row.status === 'input_required' || (row.status === 'interrupted' && row.childStillRunning === true)) taken++;
-  }
-  return taken;
-}
-
-/** `detached` with its defaults filled in. */
-export function fillDetached(state: State, given: StartRun['detached'] = {}): Detached {
-  const { maxBudgetMs, noProgressBudgetMs } = state.settings.budgets;
-  return { notify: 'react', maxBudgetMs, noProgressBudgetMs, onBudget: 'cancel', ...given };
-}
-
-function payloadOf(state: State, request: StartRun): string {
-  const { agent, input, label, metadata } = request;
-  return payloadHash({ agent, input, label, metadata, detached: fillDetached(state, request.detached) });
-}
-
-export function presentRun(state: State, runId: string): { status: RunStatus; known: boolean } {
-  const row = findRun(state, runId);
-  if (row !== undefined) return { status: row.status, known: true };
-  const old = state.forgotten.find((one) => one.runId === runId);
-  if (old !== undefined) return { status: old.status, known: true };
-  const entry = recall(state.dedupe, entryKey('run', runId));
-  return { status: (entry?.status ?? 'completed') as RunStatus, known: entry !== undefined };
-}
-
-function receipt(state: State, runId: string, status: RunStatus, deduplicated: boolean): RunReceipt {
-  return { runId, workflowId: workflowIdOfRun(state.workflowId, runId), status, deduplicated };
-}
-
-function known(state: State, request: StartRun): RunReceipt | Refusal | undefined {
-  if (request.runId === undefined) return undefined;
-  const entry = recall(state.dedupe, entryKey('run', request.runId));
-  if (entry === undefined) return undefined;
-  return entry.payload === payloadOf(state, request)
-    ? receipt(state, request.runId, presentRun(state, request.runId).status, true)
-    : refuse('IdempotencyConflict', `Expected runId "${request.runId}" to come with the same payload as before, got another.`);
-}
-
-function coreBytes(request: StartRun): number {
-  const watched = request.detached?.onMilestones?.names;
-  const slots = watched === undefined ? 0 : watched === '*' ? MAX_WATCHED : Math.min(watched.length, MAX_WATCHED);
-  return jsonBytes({ ...request, input: null, metadata: null }) + ROW_GROWTH_BYTES + slots * WATCHED_BYTES;
-}
-
-/**
- * What would be answered to each request without changing anything: all receipts of known ones, `undefined` for new ones, or
- * the refusal of them all.
- */
-export function admitRuns(state: State, requests: readonly StartRun[], kindOf: (name: string) => boolean | undefined): (RunReceipt | undefined)[] | Refusal {
-  if (state.closing !== undefined) return closed(state);
-  const { limits } = state.settings;
-  let places = limits.maxConcurrentRuns - placesTaken(state);
-  const waiting = state.runs.filter((row) => row.status === 'queued').length;
-  let queue = limits.maxQueuedRuns - Math.max(0, waiting);
-  if (waiting > 0) places = Math.max(0, places - waiting);
-  let bytes = queuedBytes(state);
-  let live = liveBytes(state);
-  const seen = new Map<string, string>();
-  const answers: (RunReceipt | undefined)[] = [];
-  for (const request of requests) {
-    const before = known(state, request);
-    if (isRefusal(before)) return before;
-    const twice = request.runId === undefined ? undefined : seen.get(request.runId);
-    if (twice !== undefined && twice !== payloadOf(state, request)) {
-      return refuse('IdempotencyConflict', `Expected runId "${request.runId ?? ''}" to stand once in the request, got it twice with different payloads.`);
-    }
-    answers.push(before);
-    if (before !== undefined || twice !== undefined) continue;
-    if (request.runId !== undefined) seen.set(request.runId, payloadOf(state, request));
-    if (kindOf(request.agent) === false) return refuse('UnknownAgent', `Expected agent to name a registered agent or task, got "${request.agent}".`);
-    if (state.depth + 1 > limits.maxDepth) {
-      return refuse('DepthExceeded', `Expected runs to be nested at most ${limits.maxDepth} deep (limits.maxDepth), got ${state.depth + 1}.`);
-    }
-    const size = jsonBytes(request.input) + jsonBytes(request.metadata ?? null);
-    if (jsonBytes(request.input) > MESSAGE_BYTES) return refuse('InvalidInput', `Expected input to be at most ${MESSAGE_BYTES} bytes of JSON, got ${jsonBytes(request.input)}.`);
-    const core = coreBytes(request);
-    if (live + core > LIVE_BYTES) {
-      return refuse('QueueFull', `Expected queued inputs, live runs and results that wait to hold at most ${LIVE_BYTES} bytes, got ${live + core}.`);
-    }
-    live += core;
-    if (places > 0) {
-      places--;
-      continue;
-    }
-    if (queue <= 0) {
-      return refuse('RunLimitExceeded', `Expected at most ${limits.maxConcurrentRuns} runs at once and ${limits.maxQueuedRuns} queued (limits.maxConcurrentRuns, limits.maxQueuedRuns), got one more.`);
-    }
-    queue--;
-    bytes += core + size;
-    live += size;
-    if (bytes > limits.maxQueuedBytes) {
-      return refuse('QueueFull', `Expected the inputs of queued turns and runs to hold at most ${limits.maxQueuedBytes} bytes (limits.maxQueuedBytes), got ${bytes}.`);
-    }
-  }
-  return answers;
-}
 
 /** Accepts one run or says why not. It answers before the run has done anything. */
 export function startRun(cx: Cx, request: StartRun, origin: Origin = {}): RunReceipt | Refusal {
@@ -141,10 +30,10 @@ export function startRun(cx: Cx, request: StartRun, origin: Origin = {}): RunRec
 /** Accepts all runs or none. */
 export function startRuns(cx: Cx, requests: readonly StartRun[], origin: Origin = {}): RunReceipt[] | Refusal {
   const { state } = cx;
-  const admitted = admitRuns(state, requests, (name) => Object.hasOwn(state.names, name));
+  const admitted = admitRuns(state, requests, (name) => Object.hasOwn(state.names, name), origin);
   if (isRefusal(admitted)) return admitted;
   const rows = requests.map((request, i) => {
-    const before = admitted[i] ?? known(state, request);
+    const before = admitted[i] ?? knownRun(state, request);
     return before !== undefined && !isRefusal(before) ? { ...before, deduplicated: true } : accept(cx, request, origin);
   });
   startQueued(cx);
@@ -162,7 +51,7 @@ function accept(cx: Cx, request: StartRun, origin: Origin): RunReceipt {
     runId, workflowId: workflowIdOfRun(state.workflowId, runId), agent: request.agent, kind: state.names[request.agent]?.kind ?? 'task',
     status: 'queued', depth: state.depth + 1, createdAt: iso(cx.now), deadlineAt: iso(cx.now + detached.maxBudgetMs), milestones: [], usage: noUsage(),
     delivery: { finish: { key: finishKey(state.workflowId, runId), state: 'pending' } },
-    request: kept, detached, bytes: coreBytes(request) + jsonBytes(request.input) + jsonBytes(request.metadata ?? null),
+    ordinal: ++state.counters.start, request: kept, detached, bytes: coreBytes(request, origin), inputBytes: inputBytes(request),
   };
   if (request.label !== undefined) row.label = request.label;
   if (origin.turnId !== undefined) row.turnId = origin.turnId;
@@ -170,7 +59,7 @@ function accept(cx: Cx, request: StartRun, origin: Origin): RunReceipt {
   remember(state.dedupe, entryKey('run', runId), payloadOf(state, request), '');
   state.runs.push(row);
   emit(cx, 'run.queued', { runId, agent: row.agent, label: row.label, turnId: row.turnId, parentToolCallId: row.parentToolCallId });
-  return receipt(state, runId, 'queued', false);
+  return receiptOf(state, runId, 'queued', false);
 }
 
 function freshRunId(state: State): string {
@@ -184,7 +73,7 @@ function freshRunId(state: State): string {
 export function startQueued(cx: Cx): void {
   const { state } = cx;
   if (state.closing !== undefined) return;
-  let places = state.settings.limits.maxConcurrentRuns - placesTaken(state);
+  let places = Math.min(waveLeft(state), state.settings.limits.maxConcurrentRuns - placesTaken(state));
   for (const row of state.runs) {
     if (places <= 0) return;
     if (row.status !== 'queued') continue;
@@ -208,9 +97,8 @@ export function startConfirmed(cx: Cx, runId: string, epoch: string): void {
 }
 
 function shrink(row: RunState): void {
-  if (row.request === undefined) return;
-  row.bytes = Math.max(ROW_GROWTH_BYTES, row.bytes - jsonBytes(row.request.input) - jsonBytes(row.request.metadata ?? null));
   delete row.request;
+  delete row.inputBytes;
 }
 
 export function startFailed(cx: Cx, runId: string, message: string): void {
@@ -232,20 +120,20 @@ export interface Settled extends Outcome {
 /** The run has ended, whoever says so: recorded once, delivered once. */
 export function settle(cx: Cx, row: RunState, settled: Settled): void {
   const { state } = cx;
-  if (isSettled(row)) return;
+  if (isSettled(row) || isOver(state)) return;
   for (const milestone of settled.milestones ?? []) takeMilestone(cx, row, milestone);
   shrink(row);
   row.status = settled.status;
   delete row.reason;
   delete row.childStillRunning;
   delete row.graceAt;
-  const reason = settled.status === 'cancelled' ? (row.cancelReason ?? settled.reason) : settled.reason;
-  if (reason !== undefined) row.reason = reason;
+  if (settled.status === 'cancelled') row.reason = row.cancelReason ?? settled.reason ?? 'cancelled_by_user';
+  if (settled.status === 'failed') row.reason = settled.reason ?? 'agent_error';
   const comment = settled.status === 'cancelled' ? (row.cancelComment ?? settled.comment) : undefined;
   if (comment !== undefined) row.comment = comment;
   row.settledAt = iso(cx.now);
   if (settled.error !== undefined) row.error = settled.error;
-  if (settled.progress !== undefined && settled.progress.n >= (row.progress?.n ?? 0)) row.progress = settled.progress;
+  if (settled.progress !== undefined && settled.progress.n >= (row.progress?.n ?? 0)) row.progress = { ...settled.progress, at: instant(settled.progress.at, cx.now) };
   if (settled.usage !== undefined) {
     row.usage = settled.usage;
     addUsage(state.usage, settled.usage);
@@ -288,32 +176,13 @@ function forgetOldRows(state: State): void {
   for (const row of old.slice(0, Math.max(0, old.length - KEPT_ROWS))) forget(state, row);
 }
 
-export function delivered(row: RunState): boolean {
-  const slots = [row.delivery.finish, row.delivery.gaveUp, ...Object.values(row.delivery.milestones ?? {})];
-  return slots.every((slot) => slot === undefined || slot.state === 'delivered' || slot.state === 'not_required');
-}
-
 export function forget(state: State, row: RunState): void {
   state.runs.splice(state.runs.indexOf(row), 1);
   if (!isSettled(row)) return;
   state.forgotten.push({
-    runId: row.runId, status: row.status as 'completed' | 'failed' | 'cancelled', ...(row.reason === undefined ? {} : { reason: row.reason }), settledAt: row.settledAt ?? row.createdAt, forgotten: true,
+    ordinal: row.ordinal, runId: row.runId, status: row.status as 'completed' | 'failed' | 'cancelled', ...(row.reason === undefined ? {} : { reason: row.reason }), settledAt: row.settledAt ?? row.createdAt, forgotten: true,
   });
   if (state.forgotten.length > KEPT_FORGOTTEN) state.forgotten.splice(0, state.forgotten.length - KEPT_FORGOTTEN);
-}
-
-/** A milestone, the first of each number; the first of a watched name is delivered. */
-export function takeMilestone(cx: Cx, row: RunState, milestone: Milestone): void {
-  if (isSettled(row) || milestone.n <= (row.milestones.at(-1)?.n ?? 0)) return;
-  row.milestones.push(milestone);
-  emit(cx, 'run.milestone', { runId: row.runId, n: milestone.n, name: milestone.name, data: milestone.data, parentToolCallId: row.parentToolCallId });
-  const watch = row.detached.onMilestones;
-  if (watch === undefined || (watch.names !== '*' && !watch.names.includes(milestone.name))) return;
-  row.delivery.milestones ??= {};
-  const slots = row.delivery.milestones;
-  if (Object.hasOwn(slots, milestone.name) || Object.keys(slots).length >= MAX_WATCHED) return;
-  slots[milestone.name] = { key: milestoneKey(cx.state.workflowId, row.runId, milestone.name), state: 'pending' };
-  deliver(cx, row, { runId: row.runId, kind: 'milestone', name: milestone.name }, row.detached.notify === 'silent' ? 'silent' : watch.mode);
 }
 
 /** The session stops waiting for a run and says so; the run may still settle. */
@@ -357,6 +226,7 @@ function askToCancel(cx: Cx, row: RunState): void {
 export interface CancelRun { runId: string; reason?: string; cascade?: boolean }
 
 export function admitCancelRun(state: State, cancel: CancelRun): Refusal | undefined {
+  if (isOver(state)) return closed(state);
   return presentRun(state, cancel.runId).known ? undefined
     : refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${cancel.runId}".`);
 }

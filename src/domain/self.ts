@@ -5,12 +5,13 @@
  * workflow completes with the same outcome. Milestones go up as signals, at most one outstanding, each with all since the last.
  */
 import { beginClosing, sweep } from './closing.ts';
-import { delivered } from './runs.ts';
+import { jsonBytes } from './json.ts';
 import { emit } from './log.ts';
-import { iso, isSettled, type Cx, type Outcome, type RunSelf } from './state.ts';
+import { flushRefusals } from './refusals.ts';
+import { delivered, iso, isSettled, type Cx, type Outcome, type RunSelf } from './state.ts';
 import { textOf } from './transcript.ts';
-import { MAX_MILESTONES } from './sizes.ts';
-import { refuse, type Json, type Progress, type Refusal } from './types.ts';
+import { MAX_MILESTONES, MESSAGE_BYTES } from './sizes.ts';
+import { refuse, type Json, type Milestone, type Progress, type Refusal } from './types.ts';
 
 /** A cancellation by the parent or an operator. The first outcome stands. */
 export function cancelSelf(cx: Cx, reason: string, comment: string | undefined, cascade: boolean): void {
@@ -23,12 +24,21 @@ export function cancelSelf(cx: Cx, reason: string, comment: string | undefined, 
 
 function decide(cx: Cx, self: RunSelf, outcome: Outcome, cascade: boolean): void {
   self.outcome = outcome;
-  beginClosing(cx, { runs: cascade ? 'cancel' : 'keep', turn: 'cancel', code: 'cancelled_by_parent', cascade, graceAt: cx.now + cx.state.settings.limits.cancelGraceMs });
+  beginClosing(cx, {
+    ...(outcome.comment === undefined ? {} : { reason: outcome.comment }),
+    runs: cascade ? 'cancel' : 'keep', turn: 'cancel', code: 'cancelled_by_parent', cascade, graceAt: cx.now + cx.state.settings.limits.cancelGraceMs,
+  });
+}
+
+/** The task that is running, as long as its outcome still matters. */
+function running(cx: Cx): RunSelf | undefined {
+  const { self } = cx.state;
+  return self?.task === 'running' && self.settled !== true ? self : undefined;
 }
 
 export function taskDone(cx: Cx, result: Json, progress: Progress | undefined): void {
-  const { self } = cx.state;
-  if (self === undefined || self.task !== 'running') return;
+  const self = running(cx);
+  if (self === undefined) return;
   self.task = 'done';
   if (progress !== undefined) self.progress = progress;
   // A run that completes before its cancellation takes effect has completed.
@@ -36,8 +46,8 @@ export function taskDone(cx: Cx, result: Json, progress: Progress | undefined): 
 }
 
 export function taskFailed(cx: Cx, failure: { type: string; message: string; cancelled: boolean; timedOut?: boolean }, progress: Progress | undefined): void {
-  const { self } = cx.state;
-  if (self === undefined || self.task !== 'running') return;
+  const self = running(cx);
+  if (self === undefined) return;
   self.task = 'done';
   if (progress !== undefined) self.progress = progress;
   const reason = failure.timedOut === true ? 'timed_out' : 'agent_error';
@@ -46,8 +56,8 @@ export function taskFailed(cx: Cx, failure: { type: string; message: string; can
 
 /** The task's worker was given up so that the workflow could continue as new; the task is run again from its checkpoint. */
 export function taskAborted(cx: Cx, progress: Progress | undefined, checkpoint: Json | undefined): void {
-  const { self } = cx.state;
-  if (self === undefined || self.task !== 'running') return;
+  const self = running(cx);
+  if (self === undefined) return;
   self.task = 'ready';
   if (checkpoint !== undefined) self.checkpoint = checkpoint;
   if (progress !== undefined) self.progress = progress;
@@ -76,7 +86,14 @@ function tellMilestones(cx: Cx, self: RunSelf): void {
   const untold = self.milestones.filter((one) => one.n > self.told);
   if (self.telling === true || self.parentGone === true || self.settled === true || untold.length === 0) return;
   self.telling = true;
-  cx.effects.push({ do: 'tell-milestones', milestones: untold });
+  cx.effects.push({ do: 'tell-milestones', milestones: fitting(untold) });
+}
+
+/** As many of them as one message takes, at least one. */
+function fitting(milestones: readonly Milestone[]): Milestone[] {
+  let bytes = 0;
+  const beyond = milestones.findIndex((one, i) => (bytes += jsonBytes(one)) > MESSAGE_BYTES && i > 0);
+  return milestones.slice(0, beyond < 0 ? milestones.length : beyond);
 }
 
 /** The parent is gone: nobody hears this run any more, it goes on and keeps its ceiling. */
@@ -84,7 +101,16 @@ export function parentGone(cx: Cx, epoch: string): Refusal | undefined {
   const { self } = cx.state;
   if (self === undefined || epoch !== self.parent.epoch) return refuse('InvalidInput', 'Expected epoch to be that of the parent, got another.');
   self.parentGone = true;
+  delete self.telling;
   return undefined;
+}
+
+/** A failed turn is the run's end: decided before anything else is started. */
+export function noticeFailedTurn(cx: Cx): void {
+  const { self, past } = cx.state;
+  if (self === undefined || self.outcome !== undefined) return;
+  const failed = past.find((turn) => turn.status === 'failed');
+  if (failed !== undefined) decide(cx, self, { status: 'failed', reason: 'agent_error', error: failed.error ?? { type: 'Error', message: 'A turn failed.' } }, true);
 }
 
 /** What the run does next by itself: task, settle. */
@@ -92,7 +118,7 @@ export function advanceSelf(cx: Cx): void {
   const { state } = cx;
   const { self } = state;
   if (self === undefined || self.settled === true) return;
-  const late = state.closing?.graceAt !== undefined && cx.now >= state.closing.graceAt;
+  const late = state.closing?.late === true;
   if (self.kind === 'task') {
     if (self.task === 'ready' && self.outcome === undefined) {
       self.task = 'running';
@@ -105,12 +131,6 @@ export function advanceSelf(cx: Cx): void {
     if (sweep(cx) || late) settleSelf(cx, self);
     return;
   }
-  const failed = state.past.find((turn) => turn.status === 'failed');
-  if (failed !== undefined) {
-    decide(cx, self, { status: 'failed', reason: 'agent_error', error: failed.error ?? { type: 'Error', message: 'A turn failed.' } }, true);
-    if (sweep(cx)) settleSelf(cx, self);
-    return;
-  }
   if (state.turn === null && state.queue.length === 0 && state.runs.every((row) => isSettled(row) && delivered(row))) {
     const last = state.transcript.findLast((entry) => entry.message.role === 'assistant' && entry.message.metadata?.['source'] === undefined);
     self.outcome = { status: 'completed', result: last === undefined ? '' : textOf(last.message) };
@@ -121,7 +141,12 @@ export function advanceSelf(cx: Cx): void {
 function settleSelf(cx: Cx, self: RunSelf): void {
   const { outcome } = self;
   if (outcome === undefined) return;
+  flushRefusals(cx);
   self.settled = true;
+  if (self.task === 'running') self.task = 'done';
+  // What the parent has not heard goes with the settle: as whole as one message takes.
+  const untold = self.milestones.filter((one) => one.n > self.told);
+  for (const one of untold.slice(fitting(untold).length)) delete one.data;
   if (cx.state.closing !== undefined) cx.state.closing.done = true;
   emit(cx, 'run.settled', { status: outcome.status, reason: outcome.reason, comment: outcome.comment, error: outcome.error, usage: { ...cx.state.usage }, cancelled: cancelledBelow(cx) });
   cx.effects.push({ do: 'settle' });

@@ -28,22 +28,32 @@ export const KEPT_FORGOTTEN = 4000;
 export const KEPT_KEYS = 4000;
 /** Milestones of one run: further ones are refused in the run. */
 export const MAX_MILESTONES = 1000;
-/** Watched milestones of one run that are delivered: further ones are recorded only. */
+/** Milestones of one run that are delivered because all are watched: further ones are recorded only. */
 export const MAX_WATCHED = 100;
 /** Runs whose start is under way at once: larger waves are slower. */
 export const START_WAVE = 50;
 /** Inputs of one background turn. */
 export const BATCH_INPUTS = 20;
+/** What the frame around a background input takes. */
+export const FRAME_BYTES = 300;
+
 /**
- * Bytes of what is never shed: queued inputs, live rows and results that wait. New work beyond it is refused,
- * so that the carried state is bounded by construction.
+ * What a session may hold of what is never shed when it continues as new: queued inputs, live rows, results that wait, each
+ * with what it may still grow by. New work beyond it is refused, so that the carried state is bounded by construction:
+ * 600 KiB of these, 256 KiB of keys, the rest for the transcript, the step under way and what a session is.
  */
-export const LIVE_BYTES = 640 * KIB;
-/** What a live row may grow by after its admission, when it is packed to its core. */
-export const ROW_GROWTH_BYTES = 400;
-/** What one watched milestone that waits to be delivered takes. */
-export const WATCHED_BYTES = 300;
-/** What one background input that waits in the turn queue takes. */
-export const QUEUED_SLOT_BYTES = 96;
-/** What a queued turn takes beside its input. */
-export const TURN_GROWTH_BYTES = 320;
+export const LIVE_BYTES = 600 * KIB;
+/** What a row may grow by after its admission, in its shortest form, with its turns in the queue. */
+export const ROW_GROWTH_BYTES = 440;
+/** What a watched milestone takes beside its name, which stands twice. */
+export const WATCHED_BYTES = 120;
+/** What a queued turn takes beside its inputs and its id. */
+export const TURN_GROWTH_BYTES = 72;
+/** What an input of a queued turn takes beside its messages and its key. */
+export const INPUT_GROWTH_BYTES = 16;
+/** What a key takes that a live turn answers to. */
+export const KEY_BYTES = 50;
+/** Tool calls of one step: further ones are left out. */
+export const MAX_CALLS = 128;
+/** A step's message while it is made: longer outputs and texts are cut to previews. */
+export const STEP_BYTES = 768 * KIB;

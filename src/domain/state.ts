@@ -49,7 +49,7 @@ export interface ToolCall {
   input: Json;
   policy: ToolPolicy;
   attempt: number;
-  state: 'ready' | 'running' | 'backoff' | 'done';
+  state: 'ready' | 'running' | 'backoff';
   retryAt?: number;
 }
 
@@ -65,6 +65,7 @@ export interface ActiveTurn extends TurnCore {
   retryAt?: number;
   /** The assistant message of this step while its tools are answering. */
   parts: MessagePart[];
+  /** The calls that have no answer yet. */
   calls: ToolCall[];
   stepsDone: number;
   runsStarted: number;
@@ -90,14 +91,18 @@ export interface RunRequest { agent: string; input: Json; label?: string; metada
 
 /** A row with what its starter needs beside what it shows. */
 export interface RunState extends Row {
+  /** The how manieth of its starter's runs it is: the order of lists. */
+  ordinal: number;
   request?: RunRequest;
   detached: Detached;
   /** The start was issued and not confirmed yet: nothing may close or continue as new. */
   starting?: boolean;
   /** The run id of its workflow's first execution, once its start is confirmed. */
   epoch?: string;
-  /** The core that is never shed, bytes. */
+  /** What is never shed of it, with what it may grow by. */
   bytes: number;
+  /** Its input and metadata, as long as they are kept. */
+  inputBytes?: number;
   /** Why its starter gave up on it; stays when it settles later. */
   gaveUpReason?: string;
   cancelReason?: string;
@@ -108,7 +113,12 @@ export interface RunState extends Row {
   /** Paths below this run that its settle named as cancelled. */
   cancelledBelow?: string[];
   preview?: string;
+  /** The number of its last milestone, when that was shed. */
+  lastMilestone?: number;
 }
+
+/** What is kept of a forgotten run, with its place in the order of lists. */
+export interface OldRow extends ForgottenRow { ordinal: number }
 
 export interface TranscriptEntry { message: UIMessage; turnId?: string }
 
@@ -157,6 +167,8 @@ export interface Closing {
   native?: boolean;
   /** A run's ending: by then it settles, whatever its task and its runs do, milliseconds. */
   graceAt?: number;
+  /** That time has come. */
+  late?: boolean;
 }
 
 export interface State {
@@ -182,9 +194,9 @@ export interface State {
   queue: QueuedTurn[];
   past: PastTurn[];
   runs: RunState[];
-  forgotten: ForgottenRow[];
+  forgotten: OldRow[];
   dedupe: Record<string, string>;
-  counters: { turn: number; run: number; message: number };
+  counters: { turn: number; run: number; message: number; start: number };
   usage: Usage;
   closing?: Closing;
   refusals: { since: number; count: number; suppressed: number };
@@ -222,6 +234,12 @@ export function iso(ms: number): string {
   return new Date(ms).toISOString();
 }
 
+/** An instant as another workflow gave it, in the one form that is kept. */
+export function instant(given: string, now: number): string {
+  const ms = Date.parse(given);
+  return Number.isNaN(ms) ? iso(now) : iso(ms);
+}
+
 export function noUsage(): Usage {
   return { inputTokens: 0, outputTokens: 0, totalTokens: 0, modelCalls: 0 };
 }
@@ -250,7 +268,7 @@ export interface NewState {
 export function newState(given: NewState, now: number): State {
   return {
     v: 1, ...given, createdAt: iso(now), names: {}, lastSeq: 0, log: [], transcript: [], turn: null, queue: [], past: [], runs: [],
-    forgotten: [], dedupe: {}, counters: { turn: 0, run: 0, message: 0 }, usage: noUsage(),
+    forgotten: [], dedupe: {}, counters: { turn: 0, run: 0, message: 0, start: 0 }, usage: noUsage(),
     refusals: { since: 0, count: 0, suppressed: 0 }, lines: [],
   };
 }
@@ -261,6 +279,17 @@ export function findRun(state: State, runId: string): RunState | undefined {
 
 export function isSettled(row: { status: string }): boolean {
   return row.status === 'completed' || row.status === 'failed' || row.status === 'cancelled';
+}
+
+/** True when nothing of a run is still on its way into the transcript. */
+export function delivered(row: RunState): boolean {
+  const slots = [row.delivery.finish, row.delivery.gaveUp, ...Object.values(row.delivery.milestones ?? {})];
+  return slots.every((slot) => slot === undefined || slot.state === 'delivered' || slot.state === 'not_required');
+}
+
+/** True once the last event of this log is written: nothing that still comes changes anything. */
+export function isOver(state: State): boolean {
+  return state.closing?.done === true || state.self?.settled === true;
 }
 
 export function slotOf(row: RunState, slot: SlotRef): Delivery | undefined {

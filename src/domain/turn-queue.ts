@@ -3,11 +3,11 @@
  * (`onBusy`). Background inputs are not touched by any of it.
  */
 import { appendWithoutTurn } from './delivery.ts';
-import { entryKey, payloadHash, recall, remember, type Known } from './dedupe.ts';
-import { mintTurnId } from './ids.ts';
+import { entryKey, freshTurnId, payloadHash, recall, remember, rememberEnd, type Known } from './dedupe.ts';
 import { jsonBytes } from './json.ts';
 import { emit } from './log.ts';
-import { closed, full, liveBytes, queuedBytes } from './room.ts';
+import { echo } from './refusals.ts';
+import { closed, full, liveBytes, queuedBytes, submitCost, turnCost } from './room.ts';
 import { LIVE_BYTES } from './sizes.ts';
 import { iso, noUsage, type Cx, type QueuedTurn, type State, type TurnInput } from './state.ts';
 import { remain } from './past-turns.ts';
@@ -53,7 +53,7 @@ function known(state: State, submit: SubmitTurn): TurnReceipt | Refusal | undefi
     if (found !== undefined) {
       return found.payload === keyed
         ? receiptOf(state, found, found.id === '' ? (submit.turnId ?? '') : found.id)
-        : refuse('IdempotencyConflict', `Expected idempotencyKey "${submit.idempotencyKey}" to come with the same payload as before, got another.`);
+        : refuse('IdempotencyConflict', `Expected idempotencyKey "${echo(submit.idempotencyKey)}" to come with the same payload as before, got another.`);
     }
   }
   if (submit.turnId === undefined) return undefined;
@@ -72,54 +72,67 @@ export function admitTurn(state: State, submit: SubmitTurn): TurnReceipt | Refus
   if (state.closing !== undefined) return closed(state);
   const before = known(state, submit);
   if (before !== undefined) return before;
-  if (submit.input.length === 0) return undefined;
-  const { limits } = state.settings;
-  const bytes = jsonBytes(submit.input) + jsonBytes(submit.metadata ?? null);
   const onBusy = submit.onBusy ?? state.settings.turns.onBusy;
-  if (busy(state) && onBusy !== 'drop') {
-    const queued = state.queue.filter((turn) => turn.origin === 'user').length;
-    const opens = onBusy === 'queue' || ((onBusy === 'merge' || typeof onBusy === 'object') && !lastUserTurn(state)) || onBusy === 'interrupt';
-    if (opens && queued >= limits.maxQueuedTurns) {
+  if (skipReason(state, submit, onBusy) !== undefined) return undefined;
+  const { limits } = state.settings;
+  const users = state.queue.filter((turn) => turn.origin === 'user');
+  const replaced = onBusy === 'latest' ? users : [];
+  if (busy(state)) {
+    if (targetOf(state, submit, onBusy) === undefined && users.length - replaced.length >= limits.maxQueuedTurns) {
       return refuse('QueueFull', `Expected at most ${limits.maxQueuedTurns} queued turns (limits.maxQueuedTurns), got one more.`);
     }
-    if (queuedBytes(state) + bytes > limits.maxQueuedBytes) {
-      return refuse('QueueFull', `Expected the inputs of queued turns and runs to hold at most ${limits.maxQueuedBytes} bytes (limits.maxQueuedBytes), got ${queuedBytes(state) + bytes}.`);
+    const bytes = queuedBytes(state) - replaced.reduce((sum, turn) => sum + turn.bytes, 0) + inputBytes(submit);
+    if (bytes > limits.maxQueuedBytes) {
+      return refuse('QueueFull', `Expected the inputs of queued turns and runs to hold at most ${limits.maxQueuedBytes} bytes (limits.maxQueuedBytes), got ${bytes}.`);
     }
   }
-  if (liveBytes(state) + bytes > LIVE_BYTES) return full(state);
-  return undefined;
+  const live = liveBytes(state) - replaced.reduce((sum, turn) => sum + turnCost(turn), 0) + submitCost(submit, inputBytes(submit));
+  return live > LIVE_BYTES ? full(live) : undefined;
+}
+
+function inputBytes(submit: SubmitTurn): number {
+  return jsonBytes(submit.input) + jsonBytes(submit.metadata ?? null);
+}
+
+function skipReason(state: State, submit: SubmitTurn, onBusy: OnBusy): 'empty' | 'dropped' | undefined {
+  if (submit.input.length === 0) return 'empty';
+  return onBusy === 'drop' && busy(state) ? 'dropped' : undefined;
+}
+
+/** The queued turn that new input joins, if there is one. */
+function targetOf(state: State, submit: SubmitTurn, onBusy: OnBusy): QueuedTurn | undefined {
+  if (skipReason(state, submit, onBusy) !== undefined) return undefined;
+  if (onBusy === 'merge') return state.queue.findLast((turn) => turn.origin === 'user');
+  return typeof onBusy === 'object' ? state.queue.findLast((turn) => turn.origin === 'user' && turn.startAfter !== undefined) : undefined;
 }
 
 function busy(state: State): boolean {
   return state.turn !== null || state.queue.length > 0;
 }
 
-function lastUserTurn(state: State): QueuedTurn | undefined {
-  return state.queue.findLast((turn) => turn.origin === 'user');
-}
-
 /** Accepts user input, or answers why not. */
 export function submitTurn(cx: Cx, submit: SubmitTurn): TurnReceipt | Refusal {
   const { state } = cx;
   const before = admitTurn(state, submit);
-  if (before !== undefined) return before;
+  if (before !== undefined) {
+    if (!isRefusal(before)) rememberSecondKey(state, submit, before);
+    return before;
+  }
   const onBusy = submit.onBusy ?? state.settings.turns.onBusy;
   const { payload, keyed } = samePayload(submit, state);
-  const wasBusy = busy(state);
-  const target = wasBusy && onBusy === 'merge' ? lastUserTurn(state)
-    : typeof onBusy === 'object' ? state.queue.findLast((turn) => turn.origin === 'user' && turn.startAfter !== undefined) : undefined;
+  const target = targetOf(state, submit, onBusy);
   const turnId = target?.turnId ?? submit.turnId ?? freshTurnId(state);
   const keys = rememberSubmit(state, submit, turnId, payload, keyed);
   const ref: InputRef = submit.idempotencyKey === undefined ? { source: 'user' } : { source: 'user', key: submit.idempotencyKey };
   const core = { turnId, inputs: [ref], queuedAt: iso(cx.now), usage: noUsage(), keys, ...(submit.metadata === undefined ? {} : { metadata: submit.metadata }) };
 
-  const skipReason = submit.input.length === 0 ? 'empty' : wasBusy && onBusy === 'drop' ? 'dropped' : undefined;
-  if (skipReason !== undefined) {
-    remain(cx, { ...core, status: 'skipped', reason: skipReason, steps: 0, endedAt: iso(cx.now) });
-    emit(cx, 'turn.skipped', { turnId, inputs: [ref], reason: skipReason });
+  const skipped = skipReason(state, submit, onBusy);
+  if (skipped !== undefined) {
+    remain(cx, { ...core, status: 'skipped', reason: skipped, steps: 0, endedAt: iso(cx.now) });
+    emit(cx, 'turn.skipped', { turnId, inputs: [ref], reason: skipped });
     return { turnId, status: 'skipped', position: 0, deduplicated: false };
   }
-  const bytes = jsonBytes(submit.input) + jsonBytes(submit.metadata ?? null);
+  const bytes = inputBytes(submit);
   const input: TurnInput = { ref, body: { source: 'user', messages: submit.input }, bytes };
   if (target !== undefined) {
     join(cx, target, input, keys, typeof onBusy === 'object' ? cx.now + onBusy.debounceMs : undefined);
@@ -136,13 +149,6 @@ export function submitTurn(cx: Cx, submit: SubmitTurn): TurnReceipt | Refusal {
   return { turnId, status: 'queued', position: state.queue.indexOf(turn) + 1, deduplicated: false };
 }
 
-function freshTurnId(state: State): string {
-  for (;;) {
-    const turnId = mintTurnId(state.epoch, ++state.counters.turn);
-    if (recall(state.dedupe, entryKey('turn', turnId)) === undefined) return turnId;
-  }
-}
-
 function rememberSubmit(state: State, submit: SubmitTurn, turnId: string, payload: string, keyed: string): string[] {
   const keys: string[] = [];
   if (submit.idempotencyKey !== undefined) {
@@ -156,6 +162,17 @@ function rememberSubmit(state: State, submit: SubmitTurn, turnId: string, payloa
     keys.push(entry);
   }
   return keys;
+}
+
+/** A turn that is known by its own id came with a key that is new: from now on that key answers with it too. */
+function rememberSecondKey(state: State, submit: SubmitTurn, { turnId, status }: TurnReceipt): void {
+  if (submit.idempotencyKey === undefined) return;
+  const entry = entryKey('turn-key', submit.idempotencyKey);
+  if (recall(state.dedupe, entry) !== undefined) return;
+  remember(state.dedupe, entry, samePayload(submit, state).keyed, turnId === submit.turnId ? '' : turnId);
+  const live = state.turn?.turnId === turnId ? state.turn : state.queue.find((turn) => turn.turnId === turnId);
+  if (live === undefined) rememberEnd(state.dedupe, entry, status);
+  else live.keys.push(entry);
 }
 
 function join(cx: Cx, target: QueuedTurn, input: TurnInput, keys: string[], startAfter: number | undefined): void {
@@ -188,22 +205,29 @@ export function admitCancelTurn(state: State, cancel: CancelTurn): Refusal | und
   return refuse('UnknownTurn', `Expected turnId to name a turn of this ${state.kind}, got "${turnId}".`);
 }
 
+/** The turn that an id stands for: its own, or the one that its input was merged into. */
+function turnNamed(state: State, turnId: string): string {
+  if (presentTurn(state, turnId) !== undefined) return turnId;
+  const found = recall(state.dedupe, entryKey('turn', turnId));
+  return found === undefined || found.id === '' ? turnId : found.id;
+}
+
 /** Cancels the running or a queued turn; an ended one answers with its status. */
 export function cancelTurn(cx: Cx, cancel: CancelTurn): { turnId: string; status: TurnStatus } | Refusal {
   const { state } = cx;
   const refusal = admitCancelTurn(state, cancel);
   if (isRefusal(refusal)) return refusal;
-  const turnId = cancel.turnId ?? state.turn?.turnId ?? '';
+  const turnId = turnNamed(state, cancel.turnId ?? state.turn?.turnId ?? '');
   if (state.turn?.turnId === turnId) {
     endTurn(cx, 'cancelled', { reason: 'cancelled_by_user', comment: cancel.reason });
     return { turnId, status: 'cancelled' };
   }
   const queued = state.queue.find((turn) => turn.turnId === turnId);
   if (queued === undefined) {
-    const status = presentTurn(state, turnId)?.status ?? recall(state.dedupe, entryKey('turn', turnId))?.status ?? 'completed';
+    const status = presentTurn(state, turnId)?.status ?? recall(state.dedupe, entryKey('turn', cancel.turnId ?? turnId))?.status ?? 'completed';
     return { turnId, status: status as TurnStatus };
   }
-  if (queued.origin === 'background') appendWithoutTurn(cx, queued, turnId);
+  if (queued.origin === 'background') appendWithoutTurn(cx, queued);
   endQueued(cx, queued, 'cancelled', 'cancelled_by_user', cancel.reason);
   return { turnId, status: 'cancelled' };
 }

@@ -7,8 +7,11 @@
 import { appendBackground, narrateWaiting } from './delivery.ts';
 import { emit } from './log.ts';
 import { remain } from './past-turns.ts';
+import { jsonBytes } from './json.ts';
+import { MAX_CALLS, MESSAGE_BYTES, STEP_BYTES } from './sizes.ts';
 import { startFromTool } from './start-tool.ts';
 import { addUsage, findRun, iso, type ActiveTurn, type Cx, type NameFacts, type QueuedTurn, type ToolCall, type ToolPolicy } from './state.ts';
+import { fitParts, isOpen } from './step-size.ts';
 import { addMessage } from './transcript.ts';
 import type { Failure, Json, MessagePart, Usage } from './types.ts';
 
@@ -46,7 +49,7 @@ export function startTurn(cx: Cx, queued: QueuedTurn): void {
   for (const { body } of queued.pending) {
     if (body.source === 'user') {
       for (const message of body.messages) {
-        const metadata = message.metadata ?? (isRecord(queued.metadata) ? queued.metadata : undefined);
+        const metadata = message.metadata ?? metadataOf(queued.metadata);
         addMessage(cx, { id: message.id, role: 'user', parts: message.parts, metadata }, turnId);
       }
     } else {
@@ -56,8 +59,11 @@ export function startTurn(cx: Cx, queued: QueuedTurn): void {
   }
 }
 
-function isRecord(value: Json | undefined): value is { [key: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** A turn's metadata as that of its messages, less what only the runtime says. */
+function metadataOf(value: Json | undefined): { [key: string]: Json | undefined } | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const { source: _source, hidden: _hidden, ...metadata } = value as { [key: string]: Json | undefined };
+  return Object.keys(metadata).length === 0 ? undefined : metadata;
 }
 
 /** The turn's step that an answer belongs to, or nothing when that is over. */
@@ -71,12 +77,18 @@ export function modelAnswered(cx: Cx, at: { turnId: string; step: number; attemp
   if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
   addUsage(turn.usage, answer.usage);
   addUsage(cx.state.usage, answer.usage);
-  turn.parts = answer.parts;
+  const tooMany = new Set(answer.calls.slice(MAX_CALLS).map((call) => call.toolCallId));
+  turn.parts = fitParts(answer.parts.filter((part) => !tooMany.has(String(part['toolCallId']))), STEP_BYTES);
   turn.phase = 'tools';
   turn.attempt = 1;
   delete turn.retryAt;
   turn.calls = [];
-  for (const call of answer.calls) {
+  let room = MESSAGE_BYTES;
+  for (const call of answer.calls.slice(0, MAX_CALLS)) {
+    if (call.kind === 'tool' && (room -= jsonBytes(call.input)) < 0) {
+      output(turn, call.toolCallId, { errorText: `Expected the inputs of one step's calls to be at most ${MESSAGE_BYTES} bytes of JSON, got more.` });
+      continue;
+    }
     switch (call.kind) {
       case 'invalid': output(turn, call.toolCallId, { errorText: call.error }); break;
       case 'start_run': output(turn, call.toolCallId, startFromTool(cx, turn, call, answer.canStart)); break;
@@ -90,12 +102,13 @@ export function modelAnswered(cx: Cx, at: { turnId: string; step: number; attemp
 }
 
 function output(turn: ActiveTurn, toolCallId: string, outcome: { output: Json } | { errorText: string }): void {
-  const index = turn.parts.findIndex((part) => part['toolCallId'] === toolCallId);
+  const index = turn.parts.findIndex((part) => part['toolCallId'] === toolCallId && isOpen(part));
   const part = turn.parts[index];
   if (part === undefined) return;
   turn.parts[index] = 'output' in outcome
     ? { ...part, state: 'output-available', output: outcome.output }
     : { ...part, state: 'output-error', errorText: outcome.errorText };
+  if (jsonBytes(turn.parts) > STEP_BYTES) turn.parts = fitParts(turn.parts, STEP_BYTES);
 }
 
 export function modelFailed(cx: Cx, at: { turnId: string; step: number; attempt: number }, failure: StepFailure): void {
@@ -130,10 +143,19 @@ function presentCall(turn: ActiveTurn | undefined, toolCallId: string, attempt: 
 export function toolAnswered(cx: Cx, at: { turnId: string; step: number; toolCallId: string; attempt: number }, result: Json): void {
   const turn = present(cx, at.turnId, at.step);
   const call = presentCall(turn, at.toolCallId, at.attempt);
-  if (turn === undefined || call === undefined) return;
-  call.state = 'done';
-  output(turn, call.toolCallId, { output: result });
-  if (turn.calls.every((one) => one.state === 'done')) finishStep(cx, turn);
+  if (turn !== undefined && call !== undefined) answered(cx, turn, call, { output: result });
+}
+
+function answered(cx: Cx, turn: ActiveTurn, call: ToolCall, outcome: { output: Json } | { errorText: string }): void {
+  turn.calls.splice(turn.calls.indexOf(call), 1);
+  output(turn, call.toolCallId, outcome);
+  if (turn.calls.length === 0) finishStep(cx, turn);
+}
+
+/** Gives up the call with the largest input, since it cannot be carried any further. */
+export function giveUpLargestCall(cx: Cx, turn: ActiveTurn): void {
+  const [largest] = turn.calls.toSorted((a, b) => jsonBytes(b.input) - jsonBytes(a.input));
+  if (largest !== undefined) answered(cx, turn, largest, { errorText: 'This call was given up before it had an answer, because its input was too large to be kept.' });
 }
 
 /** `threw`: the tool itself did, and its `retries` count; otherwise its worker was lost, which uses up no retry. */
@@ -149,10 +171,8 @@ export function toolFailed(cx: Cx, at: { turnId: string; step: number; toolCallI
     call.attempt += 1;
     return;
   }
-  call.state = 'done';
   const unknown = 'The outcome of this call is unknown: its worker was lost while it ran, and it must not run twice.';
-  output(turn, call.toolCallId, { errorText: failure.threw ? failure.error.message : unknown });
-  if (turn.calls.every((one) => one.state === 'done')) finishStep(cx, turn);
+  answered(cx, turn, call, { errorText: failure.threw ? failure.error.message : unknown });
 }
 
 /** The step's message enters the transcript; the turn goes on or is complete. */
@@ -192,7 +212,7 @@ export function endTurn(cx: Cx, status: 'completed' | 'failed' | 'cancelled', en
   const inFlight = turn.phase === 'model' || turn.calls.some((call) => call.state === 'running');
   if (inFlight) cx.effects.push({ do: 'abort-step' });
   if (turn.phase === 'tools') {
-    for (const call of turn.calls) if (call.state !== 'done') output(turn, call.toolCallId, { errorText: 'The turn ended before this call had an answer.' });
+    for (const call of turn.calls) output(turn, call.toolCallId, { errorText: 'The turn ended before this call had an answer.' });
     addStepMessage(cx, turn);
   }
   const { turnId, inputs, queuedAt, startedAt, usage, keys } = turn;

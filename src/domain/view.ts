@@ -2,7 +2,7 @@
 import { jsonBytes } from './json.ts';
 import { firstSeq } from './log.ts';
 import { LIST_BYTES } from './sizes.ts';
-import { findRun, iso, type PastTurn, type RunState, type State } from './state.ts';
+import { findRun, iso, type OldRow, type PastTurn, type RunState, type State } from './state.ts';
 import { isHidden } from './transcript.ts';
 import type {
   ForgottenRow, OutliveEvent, Row, RunStatus, SessionSnapshot, UIMessage, Usage, InputRef, Failure, TurnStatus,
@@ -21,7 +21,7 @@ export function sessionView(state: State): SessionSnapshot {
       turnId: turn.turnId, status: 'running', step: turn.step, attempt: turn.attempt, recovering: turn.phase === 'backoff' || turn.attempt > 1,
       startedAt: turn.startedAt,
     },
-    queue: state.queue.map((queued, i) => ({ turnId: queued.turnId, position: i + 1, inputs: queued.inputs.slice(), queuedAt: queued.queuedAt })),
+    queue: cut(state.queue.map((queued, i) => ({ turnId: queued.turnId, position: i + 1, inputs: queued.inputs.slice(), queuedAt: queued.queuedAt })), state.queue.length, 'queue').queue,
     runs: counts, requests: [], usage: { ...state.usage }, lastSeq: state.lastSeq,
   };
 }
@@ -35,19 +35,25 @@ function statusOf(state: State): SessionSnapshot['status'] {
 export function rowView(row: RunState, withResult: boolean): Row {
   const {
     request: _request, detached: _detached, starting: _starting, epoch: _epoch, bytes: _bytes, cancelReason: _reason, cancelComment: _comment, cancelCascade: _cascade,
-    graceAt: _grace, cancelledBelow: _below, gaveUpReason: _gaveUp, result, ...shown
+    graceAt: _grace, cancelledBelow: _below, gaveUpReason: _gaveUp, ordinal: _ordinal, inputBytes: _inputBytes, lastMilestone: _last, result, ...shown
   } = row;
+  // A thousand milestones with all their data are more than a query can answer; the log has them.
+  if (jsonBytes(shown.milestones) > LIST_BYTES / 4) shown.milestones = shown.milestones.map(({ data: _data, ...one }) => one);
   return withResult && result !== undefined ? { ...shown, result } : shown;
+}
+
+function oldRowView({ ordinal: _ordinal, ...shown }: OldRow): ForgottenRow {
+  return shown;
 }
 
 export interface ListRuns { status?: RunStatus; limit?: number; after?: string }
 
-/** The runs in the order they were started; the forgotten come first, as they are older. */
+/** The runs in the order they were started, the forgotten ones among them. */
 export function listRuns(state: State, { status, limit = 100, after }: ListRuns): { runs: (Row | ForgottenRow)[]; hasMore: boolean } {
-  const all: (RunState | ForgottenRow)[] = [...state.forgotten, ...state.runs];
+  const all = [...state.forgotten, ...state.runs].sort((a, b) => a.ordinal - b.ordinal);
   const start = after === undefined ? 0 : all.findIndex((row) => row.runId === after) + 1;
   const wanted = all.slice(start).filter((row) => status === undefined || row.status === status);
-  return cut(wanted.map((row) => ('forgotten' in row ? row : rowView(row, false))), limit, 'runs');
+  return cut(wanted.slice(0, limit + 1).map((row) => ('forgotten' in row ? oldRowView(row) : rowView(row, false))), limit, 'runs');
 }
 
 function cut<T, K extends string>(items: readonly T[], limit: number, name: K): { [P in K]: T[] } & { hasMore: boolean } {
@@ -64,7 +70,8 @@ function cut<T, K extends string>(items: readonly T[], limit: number, name: K): 
 export function getRun(state: State, runId: string): Row | ForgottenRow | null {
   const row = findRun(state, runId);
   if (row !== undefined) return rowView(row, true);
-  return state.forgotten.find((one) => one.runId === runId) ?? null;
+  const old = state.forgotten.find((one) => one.runId === runId);
+  return old === undefined ? null : oldRowView(old);
 }
 
 export interface TurnView {

@@ -114,7 +114,7 @@ test('X-05 SIGTERM: the worker lets a task finish and exits 0; a second one ends
   answer = () => 'ok';
   const polite = await bench.worker();
   const session = await h.client.startSession(uniqueId());
-  const { runId } = await session.startRun({ agent: 'finishing', input: null as never ?? {} });
+  const { runId } = await session.startRun({ agent: 'finishing', input: {} });
   await eventually('the start', async () => Promise.resolve(bench.lines('attempts').includes(`${runId} 1 0`)));
   polite.signal('SIGTERM');
   bench.open('finish');

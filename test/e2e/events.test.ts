@@ -1,5 +1,6 @@
 /** The log after the end: every event of every generation and every run, once, with no worker running. */
 import { expect, test } from 'vitest';
+import type { EventItem } from '../../src/client.ts';
 import { agentAt, echo } from '../support/app.ts';
 import { atRest, eventually, harness, uniqueId } from '../support/harness.ts';
 import { last, ModelServer } from '../support/model-server.ts';
@@ -14,13 +15,13 @@ test('E-01 E-02 with no worker running, a reader that starts at 0 reads every ev
     await session.submitTurn({ input: `nest ${i}` });
     await atRest(session);
   }
-  const during = [];
+  const during: EventItem[] = [];
   for await (const item of session.events({ includeRuns: true })) during.push(item);
   await session.close();
   await h.temporal.workflow.getHandle(session.sessionId).result();
   await worker.stop();
 
-  const after = [];
+  const after: EventItem[] = [];
   for await (const item of session.events({ includeRuns: true })) after.push(item);
   const identity = (item: { workflowId: string; seq: number }): string => `${item.workflowId} ${item.seq}`;
   expect(new Set(after.map(identity)).size).toBe(after.length);
@@ -34,10 +35,10 @@ test('E-01 E-02 with no worker running, a reader that starts at 0 reads every ev
   expect(after.filter((item) => item.type === 'run.settled')).toHaveLength(10);
 
   const half = after[Math.floor(after.length / 2)];
-  const rest = [];
+  const rest: EventItem[] = [];
   for await (const item of session.events({ includeRuns: true, after: half?.cursor ?? '' })) rest.push(item);
   expect(rest.map(identity)).toEqual(after.slice(Math.floor(after.length / 2) + 1).map(identity));
-  const tail = [];
+  const tail: number[] = [];
   for await (const item of session.events({ after: 10 })) tail.push(item.seq);
   expect(tail).toEqual(own.slice(10).map((item) => item.seq));
   await eventually('nothing more', async () => Promise.resolve(true));

@@ -120,7 +120,7 @@ await worker.runUntil(async () => {
       for (const [i, row] of runs.slice(0, 2).entries()) await keep(`${name}/${row.runId}`, `${name}.run-${i}`);
     }
     await temporal.workflow.getHandle(name).result();
-    await until(async () => (await Array.fromAsync(temporal.workflow.list({ query: `WorkflowId = "${name}"` }))).every((one) => one.status.name !== 'RUNNING'));
+    await until(async () => (await temporal.workflow.count(`WorkflowId = "${name}" AND ExecutionStatus = "Running"`)).count === 0);
     await keep(name, name);
     console.log(`kept ${name}`);
   }

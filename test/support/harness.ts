@@ -12,7 +12,7 @@ import type { AgentDefinition, Config } from '../../src/define.ts';
 import { createWorker } from '../../src/worker.ts';
 
 try {
-  Runtime.install({ logger: new DefaultLogger('WARN') });
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
 } catch {
   // Another test file of this process has done it.
 }
@@ -113,4 +113,8 @@ export class Gate {
   constructor() {
     this.opened = new Promise((resolve) => { this.open = resolve; });
   }
+}
+
+export function byText(a: string | undefined, b: string | undefined): number {
+  return (a ?? '').localeCompare(b ?? '');
 }

@@ -1,7 +1,7 @@
 /** What becomes of runs when their session continues as new, closes, is terminated, or is followed by another of its id. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { agentAt, echo, gated } from '../support/app.ts';
-import { allEvents, atRest, eventually, harness, types, uniqueId, type Harness } from '../support/harness.ts';
+import { allEvents, atRest, byText, eventually, harness, types, uniqueId, type Harness } from '../support/harness.ts';
 import { ModelServer } from '../support/model-server.ts';
 import type { RunResult } from '../../src/contract.ts';
 
@@ -116,7 +116,7 @@ test('D-22 a terminated session: its runs complete; a new one of its id hears an
   expect(await session.run(fresh.runId).result()).toBe('new');
   await atRest(session);
   expect((await session.listRuns()).runs.map((row) => row.runId)).toEqual([fresh.runId, 'mine']);
-  expect((await allEvents(session)).filter((event) => event.type === 'run.delivered').map((event) => event.runId).toSorted()).toEqual([fresh.runId, 'mine'].toSorted());
+  expect((await allEvents(session)).filter((event) => event.type === 'run.delivered').map((event) => event.runId).toSorted(byText)).toEqual([fresh.runId, 'mine'].toSorted(byText));
 });
 
 test('D-23 getRun of an unknown id is null; inspect finds a run that was only just asked for, and else says unknown', async () => {

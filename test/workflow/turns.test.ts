@@ -1,9 +1,10 @@
 /** Turns: one at a time, in order, made of durable steps. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
+import type { EventItem } from '../../src/client.ts';
 import { defineTool } from '../../src/define.ts';
 import { agentAt, echo } from '../support/app.ts';
-import { allEvents, atRest, eventually, harness, text, types, uniqueId, type Harness } from '../support/harness.ts';
+import { allEvents, atRest, byText, eventually, harness, text, types, uniqueId, type Harness } from '../support/harness.ts';
 import { last, ModelServer, type Answer } from '../support/model-server.ts';
 
 let h: Harness;
@@ -37,7 +38,7 @@ test('T-01 ten inputs submitted at once run one at a time in the order of accept
   await atRest(session);
   const events = await allEvents(session);
   const order = events.filter((event) => event.type === 'turn.queued').map((event) => event.turnId);
-  expect(order.toSorted()).toEqual(receipts.map((one) => one.turnId).toSorted());
+  expect(order.toSorted(byText)).toEqual(receipts.map((one) => one.turnId).toSorted(byText));
   const lane = events.filter((event) => event.type === 'turn.started' || event.type === 'turn.completed').map((event) => `${event.type} ${event.turnId}`);
   expect(lane).toEqual(order.flatMap((turnId) => [`turn.started ${turnId}`, `turn.completed ${turnId}`]));
   await session.close();
@@ -126,7 +127,7 @@ test('D-19 an agent run starts runs of its own: three levels settle bottom-up, a
   const [top] = (await session.listRuns()).runs;
   expect(top).toMatchObject({ status: 'completed', kind: 'agent', depth: 1 });
   expect(await session.run(top?.runId ?? '').result()).toBe('heard heard level 3');
-  const items = [];
+  const items: EventItem[] = [];
   for await (const item of session.events({ includeRuns: true })) items.push(item);
   const delivered = items.filter((item) => item.type === 'run.delivered');
   expect(delivered.map((item) => item.workflowId.split('/').length)).toEqual([3, 2, 1]);

@@ -1,0 +1,38 @@
+/** How a file separates its cells and lines: found in the file itself, because a user who says "load this" never says it. */
+import { parseBlock } from './records.ts';
+
+export interface Dialect {
+  delimiter: ',' | ';' | '\t' | '|';
+  /** `\n` stands for `\r\n` too; a lone `\r` ends a line only in a file without `\n`. */
+  lineBreak: '\n' | '\r';
+  /** Bytes of a byte order mark before the header. */
+  bom: 0 | 3;
+}
+
+const DELIMITERS = [',', ';', '\t', '|'] as const;
+
+/** Reads the dialect off the beginning of a file; `whole` when there is no more than that. Throws on UTF-16. */
+export function detectDialect(head: Buffer, whole: boolean): Dialect {
+  if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)) {
+    throw new Error('Expected a file in UTF-8, got UTF-16: save it as UTF-8 first.');
+  }
+  const bom = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? 3 : 0;
+  const lineBreak = head.includes(10) || !head.includes(13) ? '\n' : '\r';
+  let best: Dialect = { delimiter: ',', lineBreak, bom };
+  let bestFit = 0;
+  for (const delimiter of DELIMITERS) {
+    const dialect: Dialect = { delimiter, lineBreak, bom };
+    const fit = fitOf(head, whole, dialect);
+    if (fit > bestFit) [best, bestFit] = [dialect, fit];
+  }
+  return best;
+}
+
+/** The share of records that are as wide as the header and well quoted; nothing for a delimiter that the header does not hold. */
+function fitOf(head: Buffer, whole: boolean, dialect: Dialect): number {
+  const { items } = parseBlock(head, whole, { offset: 0, line: 1, row: 0 }, dialect, 200, dialect.bom);
+  const widths = items.map((item) => ('fields' in item && !item.misquoted ? item.fields.length : 0));
+  const columns = widths[0] ?? 0;
+  if (columns < 2) return 0;
+  return widths.filter((width) => width === columns).length / widths.length + columns / 1e6;
+}

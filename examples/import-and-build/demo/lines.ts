@@ -1,0 +1,63 @@
+/** The sentences of the demo model. It never claims to be more than a script. */
+import { count, writer } from '../page/format.ts';
+import { shown } from '../page/html.ts';
+import type { Job } from './jobs.ts';
+import { fields, type Call, type Fields, type Frame } from './prompt.ts';
+
+/** Shown wherever the model is named. */
+export const DEMO_SENTENCE = 'demo model: scripted, no key needed';
+
+export function waiting(job: Job): string {
+  return `The page is laid out and the queries are ready. ${job.file} is still being loaded (${job.runId ?? 'no run'}); I end my turn here and finish the dashboard when the import reports back.`;
+}
+
+export function failedTool({ name, error = '' }: Call): string {
+  return `${name} did not work: ${error.slice(0, 400)} I stop here.`;
+}
+
+/** What is said about a report that is not a finished import. */
+export function outcomeText({ status, body, agent, id }: Frame, job: Job | undefined): string {
+  if (!job) return `Background run ${id} (${agent}) reported "${status}". It is not one that this conversation started for a dashboard, so I leave it alone.`;
+  const error = fields(body['error']);
+  const reason = typeof body['reason'] === 'string' ? ` (${body['reason']})` : '';
+  const again = 'The page stays without numbers. Ask again to have it tried once more.';
+  switch (status) {
+    case 'failed': return `Loading ${job.file} failed: ${String(error['message'] ?? 'no reason was given').slice(0, 400)} ${again}`;
+    case 'cancelled': return `Loading ${job.file} was cancelled${reason}. ${again}`;
+    case 'interrupted': return `The import of ${job.file} was given up${reason}. If it reports after all, I finish the dashboard then; otherwise ask again.`;
+    case 'running': return `The import of ${job.file} reached "${String(fields(body['milestone'])['name'] ?? 'a milestone')}".`;
+    default: return `The import of ${job.file} reported "${status.slice(0, 40)}".`;
+  }
+}
+
+/** The last words: real figures, from the answer of `run_queries`. */
+export function summary(job: Job, result: Fields, queried: Call | undefined): string {
+  const { rows, rejectedRows, range, charts } = queried?.result ?? {};
+  const rejected = Number(rejectedRows) > 0 ? `; ${count(Number(rejectedRows))} could not be read and are listed with their reasons` : '; every row could be read';
+  const { first, last } = fields(range);
+  const found = (Array.isArray(charts) ? charts : []).map(fields);
+  const figures = found.filter(({ kind, aggregate }) => kind === 'number' && aggregate !== 'count').map((chart) => `${shown(String(chart['title']), 120)}: ${top(chart)?.value ?? '–'}`);
+  const bar = found.find(({ kind }) => kind === 'bar');
+  const best = bar ? top(bar) : undefined;
+  return [
+    `The dashboard is ready: ${job.page}. It shows ${rowsText(Number(rows ?? result['rows']))} of ${job.file}${typeof first === 'string' ? ` from ${first} to ${String(last)}` : ''}${rejected}.`,
+    figures.length > 0 ? `${figures.join(', ')}.` : '',
+    bar && best ? `${shown(String(bar['title']), 120)}: ${best.label} leads with ${best.value}.` : '',
+  ].filter((line) => line !== '').join(' ');
+}
+
+/** `1 row`, `79,535 rows`. */
+export function rowsText(rows: number): string {
+  return `${count(rows)} ${rows === 1 ? 'row' : 'rows'}`;
+}
+
+function top(chart: Fields): { label: string; value: string } | undefined {
+  const first = fields((Array.isArray(chart['top']) ? chart['top'] : [])[0]);
+  return typeof first['value'] === 'number' ? { label: shown(String(first['label'])), value: writer([first['value']]).exact(first['value']) } : undefined;
+}
+
+export function answerOther(jobs: readonly Job[]): string {
+  const open = jobs.findLast(({ runId, frames }) => runId !== undefined && !frames.some(({ status }) => status !== 'running'));
+  const state = open ? ` ${open.file} is still being loaded (${open.runId}).` : '';
+  return `I am a scripted demo model and know one job: "Load orders.csv and build me a dashboard." works with any CSV file.${state}`;
+}

@@ -1,0 +1,48 @@
+/** Everything a finished dashboard shows, read from a loaded database in one go. */
+import { setImmediate } from 'node:timers/promises';
+import { DatabaseSync } from 'node:sqlite';
+import { planCharts, type ChartSpec } from './charts.ts';
+import { quoted } from './load/database.ts';
+import { readState } from './load/state.ts';
+import { runChart, type ChartResult } from './queries.ts';
+
+export interface Figures {
+  file: string;
+  rows: number;
+  rejectedRows: number;
+  /** The most frequent reasons first. */
+  rejected: { reason: string; rows: number; example: string; line: number }[];
+  columns: { name: string; type: string }[];
+  /** Of the first date column that has a date. */
+  range?: { column: string; first: string; last: string };
+  charts: ChartResult[];
+}
+
+/** Runs the charts read-only, giving way between them. Throws when the import has not finished. */
+export async function readFigures(database: string, specs: readonly ChartSpec[], signal: AbortSignal): Promise<Figures> {
+  using db = new DatabaseSync(database, { readOnly: true, timeout: 5000 });
+  const state = readState(db);
+  if (!state?.loaded) throw new Error('Expected a database whose import has finished, got one that is not loaded yet. Wait for the run to complete.');
+  const planned = planCharts(specs, state.columns);
+  const charts: ChartResult[] = [];
+  for (const chart of planned) {
+    signal.throwIfAborted();
+    charts.push(runChart(db, state.table, chart));
+    await setImmediate();
+  }
+  const rejected = db.prepare('SELECT reason, count(*) AS rows, min(line) AS line, raw FROM _rejected GROUP BY reason ORDER BY rows DESC, reason LIMIT 20').all();
+  const range = dateRange(db, state.table, state.columns.filter(({ type }) => type === 'date'));
+  return {
+    file: state.file, rows: state.rows, rejectedRows: state.position.row - state.rows,
+    rejected: rejected.map((one) => ({ reason: String(one['reason']), rows: Number(one['rows']), example: String(one['raw']), line: Number(one['line']) })),
+    columns: state.columns.map(({ name, type }) => ({ name, type })), ...(range ? { range } : {}), charts,
+  };
+}
+
+function dateRange(db: DatabaseSync, table: string, dates: readonly { name: string; sqlName: string }[]): Figures['range'] {
+  for (const { name, sqlName } of dates) {
+    const found = db.prepare(`SELECT min(${quoted(sqlName)}) AS first, max(${quoted(sqlName)}) AS last FROM ${quoted(table)}`).get();
+    if (typeof found?.['first'] === 'string' && typeof found['last'] === 'string') return { column: name, first: found['first'].slice(0, 10), last: found['last'].slice(0, 10) };
+  }
+  return undefined;
+}

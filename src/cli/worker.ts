@@ -1,0 +1,27 @@
+/**
+ * `npm run worker`: a worker for everything that `temporal.config.ts` registers, until it is told to stop. `-- --address HOST:PORT`
+ * names a server without credentials; left out, it is the one of the environment.
+ */
+import { parseArgs } from 'node:util';
+import config from '../../temporal.config.ts';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { connectNative, resolveEnvironment, ServerProblem } from '../server.ts';
+import { createWorker } from '../worker.ts';
+import { runWorker } from './run-worker.ts';
+
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+try {
+  const { values } = parseArgs({ options: { address: { type: 'string' } } });
+  const environment = resolveEnvironment();
+  const address = values.address ?? (environment.configured ? undefined : (config.connection?.address ?? environment.address));
+  const namespace = config.namespace ?? environment.namespace;
+  const connection = await connectNative({ namespace, ...(address === undefined ? {} : { address }) });
+  const worker = await createWorker(config, { connection, namespace });
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  process.send?.('ready');
+  await runWorker(worker);
+  process.exit(0);
+} catch (error) {
+  console.error(error instanceof ServerProblem ? error.message : error);
+  process.exit(1);
+}

@@ -1,0 +1,106 @@
+/**
+ * Turns, the step under way, and the memory of keys in their carried form. A background input is its slot: number of the row,
+ * kind, number of the milestone; keys stand one after another, with a table of the turn ids that they name.
+ */
+import { HASH } from './dedupe.ts';
+import { longTurnId, shortTurnId } from './ids.ts';
+import { canonical } from './json.ts';
+import { iso, noUsage, slotOf, type ActiveTurn, type QueuedTurn, type RunState, type SlotRef, type State, type TurnInput } from './state.ts';
+import { isOpen } from './step-size.ts';
+import type { InputRef, Json, MessagePart, UIMessage } from './types.ts';
+
+const SLOTS: readonly SlotRef['kind'][] = ['finish', 'gave-up', 'milestone'];
+
+type PackedSlot = [row: number, kind: number, milestone?: number];
+
+/** Packs slots of these rows; the numbers of the rows are looked up once. */
+export function slotPacker(rows: readonly RunState[]): (slot: SlotRef) => PackedSlot {
+  const numbers = new Map(rows.map((row, i) => [row.runId, i]));
+  return (slot) => {
+    const number = numbers.get(slot.runId) ?? -1;
+    if (slot.kind !== 'milestone') return [number, SLOTS.indexOf(slot.kind)];
+    return [number, SLOTS.indexOf(slot.kind), Object.keys(rows[number]?.delivery.milestones ?? {}).indexOf(slot.name)];
+  };
+}
+
+export function unpackSlotRef(rows: readonly RunState[], packed: unknown): SlotRef {
+  const [number, kind, milestone = 0] = packed as PackedSlot;
+  const row = rows[number];
+  const runId = row?.runId ?? '';
+  const named = SLOTS[kind] ?? 'finish';
+  return named === 'milestone' ? { runId, kind: named, name: Object.keys(row?.delivery.milestones ?? {})[milestone] ?? '' } : { runId, kind: named };
+}
+
+interface UserTurn { i: string; n: number; k?: string[]; m?: Json; s?: number; p: [key: string | 0, messages: UIMessage[], bytes: number][] }
+interface BackgroundTurn { i: string; n: number; b: [slot: PackedSlot, bytes: number][] }
+
+export function packTurn(state: State, turn: QueuedTurn, packSlot: (slot: SlotRef) => PackedSlot): UserTurn | BackgroundTurn {
+  const core = { i: shortTurnId(state.epoch, turn.turnId), n: Date.parse(turn.queuedAt) };
+  if (turn.origin === 'background') return { ...core, b: turn.pending.flatMap(({ body, bytes }) => (body.source === 'user' ? [] : [[packSlot(body.slot), bytes] as [PackedSlot, number]])) };
+  return {
+    ...core, ...(turn.keys.length === 0 ? {} : { k: turn.keys }), ...(turn.metadata === undefined ? {} : { m: turn.metadata }), ...(turn.startAfter === undefined ? {} : { s: turn.startAfter }),
+    p: turn.pending.map(({ ref, body, bytes }) => [ref.key ?? 0, body.source === 'user' ? body.messages : [], bytes]),
+  };
+}
+
+export function unpackTurn(state: State, rows: readonly RunState[], packed: unknown): QueuedTurn {
+  const turn = packed as UserTurn | BackgroundTurn;
+  const pending = 'b' in turn
+    ? turn.b.map(([slot, bytes]): TurnInput => {
+      const ref = unpackSlotRef(rows, slot);
+      const row = rows.find((one) => one.runId === ref.runId);
+      return { ref: { source: 'background-run', key: row === undefined ? '' : (slotOf(row, ref)?.key ?? '') }, body: { source: 'background-run', slot: ref }, bytes };
+    })
+    : turn.p.map(([key, messages, bytes]): TurnInput => ({ ref: key === 0 ? { source: 'user' } : { source: 'user', key }, body: { source: 'user', messages }, bytes }));
+  const inputs: InputRef[] = pending.map((input) => input.ref);
+  return {
+    turnId: longTurnId(state.epoch, turn.i), origin: 'b' in turn ? 'background' : 'user', queuedAt: iso(turn.n), inputs, pending, usage: noUsage(),
+    bytes: pending.reduce((sum, input) => sum + input.bytes, 0), keys: ('k' in turn && turn.k) || [],
+    ...('m' in turn ? { metadata: turn.m } : {}), ...('s' in turn && turn.s !== undefined ? { startAfter: turn.s } : {}),
+  };
+}
+
+/** The running turn: a call that has no answer yet has its input once, not in its part too. */
+export function packActive(turn: ActiveTurn): ActiveTurn {
+  return {
+    ...turn,
+    parts: turn.parts.map((part) => {
+      const { input, ...rest } = part;
+      return isOpen(part) && canonical(inputOf(turn, part)) === canonical(input) ? rest : part;
+    }),
+  };
+}
+
+export function unpackActive(turn: ActiveTurn): ActiveTurn {
+  return {
+    ...turn,
+    parts: turn.parts.map((part) => {
+      const input = part['input'] === undefined && isOpen(part) ? inputOf(turn, part) : undefined;
+      return input === undefined ? part : { ...part, input };
+    }),
+  };
+}
+
+function inputOf(turn: ActiveTurn, part: MessagePart): Json | undefined {
+  return turn.calls.find((call) => call.toolCallId === part['toolCallId'])?.input;
+}
+
+interface PackedKeys { ids: string[]; keys: string[] }
+
+export function packKeys({ epoch, dedupe }: State): PackedKeys {
+  const ids = new Map<string, number>();
+  const keys = Object.entries(dedupe).map(([entry, value]) => {
+    const id = value.slice(HASH + 1);
+    if (id === '') return `${entry}${value}`;
+    if (!ids.has(id)) ids.set(id, ids.size);
+    return `${entry}${value.slice(0, HASH + 1)}${ids.get(id) ?? 0}`;
+  });
+  return { ids: [...ids.keys()].map((id) => shortTurnId(epoch, id)), keys };
+}
+
+export function unpackKeys(epoch: string, { ids, keys }: PackedKeys): Record<string, string> {
+  return Object.fromEntries(keys.map((key) => {
+    const number = key.slice(2 * HASH + 1);
+    return [key.slice(0, HASH), `${key.slice(HASH, 2 * HASH + 1)}${number === '' ? '' : longTurnId(epoch, ids[Number(number)] ?? '')}`];
+  }));
+}

@@ -1,0 +1,30 @@
+/** Milestones of a run as its starter takes them: each number once, in order; the first of each watched name is delivered. */
+import { deliver } from './delivery.ts';
+import { milestoneKey } from './ids.ts';
+import { emit } from './log.ts';
+import { liveBytes } from './room.ts';
+import { LIVE_BYTES, MAX_MILESTONES, MAX_WATCHED, WATCHED_BYTES } from './sizes.ts';
+import { instant, isOver, isSettled, type Cx, type RunState } from './state.ts';
+import type { Milestone } from './types.ts';
+
+export function takeMilestone(cx: Cx, row: RunState, given: Milestone): void {
+  const { state } = cx;
+  const last = row.milestones.at(-1)?.n ?? row.lastMilestone ?? 0;
+  if (isOver(state) || isSettled(row) || given.n <= last || row.milestones.length >= MAX_MILESTONES) return;
+  const milestone: Milestone = { n: given.n, name: given.name, at: instant(given.at, cx.now), ...(given.data === undefined ? {} : { data: given.data }) };
+  row.milestones.push(milestone);
+  emit(cx, 'run.milestone', { runId: row.runId, n: milestone.n, name: milestone.name, data: milestone.data, parentToolCallId: row.parentToolCallId });
+  const watch = row.detached.onMilestones;
+  if (watch === undefined || (watch.names !== '*' && !watch.names.includes(milestone.name))) return;
+  row.delivery.milestones ??= {};
+  const slots = row.delivery.milestones;
+  if (Object.hasOwn(slots, milestone.name)) return;
+  if (watch.names === '*') {
+    // Names that nobody listed were not counted when the run was accepted.
+    const bytes = 2 * milestone.name.length + WATCHED_BYTES;
+    if (Object.keys(slots).length >= MAX_WATCHED || liveBytes(state) + bytes > LIVE_BYTES) return;
+    row.bytes += bytes;
+  }
+  slots[milestone.name] = { key: milestoneKey(state.workflowId, row.runId, milestone.name), state: 'pending' };
+  deliver(cx, row, { runId: row.runId, kind: 'milestone', name: milestone.name }, watch.mode);
+}

@@ -1,0 +1,243 @@
+/**
+ * A conversation without Temporal: it decides an input as the shell does (decide, advance, collect what is to be done), on a
+ * clock that the test moves. What was asked for waits in `asked` until the test answers it.
+ */
+import { advance, isQuiet } from '../../src/domain/advance.ts';
+import { pack, unpack, type Carried } from '../../src/domain/carry.ts';
+import { nextDeadline } from '../../src/domain/deadlines.ts';
+import { emit } from '../../src/domain/log.ts';
+import { runMilestones, runSettled } from '../../src/domain/messages.ts';
+import { settle, startConfirmed, startFailed, startRun, startRuns, type RunReceipt, type Settled, type StartRun } from '../../src/domain/runs.ts';
+import { settingsOf, type GivenSettings } from '../../src/domain/settings.ts';
+import { findRun, newState, type Cx, type Effect, type NameFacts, type RunSelf, type RunState, type State } from '../../src/domain/state.ts';
+import { modelAnswered, modelFailed, toolAnswered, toolFailed, type ModelCall, type StepFailure } from '../../src/domain/turn.ts';
+import { submitTurn, type SubmitTurn, type TurnReceipt } from '../../src/domain/turn-queue.ts';
+import { isRefusal, type Json, type MessagePart, type OutliveEvent, type Refusal, type UIMessage, type Usage } from '../../src/domain/types.ts';
+
+export const START = Date.parse('2030-01-01T00:00:00.000Z');
+export const EPOCH = '01990000-0000-7000-8000-000000000001';
+export const NAMES: Record<string, NameFacts> = { chat: { kind: 'agent' }, load: { kind: 'task', retries: 2 }, check: { kind: 'task', retries: 2 } };
+
+type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
+
+export interface ToolAsk { id: string; name?: string; input?: Json; idempotent?: boolean; retries?: number; invalid?: string }
+export interface StartAsk { id: string; start: Json }
+
+export class Driver {
+  state: State;
+  now = START;
+  holding = false;
+  /** Effects that wait for their answer. */
+  asked: Effect[] = [];
+  /** Everything that was ever asked for. */
+  readonly did: Effect[] = [];
+  /** What has left the state at continue-as-new. */
+  archive: OutliveEvent[] = [];
+
+  constructor(state: State) {
+    this.state = state;
+  }
+
+  static session(given: GivenSettings & { id?: string; epoch?: string } = {}): Driver {
+    const id = given.id ?? 's';
+    const driver = new Driver(newState({ kind: 'session', workflowId: id, sessionId: id, epoch: given.epoch ?? EPOCH, depth: 0, agent: 'chat', settings: settingsOf('session', given) }, START));
+    driver.state.names = structuredClone(NAMES);
+    driver.send((cx) => emit(cx, 'session.started', { agent: 'chat' }));
+    return driver;
+  }
+
+  static run(kind: 'agent' | 'task', given: GivenSettings & { self?: Partial<RunSelf>; depth?: number } = {}): Driver {
+    const self: RunSelf = {
+      runId: 'x', parent: { workflowId: 's', epoch: 'parent-epoch' }, kind, input: 'go', retries: 2, maxBudgetMs: 86_400_000, onBudget: 'cancel', deadline: START + 86_400_000,
+      milestones: [], told: 0, ...(kind === 'task' ? { task: 'ready' as const } : {}), ...given.self,
+    };
+    const driver = new Driver(newState({ kind: 'run', workflowId: 's/x', sessionId: 's', epoch: EPOCH, depth: given.depth ?? 1, agent: kind === 'agent' ? 'chat' : 'load', settings: settingsOf('run', given), self }, START));
+    driver.state.names = structuredClone(NAMES);
+    if (kind === 'agent') driver.submit('go');
+    else driver.send(() => undefined);
+    return driver;
+  }
+
+  /** Decides one input and does what comes of it, as the shell's `dispatch`. */
+  send<T>(decide: (cx: Cx) => T): T {
+    const cx: Cx = { state: this.state, now: this.now, effects: [] };
+    const answer = decide(cx);
+    advance(cx, this.holding);
+    for (const effect of cx.effects) {
+      this.did.push(effect);
+      if (effect.do === 'abort-step') this.asked = this.asked.filter((one) => one.do !== 'model' && one.do !== 'tool');
+      else this.asked.push(effect);
+    }
+    return answer;
+  }
+
+  /** Lets time pass; deadlines on the way are acted on when they come. */
+  pass(ms: number): void {
+    const until = this.now + ms;
+    for (;;) {
+      const next = nextDeadline(this.state);
+      if (next === undefined || next.at > until) break;
+      this.now = Math.max(this.now, next.at);
+      this.send(() => undefined);
+    }
+    this.now = until;
+    this.send(() => undefined);
+  }
+
+  /** Takes the first effect of a kind that waits for its answer. */
+  take<D extends Effect['do']>(kind: D, fits: (effect: Of<D>) => boolean = () => true): Of<D> {
+    const found = this.asked.find((effect): effect is Of<D> => effect.do === kind && fits(effect as Of<D>));
+    if (found === undefined) throw new Error(`Expected "${kind}" to be asked for, got ${this.asked.map((one) => one.do).join(', ') || 'nothing'}.`);
+    this.asked.splice(this.asked.indexOf(found), 1);
+    return found;
+  }
+
+  asks(kind: Effect['do']): boolean {
+    return this.asked.some((effect) => effect.do === kind);
+  }
+
+  /** Takes user input; a refusal fails the test. */
+  submit(input: string | UIMessage[], more: Omit<SubmitTurn, 'input'> = {}): TurnReceipt {
+    return accepted(this.send((cx) => submitTurn(cx, { input: typeof input === 'string' ? user(input) : input, ...more })));
+  }
+
+  /** Starts a run; a refusal fails the test. */
+  start(more: Partial<StartRun> = {}): RunReceipt {
+    return accepted(this.send((cx) => startRun(cx, { agent: 'load', input: null, ...more })));
+  }
+
+  startAll(requests: Partial<StartRun>[]): RunReceipt[] {
+    return accepted(this.send((cx) => startRuns(cx, requests.map((one) => ({ agent: 'load', input: null, ...one })))));
+  }
+
+  /** Temporal has confirmed every start that is under way. */
+  confirm(): void {
+    while (this.asks('start')) {
+      const { runId } = this.take('start');
+      this.send((cx) => startConfirmed(cx, runId, `epoch-of-${runId}`));
+    }
+  }
+
+  failStart(runId: string, message = 'No worker.'): void {
+    this.take('start', (effect) => effect.runId === runId);
+    this.send((cx) => startFailed(cx, runId, message));
+  }
+
+  /** A run that is confirmed at once. */
+  running(runId: string, more: Partial<StartRun> = {}): void {
+    this.start({ runId, ...more });
+    this.confirm();
+  }
+
+  /** The run's own message that it has ended. */
+  settled(runId: string, settled: Partial<Settled> = {}, epoch = this.state.epoch): Refusal | undefined {
+    return this.send((cx) => runSettled(cx, { status: 'completed', ...((settled.status ?? 'completed') === 'completed' && settled.resultRef === undefined ? { result: { of: runId } } : {}), ...settled, runId, epoch }));
+  }
+
+  /** Temporal's own word that a run has ended. */
+  ended(runId: string, settled: Settled): void {
+    const row = findRun(this.state, runId);
+    if (row !== undefined) this.send((cx) => settle(cx, row, settled));
+  }
+
+  reached(runId: string, milestones: [n: number, name: string, data?: Json][], epoch = this.state.epoch): Refusal | undefined {
+    return this.send((cx) => runMilestones(cx, { runId, epoch, milestones: milestones.map(([n, name, data]) => ({ n, name, at: new Date(this.now).toISOString(), ...(data === undefined ? {} : { data }) })) }));
+  }
+
+  /** The model answers the call that waits: a text, or calls of tools. */
+  say(answer: string | (ToolAsk | StartAsk)[], more: { usage?: Usage; canStart?: string[] } = {}): void {
+    const { turnId, step, attempt } = this.take('model');
+    const parts: MessagePart[] = typeof answer === 'string' ? [{ type: 'text', text: answer }] : answer.map(partOf);
+    const calls = typeof answer === 'string' ? [] : answer.map(callOf);
+    const canStart = Object.fromEntries((more.canStart ?? ['load', 'check']).map((name) => [name, NAMES[name] ?? { kind: 'task' as const }]));
+    this.send((cx) => modelAnswered(cx, { turnId, step, attempt }, { parts, calls, usage: more.usage ?? usage(1), canStart }));
+  }
+
+  /** The model call fails. */
+  stumble(failure: Partial<StepFailure> = {}): void {
+    const { turnId, step, attempt } = this.take('model');
+    this.send((cx) => modelFailed(cx, { turnId, step, attempt }, { error: { type: 'APICallError', message: 'overloaded' }, retryable: true, ...failure }));
+  }
+
+  answerTool(output: Json, toolCallId?: string): void {
+    const { turnId, step, call } = this.take('tool', (effect) => toolCallId === undefined || effect.call.toolCallId === toolCallId);
+    this.send((cx) => toolAnswered(cx, { turnId, step, toolCallId: call.toolCallId, attempt: call.attempt }, output));
+  }
+
+  failTool(failure: { threw: boolean; retryable?: boolean; message?: string }): void {
+    const { turnId, step, call } = this.take('tool');
+    this.send((cx) => toolFailed(cx, { turnId, step, toolCallId: call.toolCallId, attempt: call.attempt }, {
+      error: { type: 'Error', message: failure.message ?? 'broken' }, threw: failure.threw, retryable: failure.retryable ?? true,
+    }));
+  }
+
+  /** Continues as new through JSON, as Temporal would carry it. */
+  continueAsNew(): void {
+    this.holding = true;
+    this.send(() => undefined);
+    if (!isQuiet(this.state)) throw new Error('Expected nothing to be in flight.');
+    const { carried, leaving } = pack({ state: this.state, now: this.now, effects: [] });
+    this.archive.push(...leaving);
+    this.state = unpack(JSON.parse(JSON.stringify(carried)) as Carried);
+    this.holding = false;
+    this.send(() => undefined);
+  }
+
+  row(runId: string): RunState {
+    const row = findRun(this.state, runId);
+    if (row === undefined) throw new Error(`Expected a row of ${runId}, got none.`);
+    return row;
+  }
+
+  /** All events, the archived ones too. */
+  log(): OutliveEvent[] {
+    return [...this.archive, ...this.state.log];
+  }
+
+  /** What the log tells since a number, one line an event; see `tell`. */
+  story(after = 0): string[] {
+    return this.log().filter((event) => event.seq > after).map(tell);
+  }
+}
+
+export function user(text: string): UIMessage[] {
+  return [{ id: '', role: 'user', parts: [{ type: 'text', text }] }];
+}
+
+export function usage(tokens: number): Usage {
+  return { inputTokens: tokens, outputTokens: tokens, totalTokens: 2 * tokens, modelCalls: 1 };
+}
+
+export function accepted<T>(answer: T | Refusal): T {
+  if (isRefusal(answer)) throw new Error(`Expected it to be accepted, got ${answer.refused}: ${answer.message}`);
+  return answer;
+}
+
+/** The type of a refusal, or what came in its place. */
+export function refusal(answer: unknown): unknown {
+  return isRefusal(answer) ? answer.refused : answer;
+}
+
+/** One event as a line: type, run, status, code, keys of inputs, kind, turn. */
+export function tell(event: OutliveEvent): string {
+  const message = event['message'] as UIMessage | undefined;
+  const inputs = event['inputs'] as { key?: string }[] | undefined;
+  const kind = event.type === 'run.delivered' ? event['kind'] : undefined;
+  const words = [
+    event.type, event.runId, event.type === 'run.milestone' ? event['name'] : undefined, event['status'], event['reason'], message?.role,
+    message?.metadata?.['hidden'] === true ? 'hidden' : undefined, kind, inputs === undefined ? undefined : `[${inputs.map((one) => one.key ?? '').join(' ')}]`,
+    event.type.startsWith('run.') && event.type !== 'run.delivered' ? undefined : event.turnId,
+  ];
+  return words.filter((word): word is string => typeof word === 'string').join(' ');
+}
+
+function partOf(ask: ToolAsk | StartAsk): MessagePart {
+  const name = 'start' in ask ? 'start_run' : (ask.name ?? 'tool');
+  return { type: `tool-${name}`, toolCallId: ask.id, state: 'input-available', input: 'start' in ask ? ask.start : (ask.input ?? {}) };
+}
+
+function callOf(ask: ToolAsk | StartAsk): ModelCall {
+  if ('start' in ask) return { kind: 'start_run', toolCallId: ask.id, input: ask.start };
+  if (ask.invalid !== undefined) return { kind: 'invalid', toolCallId: ask.id, toolName: ask.name ?? 'tool', error: ask.invalid };
+  return { kind: 'tool', toolCallId: ask.id, toolName: ask.name ?? 'tool', input: ask.input ?? {}, policy: { idempotent: ask.idempotent ?? true, timeoutMs: 60_000, retries: ask.retries ?? 0 } };
+}

@@ -1,0 +1,82 @@
+/** Temporal's own tools: cancel and terminate from the Web UI or the command line, descriptions, current details. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { agentAt, echo, gated } from '../support/app.ts';
+import { allEvents, atRest, eventually, harness, types, uniqueId, type Harness } from '../support/harness.ts';
+import { ModelServer } from '../support/model-server.ts';
+
+let h: Harness;
+let model: ModelServer;
+const held = gated('held');
+
+beforeAll(async () => {
+  h = await harness();
+  model = await ModelServer.start((call) => (JSON.stringify(call.messages.at(-1)).includes('hang') ? { hang: true } : 'ok'));
+  await h.work({ agents: [agentAt(model.url)], tasks: [echo, held.task] });
+});
+
+afterAll(async () => {
+  held.gate.open();
+  await h[Symbol.asyncDispose]();
+  await model.stop();
+});
+
+test('cancelling a session in Temporal closes it with its runs kept, and the workflow ends Cancelled', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const handle = h.temporal.workflow.getHandle(session.sessionId);
+  await session.submitTurn({ input: 'hang' });
+  const { runId, workflowId } = await session.startRun({ agent: 'held', input: 1 });
+  await eventually('the start', async () => Promise.resolve(held.started.some((one) => one.runId === runId)));
+  await handle.cancel();
+  await expect(handle.result()).rejects.toThrow();
+  expect((await handle.describe()).status.name).toBe('CANCELLED');
+  expect(types(await allEvents(session)).slice(-2)).toEqual(['turn.cancelled', 'session.closed']);
+  expect((await h.temporal.workflow.getHandle(workflowId).describe()).status.name).toBe('RUNNING');
+});
+
+test('cancelling a run in Temporal is cancelRun: it settles as cancelled, its workflow ends Completed, and its session hears', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const { runId, workflowId } = await session.startRun({ agent: 'held', input: 1 });
+  await eventually('the start', async () => Promise.resolve(held.started.some((one) => one.runId === runId)));
+  await h.temporal.workflow.getHandle(workflowId).cancel();
+  const row = await eventually('the settle', async () => {
+    const one = await session.getRun({ runId });
+    return one?.status === 'cancelled' ? one : undefined;
+  });
+  expect(row).toMatchObject({ reason: 'cancelled_by_user' });
+  await atRest(session);
+  expect((await h.temporal.workflow.getHandle(workflowId).describe()).status.name).toBe('COMPLETED');
+  expect((await allEvents(session)).filter((event) => event.type === 'run.delivered')).toHaveLength(1);
+});
+
+test('D-10 a run terminated in Temporal settles as failed / lost', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const { runId, workflowId } = await session.startRun({ agent: 'held', input: 1 });
+  await eventually('the start', async () => Promise.resolve(held.started.some((one) => one.runId === runId)));
+  await h.temporal.workflow.getHandle(workflowId).terminate('by an operator');
+  await eventually('the settle', async () => (await session.getRun({ runId }))?.status === 'failed');
+  expect(await session.getRun({ runId })).toMatchObject({ reason: 'lost' });
+});
+
+test('a run whose task ignores its cancellation settles as cancelled after cancelGraceMs', async () => {
+  const { defineTask } = await import('../../src/define.ts');
+  const begun: string[] = [];
+  await using own = await harness();
+  let free: () => void = () => undefined;
+  const freed = new Promise<void>((resolve) => { free = resolve; });
+  await own.work({ agents: [agentAt(model.url)], tasks: [defineTask({ name: 'deaf', run: async (_input, ctx) => { begun.push(ctx.runId); await freed; return 1; } })] });
+  const session = await own.client.startSession(uniqueId(), { limits: { cancelGraceMs: 500 } });
+  const { runId } = await session.startRun({ agent: 'deaf', input: 1 });
+  await eventually('the start', async () => Promise.resolve(begun.includes(runId)));
+  expect(await session.cancelRun({ runId })).toMatchObject({ status: 'cancelled', cancelled: [runId] });
+  free();
+});
+
+test('current details are a page about the session, and handlers have descriptions', async () => {
+  const session = await h.client.startSession(uniqueId(), { title: 'A title' });
+  await session.startRun({ agent: 'held', input: 1, label: 'the label' });
+  const metadata = await h.temporal.workflow.getHandle(session.sessionId).query<{ currentDetails: string; definition: { updateDefinitions: { name: string; description: string }[]; signalDefinitions: { name: string }[]; queryDefinitions: { name: string; description: string }[] } }>('__temporal_workflow_metadata');
+  expect(metadata.currentDetails).toContain('the label');
+  const names = metadata.definition.updateDefinitions.map((one) => one.name);
+  expect(names.toSorted()).toEqual(['cancelRun', 'cancelTurn', 'close', 'resetTurns', 'startRun', 'startRuns', 'submitTurn']);
+  for (const one of [...metadata.definition.updateDefinitions, ...metadata.definition.queryDefinitions.filter((query) => query.name.startsWith('get'))]) expect(one.description).not.toBe('');
+});
