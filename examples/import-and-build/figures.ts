@@ -39,10 +39,22 @@ export async function readFigures(database: string, specs: readonly ChartSpec[],
   };
 }
 
+/** Figures from the file that `run_queries` keeps them in. */
+export function parseFigures(text: string): Figures {
+  try {
+    const figures = JSON.parse(text) as Partial<Figures>;
+    if (Array.isArray(figures.charts) && Array.isArray(figures.rejected) && Array.isArray(figures.columns) && typeof figures.file === 'string') return figures as Figures;
+  } catch {
+    // Not JSON: refused below.
+  }
+  throw new Error('Expected figures to name a file that run_queries has written.');
+}
+
 function dateRange(db: DatabaseSync, table: string, dates: readonly { name: string; sqlName: string }[]): Figures['range'] {
   for (const { name, sqlName } of dates) {
-    const found = db.prepare(`SELECT min(${quoted(sqlName)}) AS first, max(${quoted(sqlName)}) AS last FROM ${quoted(table)}`).get();
-    if (typeof found?.['first'] === 'string' && typeof found['last'] === 'string') return { column: name, first: found['first'].slice(0, 10), last: found['last'].slice(0, 10) };
+    const x = quoted(sqlName);
+    const { first, last } = db.prepare(`SELECT min(${x}) AS first, max(${x}) AS last FROM ${quoted(table)}`).get() ?? {};
+    if (typeof first === 'string' && typeof last === 'string') return { column: name, first: first.slice(0, 10), last: last.slice(0, 10) };
   }
   return undefined;
 }

@@ -14,6 +14,11 @@ export function inside(folder: string, name: string): string {
   return path;
 }
 
+/** The name of a session's folder in the output folder. */
+export function sessionFolder(sessionId: string): string {
+  return encodeURIComponent(sessionId).replace(/^\.+$/, '_');
+}
+
 /** A path inside `folder` as a name that `inside` takes again, with `/`. */
 export function nameIn(folder: string, path: string): string {
   return relative(resolve(folder), path).split(sep).join('/');

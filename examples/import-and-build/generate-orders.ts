@@ -41,7 +41,9 @@ export interface OrdersTruth extends Sum {
 /** Writes the file, whole or not at all, and tells what is in it. */
 export async function generateOrders(path: string, { rows = 80_000, seed = 1 }: OrdersOptions = {}): Promise<OrdersTruth> {
   const random = new Random(seed);
-  const truth: OrdersTruth = { written: rows, rows: 0, quantity: 0, totalCents: 0, broken: {}, firstDate: '', lastDate: '', byCategory: {}, byCountry: {}, byMonth: {} };
+  const truth: OrdersTruth = {
+    written: rows, rows: 0, quantity: 0, totalCents: 0, broken: {}, firstDate: '', lastDate: '', byCategory: {}, byCountry: {}, byMonth: {},
+  };
   await mkdir(dirname(resolve(path)), { recursive: true });
   const temporary = `${path}.${randomUUID()}.tmp`;
   const file = createWriteStream(temporary, { flags: 'wx' });
@@ -70,8 +72,8 @@ export async function generateOrders(path: string, { rows = 80_000, seed = 1 }: 
 }
 
 function add(truth: OrdersTruth, { date, product, country, quantity, totalCents }: Order): void {
-  const sums = [truth, sumOf(truth.byCategory, product.category), sumOf(truth.byCountry, country), sumOf(truth.byMonth, date.slice(0, 7))];
-  for (const sum of sums) {
+  const { byCategory, byCountry, byMonth } = truth;
+  for (const sum of [truth, sumOf(byCategory, product.category), sumOf(byCountry, country), sumOf(byMonth, date.slice(0, 7))]) {
     sum.rows += 1;
     sum.quantity += quantity;
     sum.totalCents += totalCents;
@@ -85,7 +87,9 @@ function sumOf(sums: Record<string, Sum>, key: string): Sum {
 }
 
 if (import.meta.main) {
-  const { values, positionals: [path = 'orders.csv'] } = parseArgs({ allowPositionals: true, options: { rows: { type: 'string', default: '80000' }, seed: { type: 'string', default: '1' } } });
+  const { values, positionals: [path = 'orders.csv'] } = parseArgs({
+    allowPositionals: true, options: { rows: { type: 'string', default: '80000' }, seed: { type: 'string', default: '1' } },
+  });
   const { written, rows, broken } = await generateOrders(path, { rows: Number(values.rows), seed: Number(values.seed) });
   process.stdout.write(`${path}: ${written} rows, ${rows} of them good; broken: ${JSON.stringify(broken)}\n`);
 }

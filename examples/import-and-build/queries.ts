@@ -57,13 +57,16 @@ function single(db: DatabaseSync, table: string, chart: Chart): Point {
 
 function groups(db: DatabaseSync, table: string, chart: Chart): Pick<ChartResult, 'points' | 'groups'> {
   const [x, from, value] = [quoted(chart.x?.sqlName ?? ''), quoted(table), aggregateSql(chart)];
-  const top = db.prepare(`SELECT ${x} AS label, ${value} AS value, count(*) AS rows FROM ${from} GROUP BY ${x} ORDER BY value DESC NULLS LAST, label LIMIT ?`).all(chart.limit);
+  const select = `SELECT ${x} AS label, ${value} AS value, count(*) AS rows FROM ${from}`;
+  const top = db.prepare(`${select} GROUP BY ${x} ORDER BY value DESC NULLS LAST, label LIMIT ?`).all(chart.limit);
   const points: Point[] = top.map((row) => ({ ...labelOf(row['label']), value: valueOf(row['value']), rows: Number(row['rows']) }));
   const all = Number(db.prepare(`SELECT count(*) AS n FROM (SELECT 1 FROM ${from} GROUP BY ${x})`).get()?.['n']);
   if (all > points.length) {
     const named = top.map((row) => row['label']).filter((label) => label !== null && label !== undefined);
-    const empty = named.length < top.length ? `${x} IS NOT NULL` : '1';
-    const rest = db.prepare(`SELECT ${value} AS value, count(*) AS rows FROM ${from} WHERE ${empty} AND (${x} IS NULL OR ${x} NOT IN (${named.map(() => '?').join(', ')}))`).get(...named) ?? {};
+    const places = named.map(() => '?').join(', ');
+    // NULL is in no list: it is among the rest unless it has a place of its own.
+    const left = named.length < top.length ? `${x} NOT IN (${places}) AND ${x} IS NOT NULL` : `(${x} NOT IN (${places}) OR ${x} IS NULL)`;
+    const rest = db.prepare(`SELECT ${value} AS value, count(*) AS rows FROM ${from} WHERE ${left}`).get(...named) ?? {};
     points.push({ label: `${all - points.length} others`, value: valueOf(rest['value']), rows: Number(rest['rows']), kind: 'other' });
   }
   return { points, groups: all };
@@ -77,7 +80,8 @@ function series(db: DatabaseSync, table: string, chart: Chart): Pick<ChartResult
   const [first, last] = [range['first'].slice(0, 10), range['last'].slice(0, 10)];
   const days = (Date.parse(last) - Date.parse(first)) / 86_400_000;
   const unit: Unit = days <= 62 ? 'day' : days <= 366 * 8 ? 'month' : 'year';
-  const rows = db.prepare(`SELECT substr(${x}, 1, ?) AS label, ${aggregateSql(chart)} AS value, count(*) AS rows FROM ${from} WHERE ${x} IS NOT NULL GROUP BY label ORDER BY label`).all(UNIT_CHARS[unit]);
+  const select = `SELECT substr(${x}, 1, ?) AS label, ${aggregateSql(chart)} AS value, count(*) AS rows FROM ${from}`;
+  const rows = db.prepare(`${select} WHERE ${x} IS NOT NULL GROUP BY label`).all(UNIT_CHARS[unit]);
   const found = new Map(rows.map((row) => [String(row['label']), { value: valueOf(row['value']), rows: Number(row['rows']) }]));
   const nothing = chart.aggregate === 'sum' || chart.aggregate === 'count' || chart.aggregate === 'distinct' ? 0 : null;
   const points = spans(first, last, unit).map((label): Point => ({ label, ...(found.get(label) ?? { value: nothing, rows: 0 }) }));
@@ -89,13 +93,14 @@ function spans(first: string, last: string, unit: Unit): string[] {
   const labels: string[] = [];
   const at = new Date(`${last.slice(0, UNIT_CHARS[unit])}${{ day: '', month: '-01', year: '-01-01' }[unit]}T00:00:00Z`);
   const least = first.slice(0, UNIT_CHARS[unit]);
-  for (let label = at.toISOString().slice(0, UNIT_CHARS[unit]); label >= least && labels.length < MAX_POINTS; label = at.toISOString().slice(0, UNIT_CHARS[unit])) {
+  for (;;) {
+    const label = at.toISOString().slice(0, UNIT_CHARS[unit]);
+    if (label < least || labels.length >= MAX_POINTS) return labels.toReversed();
     labels.push(label);
     if (unit === 'day') at.setUTCDate(at.getUTCDate() - 1);
     else if (unit === 'month') at.setUTCMonth(at.getUTCMonth() - 1);
     else at.setUTCFullYear(at.getUTCFullYear() - 1);
   }
-  return labels.reverse();
 }
 
 function labelOf(value: SQLOutputValue | undefined): Pick<Point, 'label' | 'kind'> {

@@ -17,7 +17,7 @@ export interface InspectedColumn {
   examples: string[];
 }
 
-const CODE = /(^|_)(id|ids|uuid|no|nr|num|number|code|key|zip|plz|postal|postcode|phone|lat|lng|lon|latitude|longitude)(_|$)/;
+const CODE = /(^|_)(ids?|uuid|no|nr|num|number|code|key|zip|plz|postal|postcode|phone|lat|lng|lon|latitude|longitude)(_|$)/;
 const SPAN = /(^|_)(year|jahr|month|monat|quarter|week|hour)(_|$)/;
 const PROSE = /(^|_)(notes?|comments?|remarks?|description|memo|text|bemerkung|url|link|e_?mail)(_|$)/;
 const MEAN = /price|preis|rate|ratio|discount|rabatt|percent|pct|score|rating|(^|_)age(_|$)|temp|average|avg|mean|height|weight|speed|humidity|duration|altitude|elevation|höhe|alter(_|$)|latency/;

@@ -6,9 +6,8 @@ import { defineTool, type ToolContext, type ToolDefinition } from '../../src/def
 import { chartSpecs, planCharts } from './charts.ts';
 import { CsvSource } from './csv/source.ts';
 import { renderDashboard, renderSkeleton } from './dashboard.ts';
-import { readFigures, type Figures } from './figures.ts';
-import { inside, nameIn, writeWhole } from './files.ts';
-import { sessionFolder } from './load-data.ts';
+import { parseFigures, readFigures } from './figures.ts';
+import { inside, nameIn, sessionFolder, writeWhole } from './files.ts';
 import { describe } from './page/format.ts';
 import { inspect, type InspectedColumn } from './roles.ts';
 
@@ -80,7 +79,7 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
       description: 'Writes the finished page from the figures that run_queries kept. Replaces the page without numbers.',
       input: z.object({ title, figures: z.string().min(1).describe('As the answer of run_queries names it.'), page }),
       execute: async (input, ctx) => {
-        const figures = JSON.parse(await readFile(inside(outDir, input.figures), 'utf8')) as Figures;
+        const figures = parseFigures(await readFile(inside(outDir, input.figures), 'utf8'));
         const path = inSession(ctx, input.page);
         await writeWhole(path, renderDashboard(input.title, figures));
         return { page: nameIn(outDir, path), path, finished: true, rows: figures.rows, charts: figures.charts.length };

@@ -3,7 +3,7 @@
  * one after the other, so that what overlapping saved is measured and not computed.
  */
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { DEMO_SENTENCE } from '../../examples/import-and-build/demo-model.ts';
 import { sessionFolder } from '../../examples/import-and-build/load-data.ts';
 import type { OutliveClient, SessionHandle } from '../client.ts';
@@ -41,7 +41,7 @@ export async function play({ client, file, painter, ui, compare, workerPid }: Pl
     },
   });
   const page = resolve(OUT, sessionFolder(session.sessionId), 'dashboard.html');
-  model.links = [...links, { label: 'dashboard', url: existsSync(page) ? page : `${page} (was not written)` }];
+  model.links = [...links, { label: 'dashboard', url: existsSync(page) ? relative('.', page) : `${relative('.', page)} (was not written)` }];
   let serialMs: number | undefined;
   if (compare) {
     model.banner = ['Now the same work one after the other, to measure what overlapping saved …'];

@@ -61,7 +61,7 @@ function sum(cells: readonly string[], evidence: (cell: string) => number): numb
 }
 
 function clean(cell: string): string {
-  return [...cell.toWellFormed().replace(/[\s\p{Cc}]+/gu, ' ').trim()].slice(0, 60).join('');
+  return Array.from(cell.toWellFormed().replace(/[\s\p{Cc}]+/gu, ' ').trim()).slice(0, 60).join('');
 }
 
 /** A name for SQLite from any text: lower case letters, digits and `_`; may be empty. */

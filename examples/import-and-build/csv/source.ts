@@ -60,7 +60,8 @@ export class CsvSource implements AsyncDisposable {
   async #spots(from: Position, dialect: Dialect): Promise<Item[]> {
     const items: Item[] = [];
     const step = Math.floor((this.size - from.offset) / SPOTS);
-    for (let i = 0; i < SPOTS && step > 0; i++) {
+    const spots = step > 0 ? SPOTS : 0;
+    for (let i = 0; i < spots; i++) {
       const offset = from.offset + i * step;
       const block = await this.#block(offset, SPOT_BYTES);
       // The place may be in the middle of a line, and of a cell with line breaks: what does not fit is left out by its width.

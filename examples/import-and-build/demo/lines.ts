@@ -12,7 +12,13 @@ export function waiting(job: Job): string {
 }
 
 export function failedTool({ name, error = '' }: Call): string {
-  return `${name} did not work: ${error.slice(0, 400)} I stop here.`;
+  return `${name} did not work: ${sentence(error)} I stop here.`;
+}
+
+/** An error's message as a sentence, without its type when that says nothing. */
+function sentence(error: string): string {
+  const text = shown(error.replace(/^Error: /, ''), 400);
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
 /** What is said about a report that is not a finished import. */
@@ -22,10 +28,10 @@ export function outcomeText({ status, body, agent, id }: Frame, job: Job | undef
   const reason = typeof body['reason'] === 'string' ? ` (${body['reason']})` : '';
   const again = 'The page stays without numbers. Ask again to have it tried once more.';
   switch (status) {
-    case 'failed': return `Loading ${job.file} failed: ${String(error['message'] ?? 'no reason was given').slice(0, 400)} ${again}`;
+    case 'failed': return `Loading ${job.file} failed: ${sentence(said(error['message'], 'no reason was given'))} ${again}`;
     case 'cancelled': return `Loading ${job.file} was cancelled${reason}. ${again}`;
     case 'interrupted': return `The import of ${job.file} was given up${reason}. If it reports after all, I finish the dashboard then; otherwise ask again.`;
-    case 'running': return `The import of ${job.file} reached "${String(fields(body['milestone'])['name'] ?? 'a milestone')}".`;
+    case 'running': return `The import of ${job.file} reached "${said(fields(body['milestone'])['name'], 'a milestone')}".`;
     default: return `The import of ${job.file} reported "${status.slice(0, 40)}".`;
   }
 }
@@ -49,6 +55,10 @@ export function summary(job: Job, result: Fields, queried: Call | undefined): st
 /** `1 row`, `79,535 rows`. */
 export function rowsText(rows: number): string {
   return `${count(rows)} ${rows === 1 ? 'row' : 'rows'}`;
+}
+
+function said(value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise;
 }
 
 function top(chart: Fields): { label: string; value: string } | undefined {

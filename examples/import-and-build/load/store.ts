@@ -6,15 +6,13 @@
  * an earlier one that may hang: it makes itself the owner, and each transaction of any other fails from then on.
  */
 import { randomUUID } from 'node:crypto';
-import { basename, extname } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { sqlNameOf, type Column } from '../csv/columns.ts';
+import { basename } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { Shape } from '../csv/source.ts';
 import type { Item, Position } from '../csv/records.ts';
-import { rowOf, type Value } from '../csv/row.ts';
-import { Lock, quoted, transaction } from './database.ts';
-import { readState, TABLES, writeState, type ImportState } from './state.ts';
-
-const RAW_CHARS = 500;
+import { writeBatch } from './batch.ts';
+import { Lock, transaction } from './database.ts';
+import { freshState, readState, replaceTables, writeState, type ImportState, type SourceFile } from './state.ts';
 
 /** Another live run writes to the database, or has taken it over. */
 export class DatabaseInUse extends Error {
@@ -26,34 +24,33 @@ export class SourceChanged extends Error {
   override readonly name = 'SourceChanged';
 }
 
-export type Begin = Pick<ImportState, 'file' | 'size' | 'mtimeMs'>;
-
 export class ImportStore implements Disposable {
-  readonly #db: DatabaseSync;
+  readonly db: DatabaseSync;
   readonly #path: string;
+  readonly #runId: string;
   readonly #attempt: number;
   #lock: Lock | undefined;
   #state: ImportState | undefined;
-  #insert: StatementSync | undefined;
 
-  private constructor(db: DatabaseSync, path: string, attempt: number, lock: Lock | undefined) {
-    this.#db = db;
+  private constructor(path: string, runId: string, attempt: number, lock: Lock | undefined) {
+    this.db = new DatabaseSync(path, { timeout: 5000 });
     this.#path = path;
+    this.#runId = runId;
     this.#attempt = attempt;
     this.#lock = lock;
   }
 
   /**
-   * Opens the database for a run's attempt and resumes what this run has in it.
+   * Opens the database for an attempt of a run and takes up what this run has in it.
    *
-   * @throws DatabaseInUse when another live run has it, SourceChanged when the file is not the one the run began with.
+   * @throws DatabaseInUse when another live run has it, SourceChanged when the file is not the one that the run began with.
    */
-  static open(path: string, runId: string, attempt: number, source: Begin): ImportStore {
+  static open(path: string, runId: string, attempt: number, source: SourceFile): ImportStore {
     const lock = Lock.take(`${path}.lock`);
     let store: ImportStore | undefined;
     try {
-      store = new ImportStore(new DatabaseSync(path, { timeout: 5000 }), path, attempt, lock);
-      store.#resume(runId, source);
+      store = new ImportStore(path, runId, attempt, lock);
+      store.#resume(source);
       return store;
     } catch (error) {
       if (store) store[Symbol.dispose]();
@@ -62,18 +59,24 @@ export class ImportStore implements Disposable {
     }
   }
 
-  #resume(runId: string, source: Begin): void {
-    const found = readState(this.#db);
-    if (!this.#lock && found?.runId !== runId) {
-      throw new DatabaseInUse(`The database ${basename(this.#path)} is being written by ${found ? `run ${found.runId}` : 'another run'}, which is still alive. Wait for it, cancel it, or choose another database.`);
+  #resume(source: SourceFile): void {
+    const found = readState(this.db);
+    if (!this.#lock && found?.runId !== this.#runId) {
+      const by = found ? `run ${found.runId}` : 'another run';
+      throw new DatabaseInUse(`The database ${this.#name} is being written by ${by}, which is still alive. Wait for it, cancel it, or choose another database.`);
     }
-    this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-    if (found?.runId !== runId) return;
+    this.db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+    if (found?.runId !== this.#runId) return;
     if (found.size !== source.size || found.mtimeMs !== source.mtimeMs) {
-      throw new SourceChanged(`Expected ${found.file} as it was when the run began (${found.size} bytes), got one of ${source.size} bytes that was changed since. Start a new run.`);
+      throw new SourceChanged(
+        `Expected ${found.file} as it was when the run began (${found.size} bytes), got one of ${source.size} bytes that was changed since. Start a new run.`);
     }
     this.#state = { ...found, owner: randomUUID() };
-    transaction(this.#db, () => writeState(this.#db, this.state));
+    transaction(this.db, () => writeState(this.db, this.state));
+  }
+
+  get #name(): string {
+    return basename(this.#path);
   }
 
   /** Whether this run had begun here before. */
@@ -86,112 +89,53 @@ export class ImportStore implements Disposable {
     return this.#state;
   }
 
-  get db(): DatabaseSync {
-    return this.#db;
-  }
-
   /** Begins anew: replaces what an earlier run left here. Tables that no import made are not touched. */
-  begin(runId: string, source: Begin, shape: { dialect: ImportState['dialect']; start: Position; columns: Column[] }): void {
-    const table = tableNameOf(source.file);
-    this.#state = {
-      runId, owner: randomUUID(), ...source, table, dialect: shape.dialect, columns: shape.columns, position: shape.start,
-      batch: 0, rows: 0, rejected: {}, sums: shape.columns.map(() => ({ count: 0, sum: 0, fractions: false })), startedAt: Date.now(), schemaTold: false, loaded: false,
-    };
-    transaction(this.#db, () => {
-      const before = readState(this.#db);
-      if (before) this.#db.exec(`DROP TABLE IF EXISTS ${quoted(before.table)}; DROP TABLE _import; DROP TABLE _batches; DROP TABLE _rejected`);
-      if (this.#db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) !== undefined) {
-        throw new Error(`The database ${basename(this.#path)} has a table "${table}" that no import made; choose another database.`);
-      }
-      this.#db.exec(`${TABLES} CREATE TABLE ${quoted(table)} (_row INTEGER PRIMARY KEY, ${shape.columns.map((one) => `${quoted(one.sqlName)} ${sqlType(one)}`).join(', ')})`);
-      writeState(this.#db, this.state);
-    });
+  begin(source: SourceFile, shape: Shape): void {
+    const state = freshState(this.#runId, randomUUID(), source, shape);
+    transaction(this.db, () => replaceTables(this.db, state));
+    this.#state = state;
   }
 
   /** Writes one batch and the position behind it, or nothing. */
   commit(items: readonly Item[], next: Position): void {
-    const { state } = this;
-    const { columns } = state;
-    const after: ImportState = { ...state, position: next, batch: state.batch + 1, rejected: { ...state.rejected }, sums: structuredClone(state.sums) };
-    this.#insert ??= this.#db.prepare(`INSERT INTO ${quoted(state.table)} VALUES (?${', ?'.repeat(columns.length)})`);
-    const insert = this.#insert;
-    this.#own(() => {
-      const reject = this.#db.prepare('INSERT INTO _rejected VALUES (?, ?, ?, ?, ?)');
-      for (const item of items) {
-        const made = rowOf(item, columns);
-        if ('values' in made) {
-          insert.run(item.row, ...made.values);
-          after.rows += 1;
-          add(after.sums, made.values);
-        } else {
-          reject.run(item.row, item.line, item.lines, made.reason, item.raw.toString('utf8', 0, RAW_CHARS * 4).trimEnd().slice(0, RAW_CHARS).toWellFormed());
-          after.rejected[made.reason] = (after.rejected[made.reason] ?? 0) + 1;
-        }
-      }
-      const rows = after.rows - state.rows;
-      this.#db.prepare('INSERT INTO _batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').run(
-        after.batch, state.runId, this.#attempt, state.position.row + 1, next.row, state.position.offset, next.offset, rows, items.length - rows, new Date().toISOString());
-      writeState(this.#db, after);
-    });
-    this.#state = after;
+    this.#change((state) => writeBatch(this.db, state, this.#attempt, items, next));
   }
 
-  /** Changes the state, of which the batches are no part. */
-  note(change: Partial<Pick<ImportState, 'schemaTold' | 'loaded' | 'columns'>>): void {
-    const after = { ...this.state, ...change };
-    this.#own(() => writeState(this.#db, after));
-    this.#state = after;
-  }
-
-  #own(work: () => void): void {
-    this.#lock ??= Lock.take(`${this.#path}.lock`);
-    transaction(this.#db, () => {
-      const now = readState(this.#db);
-      if (now?.owner !== this.state.owner) {
-        throw new DatabaseInUse(`The database ${basename(this.#path)} was taken over by ${now?.runId === this.state.runId ? 'a later attempt of this run' : `run ${now?.runId ?? '?'}`}.`);
-      }
-      work();
-    });
+  /** Remembers that the columns have been told. */
+  schemaTold(): void {
+    this.#change((state) => ({ ...state, schemaTold: true }));
   }
 
   /** Marks the import as loaded and folds the journal into the database, so that it is one file that can be copied. */
   finish(): void {
-    const { columns, sums } = this.state;
-    this.note({ loaded: true, columns: columns.map((one, i) => (one.type === 'integer' && sums[i]?.fractions ? { ...one, type: 'number' } : one)) });
+    this.#change((state) => ({
+      ...state, loaded: true,
+      columns: state.columns.map((one, i) => (one.type === 'integer' && state.sums[i]?.fractions ? { ...one, type: 'number' } : one)),
+    }));
     try {
-      this.#db.exec('PRAGMA journal_mode = DELETE');
+      this.db.exec('PRAGMA journal_mode = DELETE');
     } catch {
       // A reader has it open: it stays in two files, which readers do not notice.
     }
   }
 
+  /** One transaction of the owner. */
+  #change(work: (state: ImportState) => ImportState): void {
+    this.#lock ??= Lock.take(`${this.#path}.lock`);
+    this.#state = transaction(this.db, () => {
+      const now = readState(this.db);
+      if (now?.owner !== this.state.owner) {
+        const by = now?.runId === this.#runId ? 'a later attempt of this run' : `run ${now?.runId ?? '?'}`;
+        throw new DatabaseInUse(`The database ${this.#name} was taken over by ${by}.`);
+      }
+      const after = work(this.state);
+      writeState(this.db, after);
+      return after;
+    });
+  }
+
   [Symbol.dispose](): void {
-    this.#db.close();
+    this.db.close();
     this.#lock?.[Symbol.dispose]();
   }
-}
-
-function add(sums: ImportState['sums'], values: readonly Value[]): void {
-  for (const [i, value] of values.entries()) {
-    const entry = sums[i];
-    if (!entry || value === null) continue;
-    entry.count += 1;
-    if (typeof value !== 'number') continue;
-    entry.sum += value;
-    entry.fractions ||= !Number.isInteger(value);
-  }
-}
-
-function sqlType({ type }: Column): string {
-  switch (type) {
-    case 'integer': return 'INTEGER';
-    case 'number': return 'REAL';
-    case 'date': case 'text': return 'TEXT';
-    default: return type satisfies never;
-  }
-}
-
-function tableNameOf(file: string): string {
-  const name = sqlNameOf(basename(file, extname(file))).slice(0, 60);
-  return name === '' || name.startsWith('sqlite') ? `data_${name}`.replace(/_$/, '') : name;
 }

@@ -2,14 +2,32 @@
 import { CUSTOMERS, COUNTRIES, NOTES, PRODUCTS, STATUSES, type Product } from './vocabulary.ts';
 import type { Random } from './random.ts';
 
-export const HEADER = ['order_id', 'order_date', 'customer', 'country', 'category', 'product', 'quantity', 'unit_price', 'discount', 'total', 'status', 'note'] as const;
+export const HEADER = [
+  'order_id', 'order_date', 'customer', 'country', 'category', 'product', 'quantity', 'unit_price', 'discount', 'total', 'status', 'note',
+] as const;
 
 /** The reasons that `load_data` must find; the names are its own. */
-export type Fault = 'too_few_columns' | 'too_many_columns' | 'unterminated_quote' | 'bad_number:quantity' | 'bad_number:unit_price' | 'bad_number:total' | 'bad_date:order_date';
+export type Fault =
+  | 'too_few_columns' | 'too_many_columns' | 'unterminated_quote'
+  | 'bad_number:quantity' | 'bad_number:unit_price' | 'bad_number:total' | 'bad_date:order_date';
 
-export interface Order { id: string; date: string; customer: string; country: string; product: Product; quantity: number; unitCents: number; discountPercent: number; totalCents: number; status: string; note: string }
+export interface Order {
+  id: string;
+  date: string;
+  customer: string;
+  country: string;
+  product: Product;
+  quantity: number;
+  unitCents: number;
+  discountPercent: number;
+  totalCents: number;
+  status: string;
+  note: string;
+}
 
-const FAULTS: readonly [Fault, ...Fault[]] = ['too_few_columns', 'too_many_columns', 'bad_number:quantity', 'bad_number:unit_price', 'bad_number:total', 'bad_date:order_date'];
+const FAULTS: readonly [Fault, ...Fault[]] = [
+  'too_few_columns', 'too_many_columns', 'bad_number:quantity', 'bad_number:unit_price', 'bad_number:total', 'bad_date:order_date',
+];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 export function makeOrder(random: Random, number: number, date: string): Order {
@@ -35,7 +53,8 @@ export function pickFault(random: Random): Fault | undefined {
 export function lineOf(random: Random, order: Order, fault: Fault | undefined): string {
   const cells = [
     order.id, dateCell(random, order.date), order.customer, order.country, order.product.category, order.product.name,
-    grouped(String(order.quantity)), moneyCell(random, order.unitCents), discountCell(random, order.discountPercent), moneyCell(random, order.totalCents), order.status, order.note,
+    grouped(String(order.quantity)), moneyCell(random, order.unitCents), discountCell(random, order.discountPercent), moneyCell(random, order.totalCents),
+    order.status, order.note,
   ];
   switch (fault) {
     case undefined: break;

@@ -1,0 +1,110 @@
+/** What a person sees: in a terminal of any size, without colour, in a pipe, and on the page of details in Temporal's Web UI. */
+import { expect, test } from 'vitest';
+import { renderView, savedBanner, viewOptions, type ViewModel } from '../../src/cli/view.ts';
+import { feedOf } from '../../src/cli/view/feed.ts';
+import { PlainLog } from '../../src/cli/view/plain-log.ts';
+import { width } from '../../src/cli/view/width.ts';
+import type { OutliveEvent, Row, SessionSnapshot } from '../../src/contract.ts';
+import { sessionDetails } from '../../src/domain/details.ts';
+
+const NASTY = '\u001b[31mred\u0007 <script>alert(1)</script> | **bold** \u202e[x](y)';
+
+function row(given: Partial<Row> = {}): Row {
+  return {
+    runId: 'r-1', workflowId: 's/r-1', agent: 'load_data', kind: 'task', status: 'running', depth: 1, createdAt: '2026-01-01T00:00:00.000Z', deadlineAt: '2026-01-02T00:00:00.000Z', milestones: [],
+    usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0, modelCalls: 0 }, delivery: { finish: { key: 'k', state: 'pending' } }, ...given,
+  };
+}
+
+function snapshot(given: Partial<SessionSnapshot> = {}): SessionSnapshot {
+  return {
+    sessionId: 's', epoch: 'e', status: 'running', agent: 'builder', createdAt: '2026-01-01T00:00:00.000Z', turn: null, queue: [], requests: [], lastSeq: 1,
+    runs: { queued: 0, running: 1, input_required: 0, interrupted: 0, completed: 0, failed: 0, cancelled: 0 }, usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0, modelCalls: 0 }, ...given,
+  };
+}
+
+function model(given: Partial<ViewModel> = {}): ViewModel {
+  return { title: 'Load orders.csv', modelNote: 'demo model: scripted', snapshot: snapshot(), rows: [row({ label: 'orders.csv', progress: { fraction: 0.5, phase: 'ingest', message: '40 rows', n: 1, at: '' } })], feed: [], links: [], ...given };
+}
+
+const wide = { width: 100, height: 30, color: false, unicode: true, now: Date.parse('2026-01-01T00:00:10.000Z') };
+
+test('a run shows its name, status, bar, percent, phase and milestones', () => {
+  const lines = renderView(model({ rows: [row({ label: 'orders.csv', milestones: [{ n: 1, name: 'schema', at: '' }], progress: { fraction: 0.5, phase: 'ingest', message: '40 rows', n: 1, at: '' } })] }), wide).join('\n');
+  expect(lines).toContain('load_data · orders.csv running');
+  expect(lines).toContain(`${'█'.repeat(12)}${'░'.repeat(12)}  50%`);
+  expect(lines).toContain('ingest: 40 rows');
+  expect(lines).toContain('◆ schema');
+});
+
+test('a narrow terminal loses the bar and then the words, never the name and the percent', () => {
+  expect(renderView(model(), { ...wide, width: 40 }).join('\n')).toContain('███░░░');
+  const [, , , , tiny = ''] = renderView(model(), { ...wide, width: 24 });
+  expect(tiny).toContain('load_da…');
+  expect(tiny).toContain('50%');
+});
+
+test('a low terminal keeps the newest of the feed and says how many runs it leaves out', () => {
+  const feed = Array.from({ length: 50 }, (_, i) => ({ at: '2026-01-01T00:00:00.000Z', mark: 'say' as const, text: `line ${i}` }));
+  const rows = Array.from({ length: 40 }, (_, i) => row({ runId: `r-${i}`, label: `file ${i}` }));
+  const lines = renderView(model({ feed, rows }), { ...wide, height: 14 });
+  expect(lines.length).toBeLessThanOrEqual(14);
+  expect(lines.join('\n')).toContain('line 49');
+  expect(lines.join('\n')).toMatch(/… \d+ more runs/u);
+});
+
+test('S-03 labels, progress and events with control characters are shown as text, also with colours', () => {
+  const feed = [feedOf({ seq: 1, at: '2026-01-01T00:00:00.000Z', type: 'run.started', workflowId: 's', sessionId: 's', agent: 'a', label: NASTY } satisfies OutliveEvent)].filter((item) => item !== null);
+  const lines = renderView(model({ title: NASTY, feed, rows: [row({ label: NASTY, progress: { message: NASTY, n: 1, at: '' } })] }), { ...wide, color: true });
+  for (const line of lines) {
+    // oxlint-disable-next-line no-control-regex -- what is looked for.
+    expect(line.replaceAll(/\u001b\[(?:0|1|2|3[1-6])m/gu, '')).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/u);
+    expect(line).not.toContain('\u001b[31mred');
+  }
+});
+
+test('S-03 the page of details escapes Markdown and HTML, stays a table, and is at most 20,000 bytes', () => {
+  const rows = Array.from({ length: 500 }, (_, i) => row({ runId: `r-${i}`, label: NASTY, progress: { fraction: 0.3, message: NASTY, n: 1, at: '' } }));
+  const page = sessionDetails(snapshot({ title: NASTY }), rows);
+  expect(Buffer.byteLength(page)).toBeLessThanOrEqual(20_000);
+  expect(page).not.toContain('<script');
+  expect(page).not.toContain('**bold**');
+  const table = page.split('\n').filter((line) => line.startsWith('|'));
+  expect(table.length).toBeGreaterThan(3);
+  for (const line of table) expect(line.split('|')).toHaveLength(7);
+  expect(page).toMatch(/… \d+ more runs/u);
+});
+
+test('without a terminal every happening is one line, progress a line at each tenth, and nothing has colours', () => {
+  const lines: string[] = [];
+  const log = new PlainLog((line) => lines.push(line));
+  const shown = model();
+  for (let i = 0; i <= 100; i++) {
+    shown.rows = [row({ progress: { fraction: i / 100, phase: 'ingest', message: `${i} rows`, n: i, at: '' } })];
+    log.update(shown);
+  }
+  shown.feed.push({ at: '2026-01-01T00:00:00.000Z', mark: 'done', text: 'load_data completed' });
+  log.update(shown);
+  log.update(shown);
+  expect(lines.filter((line) => line.includes('load_data:'))).toHaveLength(11);
+  expect(lines.filter((line) => line.includes('load_data completed'))).toHaveLength(1);
+  expect(lines.join('')).not.toContain('\u001b');
+});
+
+test('the closing line says honestly when overlapping saved nothing', () => {
+  expect(savedBanner({ detachedMs: 20_000, serialMs: 30_000 })).toEqual(['Overlapped 20.0 s, one after the other 30.0 s: overlapping saved 10.0 s (33 %). Both measured.']);
+  expect(savedBanner({ detachedMs: 30_000, serialMs: 20_000 })[0]).toContain('cost 10.0 s more (50 %)');
+});
+
+test('NO_COLOR, FORCE_COLOR, TERM and the locale are respected', () => {
+  expect(viewOptions({ LANG: 'en_US.UTF-8' })).toEqual({ color: true, unicode: true });
+  expect(viewOptions({ NO_COLOR: '1', LANG: 'C' })).toEqual({ color: false, unicode: false });
+  expect(viewOptions({ NO_COLOR: '1', FORCE_COLOR: '1' }).color).toBe(true);
+  expect(viewOptions({ TERM: 'dumb' }).color).toBe(false);
+});
+
+test('columns are counted as a terminal does: wide characters two, combining marks none', () => {
+  expect(width('表テスト')).toBe(8);
+  expect(width('e\u0301')).toBe(1);
+  expect(width('\u001b[31mred\u001b[0m')).toBe(3);
+});
