@@ -5,10 +5,10 @@
  */
 import { z } from 'zod';
 import { NAME_PATTERN, SESSION_ID_PATTERN } from './contract.ts';
+import { RESERVED_RUN_IDS, RESERVED_SESSION_ENDINGS } from './domain/ids.ts';
 import { jsonBytes } from './domain/json.ts';
 import { echo } from './domain/refusals.ts';
 import { BATCH_BYTES, LABEL_CHARS, MESSAGE_BYTES, SMALL_BYTES, TEXT_CHARS } from './domain/sizes.ts';
-import type { SubmitTurn } from './domain/turn-queue.ts';
 import { refuse, type Json, type Refusal, type UIMessage } from './domain/types.ts';
 
 // The sandbox of a workflow has no `new Function`.
@@ -47,7 +47,7 @@ function json(most: number): z.ZodType<Json> {
 
 const name = string('1 to 64 letters, digits, ".", "_" or "-", the first a letter or digit', (text) => NAME_PATTERN.test(text));
 const agentName = string('the name of an agent or task', (text) => /^(workflow:.{1,128}|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$/.test(text));
-const runId = string('1 to 64 letters, digits, ".", "_" or "-", the first a letter or digit, and not "gave-up", "milestone" or "ask"', (text) => NAME_PATTERN.test(text) && !['gave-up', 'milestone', 'ask'].includes(text));
+const runId = string('1 to 64 letters, digits, ".", "_" or "-", the first a letter or digit, and not "gave-up", "milestone" or "ask"', (text) => NAME_PATTERN.test(text) && !RESERVED_RUN_IDS.includes(text));
 const key = string('1 to 256 printable characters', (text) => /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,256}$/u.test(text));
 const label = string(`at most ${LABEL_CHARS} characters`, (text) => points(text) <= LABEL_CHARS);
 const words = string(`a text of at most ${TEXT_CHARS} characters`, (text) => points(text) <= TEXT_CHARS);
@@ -94,7 +94,7 @@ export const sessionInput = object({
 });
 
 export const sessionId = string('1 to 128 letters, digits, ".", "_", ":" or "-", the first a letter or digit, not ending in ":milestone" or ":ask"',
-  (text) => SESSION_ID_PATTERN.test(text) && !text.endsWith(':milestone') && !text.endsWith(':ask'));
+  (text) => SESSION_ID_PATTERN.test(text) && !RESERVED_SESSION_ENDINGS.some((ending) => text.endsWith(ending)));
 
 const milestoneNames = z.union([z.array(name, { error: 'a list of names' }), z.literal('*', { error: '"*"' })], { error: 'a list of names or "*"' });
 const onMilestones = z.union([
@@ -197,6 +197,3 @@ function cutEcho(value: unknown): string {
   const text = JSON.stringify(value);
   return text.length > 80 ? `${text.slice(0, 79).toWellFormed()}…` : text;
 }
-
-/** The parsed `submitTurn` as the domain takes it. */
-export type { SubmitTurn };

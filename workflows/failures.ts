@@ -4,7 +4,6 @@ import { HANDED_BACK } from '../src/contract.ts';
 import { TEXT_CHARS } from '../src/domain/sizes.ts';
 import type { StepFailure } from '../src/domain/turn.ts';
 import type { Settled } from '../src/domain/runs.ts';
-import { isErrorType } from '../src/errors.ts';
 import type { Failure, Progress, Refusal } from '../src/contract.ts';
 
 /** What an activity throws on purpose carries these details. */
@@ -76,5 +75,3 @@ export function refusal({ refused, message }: Refusal): ApplicationFailure {
 export function isGone(error: unknown): boolean {
   return error instanceof ApplicationFailure && error.type === 'ExternalWorkflowExecutionNotFound';
 }
-
-export { isErrorType };

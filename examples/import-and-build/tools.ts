@@ -30,12 +30,14 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
   return [
     defineTool({
       name: 'inspect_file',
-      description: 'Reads the header and a sample of a CSV file: its columns with type, role (measure, dimension, date, label, other) and examples. Does not need the file to be loaded.',
+      description: 'Reads the header and a sample of a CSV file: its columns with type, role (measure, dimension, date, label, other) and examples. '
+        + 'Does not need the file to be loaded.',
       input: z.object({ file }),
       execute: async (input): Promise<{ file: string; bytes: number; columns: InspectedColumn[]; columnCount: number }> => {
         await using source = await CsvSource.open(inside(filesDir, input.file));
         const { columns, sample } = await source.shape();
-        return { file: basename(input.file), bytes: source.size, columns: columns.slice(0, LISTED).map((column, i) => inspect(column, i, sample)), columnCount: columns.length };
+        const listed = columns.slice(0, LISTED).map((column, i) => inspect(column, i, sample));
+        return { file: basename(input.file), bytes: source.size, columns: listed, columnCount: columns.length };
       },
     }),
 
@@ -46,7 +48,9 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
       execute: async (input) => {
         await using source = await CsvSource.open(inside(filesDir, input.file));
         const planned = planCharts(input.charts, (await source.shape()).columns);
-        return { charts: planned.map((chart) => ({ id: chart.id, title: chart.title, kind: chart.kind, shows: describe({ aggregate: chart.aggregate, ...(chart.x ? { x: chart.x.name } : {}), ...(chart.measure ? { measure: chart.measure.name } : {}) }) })) };
+        return { charts: planned.map(({ id, title: name, kind, aggregate, x, measure }) => ({
+          id, title: name, kind, shows: describe({ aggregate, ...(x ? { x: x.name } : {}), ...(measure ? { measure: measure.name } : {}) }),
+        })) };
       },
     }),
 
@@ -70,7 +74,8 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
         const path = inSession(ctx, `${basename(input.database, extname(input.database))}.figures.json`);
         await writeWhole(path, JSON.stringify(figures));
         const { rows, rejectedRows, range, charts } = figures;
-        return { figures: nameIn(outDir, path), rows, rejectedRows, ...(range ? { range } : {}), charts: charts.map(({ points, ...chart }) => ({ ...chart, top: points.slice(0, 3) })) };
+        const main = charts.map(({ points, ...chart }) => ({ ...chart, top: points.slice(0, 3) }));
+        return { figures: nameIn(outDir, path), rows, rejectedRows, ...(range ? { range } : {}), charts: main };
       },
     }),
 

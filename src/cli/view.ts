@@ -16,4 +16,4 @@ export function createPainter(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv
 }
 
 export type { Painter } from './view/painter.ts';
-export { renderView, savedBanner, type ViewModel, type ViewOptions } from './view/render.ts';
+export { renderView, savedBanner, type ViewModel } from './view/render.ts';

@@ -1,5 +1,5 @@
 /** Failures as they come from Temporal, as the classes of `errors.ts`. */
-import { WorkflowNotFoundError, WorkflowUpdateFailedError, QueryNotRegisteredError, isGrpcServiceError } from '@temporalio/client';
+import { WorkflowNotFoundError, WorkflowUpdateFailedError, isGrpcServiceError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { errorOfType, isErrorType, SessionClosed } from '../errors.ts';
 
@@ -16,5 +16,3 @@ export function cutOff(error: unknown): boolean {
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) return error.cause.type === 'AcceptedUpdateCompletedWorkflow';
   return isGrpcServiceError(error) && /workflow execution already completed|workflow was continued as new|workflow is closing/iu.test(`${error.message} ${error.cause instanceof Error ? error.cause.message : ''}`);
 }
-
-export { QueryNotRegisteredError };

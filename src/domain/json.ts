@@ -46,8 +46,3 @@ export function previewOf(value: unknown, bytes: number): string {
   }
   return text.slice(0, end);
 }
-
-/** A copy without fields that are `undefined`, as JSON would carry it. */
-export function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
-}

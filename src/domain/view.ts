@@ -2,7 +2,7 @@
 import { jsonBytes } from './json.ts';
 import { firstSeq } from './log.ts';
 import { LIST_BYTES } from './sizes.ts';
-import { findRun, iso, type OldRow, type PastTurn, type RunState, type State } from './state.ts';
+import { findRun, type OldRow, type PastTurn, type RunState, type State } from './state.ts';
 import { isHidden } from './transcript.ts';
 import type {
   ForgottenRow, OutliveEvent, Row, RunStatus, SessionSnapshot, UIMessage, Usage, InputRef, Failure, TurnStatus,
@@ -128,5 +128,3 @@ export function getEvents(state: State, { after = 0, limit = 500, types }: GetEv
   const wanted = state.log.filter((event) => event.seq > after && (types === undefined || types.includes(event.type)));
   return { ...cut(wanted, limit, 'events'), firstSeq: first, lastSeq: state.lastSeq };
 }
-
-export { iso };

@@ -1,5 +1,5 @@
 /** Whatever is to be shown, no line is wider than the terminal and nothing but our own colours controls it. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { renderView } from '../../src/cli/view.ts';
 import { width } from '../../src/cli/view/width.ts';

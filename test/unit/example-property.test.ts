@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { detectDialect } from '../../examples/import-and-build/csv/dialect.ts';
 import { parseBlock, type Item, type Position } from '../../examples/import-and-build/csv/records.ts';

@@ -1,5 +1,6 @@
 /** A CSV file on disk: its shape, found once from samples of the whole of it, and its records from any position. */
 import { open, type FileHandle } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { inferColumns, type Column } from './columns.ts';
 import type { DateOrder } from './dates.ts';
 import { detectDialect, type Dialect } from './dialect.ts';
@@ -26,7 +27,9 @@ export class CsvSource implements AsyncDisposable {
   }
 
   static async open(path: string): Promise<CsvSource> {
-    const handle = await open(path, 'r');
+    const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+      throw error.code === 'ENOENT' ? new Error(`Expected a file ${basename(path)} in the folder of the files, found none.`) : error;
+    });
     const stat = await handle.stat();
     if (!stat.isFile()) {
       await handle.close();

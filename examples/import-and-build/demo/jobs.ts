@@ -18,16 +18,16 @@ export interface Job {
   frames: Frame[];
 }
 
-const NAME = String.raw`(?:"([^"\n]+)"|'([^'\n]+)'|\x60([^\x60\n]+)\x60|(\S+\.(?:csv|tsv|txt)))`;
-const LOAD = new RegExp(String.raw`\bload\s+(?:the\s+file\s+)?${NAME}`, 'i');
-const LOADED = new RegExp(String.raw`\bdata of ${NAME} is already loaded \(result: (\{[\s\S]*\})\)`, 'i');
+// A name in quotes; else what stands before "and build", be there spaces in it; else the first word that looks like a file.
+const LOAD = /\bload\s+(?:the\s+file\s+)?(?:"([^"\n]+)"|'([^'\n]+)'|`([^`\n]+)`|(\S[^\n]*?\.\w{1,8})\s+and\s+build\b|(?:[^\n.]*?\s)??([^\s,;:]+\.(?:csv|tsv|txt))\b)/i;
+const LOADED = /\bdata of ["'`]?([^\n]+?)["'`]? is already loaded \(result: (\{[\s\S]*\})\)/i;
 
 export function readJobs({ asked, frames, calls }: Conversation): Job[] {
   const jobs: Job[] = [];
   for (const { at, text } of asked) {
     if (!/\bdashboard\b/i.test(text)) continue;
     const loaded = LOADED.exec(text);
-    const file = nameOf(loaded ?? LOAD.exec(text));
+    const file = loaded?.[1] ?? nameIn(text);
     if (file === undefined) continue;
     const start = calls.find((call) => call.at > at && call.name === 'start_run' && call.input['agent'] === 'load_data' && !jobs.some((job) => job.start === call));
     const next = asked.find((other) => other.at > at)?.at ?? Infinity;
@@ -39,14 +39,16 @@ export function readJobs({ asked, frames, calls }: Conversation): Job[] {
     jobs.push({
       at, file, title: `${stem.slice(0, 1).toUpperCase()}${stem.slice(1, 80)} at a glance`, page: nth === 1 ? 'dashboard.html' : `dashboard-${nth}.html`,
       frames: runId === undefined ? [] : frames.filter((frame) => frame.id === runId),
-      ...(loaded?.[5] === undefined ? {} : { given: parsed(loaded[5]) }), ...(own ? { start: own } : {}), ...(runId === undefined ? {} : { runId }),
+      ...(loaded?.[2] === undefined ? {} : { given: parsed(loaded[2]) }), ...(own ? { start: own } : {}), ...(runId === undefined ? {} : { runId }),
     });
   }
   return jobs;
 }
 
-function nameOf(match: RegExpExecArray | null): string | undefined {
-  return match === null ? undefined : match[1] ?? match[2] ?? match[3] ?? match[4];
+function nameIn(text: string): string | undefined {
+  const [, double, single, tick, before, word] = LOAD.exec(text.slice(0, 2000)) ?? [];
+  // "load the data from orders.csv and build" names one file of one word.
+  return double ?? single ?? tick ?? before?.replace(/^.*\s(?:from|of|in|file)\s+(?=\S+$)/i, '') ?? word;
 }
 
 /** The result of `load_data` that a job can be finished with. */
@@ -69,7 +71,7 @@ export function done(job: Job, calls: readonly Call[], name: string): Call | und
 }
 
 /** A call is a job's when it names its file, its page or its database. */
-export function belongs(job: Job, { name, input }: Call): boolean {
+function belongs(job: Job, { name, input }: Call): boolean {
   switch (name) {
     case 'inspect_file': case 'design_queries': return input['file'] === job.file;
     case 'write_page': case 'finish_page': return input['page'] === job.page;

@@ -8,7 +8,8 @@ import { fields, type Call, type Fields, type Frame } from './prompt.ts';
 export const DEMO_SENTENCE = 'demo model: scripted, no key needed';
 
 export function waiting(job: Job): string {
-  return `The page is laid out and the queries are ready. ${job.file} is still being loaded (${job.runId ?? 'no run'}); I end my turn here and finish the dashboard when the import reports back.`;
+  return `The page is laid out and the queries are ready. ${job.file} is still being loaded (${job.runId ?? 'no run'}); `
+    + 'I end my turn here and finish the dashboard when the import reports back.';
 }
 
 export function failedTool({ name, error = '' }: Call): string {
@@ -23,14 +24,15 @@ function sentence(error: string): string {
 
 /** What is said about a report that is not a finished import. */
 export function outcomeText({ status, body, agent, id }: Frame, job: Job | undefined): string {
-  if (!job) return `Background run ${id} (${agent}) reported "${status}". It is not one that this conversation started for a dashboard, so I leave it alone.`;
+  if (!job) return `Background run ${id} (${agent}) reported "${status}". No dashboard waits for it, so I leave it alone.`;
   const error = fields(body['error']);
   const reason = typeof body['reason'] === 'string' ? ` (${body['reason']})` : '';
   const again = 'The page stays without numbers. Ask again to have it tried once more.';
   switch (status) {
     case 'failed': return `Loading ${job.file} failed: ${sentence(said(error['message'], 'no reason was given'))} ${again}`;
     case 'cancelled': return `Loading ${job.file} was cancelled${reason}. ${again}`;
-    case 'interrupted': return `The import of ${job.file} was given up${reason}. If it reports after all, I finish the dashboard then; otherwise ask again.`;
+    case 'interrupted':
+      return `The import of ${job.file} was given up${reason}. If it reports after all, I finish the dashboard then; otherwise ask again.`;
     case 'running': return `The import of ${job.file} reached "${said(fields(body['milestone'])['name'], 'a milestone')}".`;
     default: return `The import of ${job.file} reported "${status.slice(0, 40)}".`;
   }
@@ -39,17 +41,22 @@ export function outcomeText({ status, body, agent, id }: Frame, job: Job | undef
 /** The last words: real figures, from the answer of `run_queries`. */
 export function summary(job: Job, result: Fields, queried: Call | undefined): string {
   const { rows, rejectedRows, range, charts } = queried?.result ?? {};
-  const rejected = Number(rejectedRows) > 0 ? `; ${count(Number(rejectedRows))} could not be read and are listed with their reasons` : '; every row could be read';
   const { first, last } = fields(range);
+  const span = typeof first === 'string' && typeof last === 'string' ? ` from ${first} to ${last}` : '';
+  const rejected = Number(rejectedRows) > 0 ? `${count(Number(rejectedRows))} could not be read and are listed with their reasons` : 'every row could be read';
   const found = (Array.isArray(charts) ? charts : []).map(fields);
-  const figures = found.filter(({ kind, aggregate }) => kind === 'number' && aggregate !== 'count').map((chart) => `${shown(String(chart['title']), 120)}: ${top(chart)?.value ?? '–'}`);
+  const figures = found.filter(({ kind, aggregate }) => kind === 'number' && aggregate !== 'count').map((chart) => `${titleOf(chart)}: ${top(chart)?.value ?? '–'}`);
   const bar = found.find(({ kind }) => kind === 'bar');
   const best = bar ? top(bar) : undefined;
   return [
-    `The dashboard is ready: ${job.page}. It shows ${rowsText(Number(rows ?? result['rows']))} of ${job.file}${typeof first === 'string' ? ` from ${first} to ${String(last)}` : ''}${rejected}.`,
+    `The dashboard is ready: ${job.page}. It shows ${rowsText(Number(rows ?? result['rows']))} of ${job.file}${span}; ${rejected}.`,
     figures.length > 0 ? `${figures.join(', ')}.` : '',
-    bar && best ? `${shown(String(bar['title']), 120)}: ${best.label} leads with ${best.value}.` : '',
+    bar && best ? `${titleOf(bar)}: ${best.label} leads with ${best.value}.` : '',
   ].filter((line) => line !== '').join(' ');
+}
+
+function titleOf(chart: Fields): string {
+  return shown(said(chart['title'], ''), 120);
 }
 
 /** `1 row`, `79,535 rows`. */

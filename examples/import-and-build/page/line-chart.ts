@@ -6,6 +6,8 @@ import type { ChartResult, Point } from '../queries.ts';
 import { day, describe, tick, writer } from './format.ts';
 import { html, shown, type Html } from './html.ts';
 
+type Stretch = { i: number; value: number }[];
+
 export function lineChart(chart: ChartResult): Html {
   const { points } = chart;
   const values = points.flatMap(({ value }) => (value === null ? [] : [value]));
@@ -17,19 +19,25 @@ export function lineChart(chart: ChartResult): Html {
   const runs = unbroken(points);
   const write = writer(values);
   const label = `${shown(chart.title, 120)}: line of ${shown(describe(chart), 160)}, ${points.length} points`;
-  return html`
-<svg class="plot" role="img" aria-label="${label}">
-${ticks.map((at) => html`<line x1="0" x2="100%" y1="${y(at)}%" y2="${y(at)}%"/><text x="0" y="${y(at)}%" dy="-5">${tick(at)}</text>`)}
-<svg x="0" y="0" width="100%" height="100%" viewBox="0 0 100 100" preserveAspectRatio="none" overflow="visible">
-${runs.map((run) => html`<path class="area" d="M${x(run[0]?.i ?? 0)} ${y(0)}${run.map(({ i, value }) => html`L${x(i)} ${y(value)}`)}L${x(run.at(-1)?.i ?? 0)} ${y(0)}Z"/><path class="path" d="${path(run, x, y)}"/>`)}
-</svg>
-${points.map((point, i) => (point.value === null ? html`` : html`<g${runs.some((run) => run.length === 1 && run[0]?.i === i) ? html` class="alone"` : html``}><rect x="${round(x(i) - width / 2)}%" y="0" width="${round(width)}%" height="100%"/><circle cx="${x(i)}%" cy="${y(point.value)}%" r="4"/><title>${day(shown(point.label))}: ${write.exact(point.value)}</title></g>`))}
-</svg>
+  const grid = (at: number): Html => html`<line x1="0" x2="100%" y1="${y(at)}%" y2="${y(at)}%"/>`;
+  const figure = (at: number): Html => html`<text x="0" y="${y(at)}%" dy="-5">${tick(at)}</text>`;
+  const run = (stretch: Stretch): Html => {
+    const [first, last] = [x(stretch[0]?.i ?? 0), x(stretch.at(-1)?.i ?? 0)];
+    const line = stretch.map(({ i, value }) => `L${x(i)} ${y(value)}`).join('');
+    return html`<path class="area" d="M${first} ${y(0)}${line}L${last} ${y(0)}Z"/><path class="path" d="M${line.slice(1)}"/>`;
+  };
+  const mark = (point: Point, i: number): Html => {
+    if (point.value === null) return html``;
+    const alone = runs.some((stretch) => stretch.length === 1 && stretch[0]?.i === i);
+    return html`<g class="${alone ? 'alone' : 'point'}"><rect x="${round(x(i) - width / 2)}%" y="0" width="${round(width)}%" height="100%"/>
+<circle cx="${x(i)}%" cy="${y(point.value)}%" r="4"/><title>${day(shown(point.label))}: ${write.exact(point.value)}</title></g>
+`;
+  };
+  return html`<svg class="plot" role="img" aria-label="${label}">
+${ticks.map(grid)}<svg x="0" y="0" width="100%" height="100%" viewBox="0 0 100 100" preserveAspectRatio="none" overflow="visible">${runs.map(run)}</svg>
+${ticks.map(figure)}
+${points.map(mark)}</svg>
 ${axis(points, x)}`;
-}
-
-function path(run: readonly { i: number; value: number }[], x: (i: number) => number, y: (value: number) => number): string {
-  return run.map(({ i, value }, n) => `${n === 0 ? 'M' : 'L'}${x(i)} ${y(value)}`).join('');
 }
 
 /** Up to seven dates below, evenly spaced; every other one leaves when it is narrow. */
@@ -37,12 +45,14 @@ function axis(points: readonly Point[], x: (i: number) => number): Html {
   const step = Math.max(1, Math.ceil((points.length - 1) / 6));
   const at = points.flatMap((_, i) => (i % step === 0 ? [i] : []));
   const anchor = (i: number): string => (points.length === 1 ? 'middle' : i === 0 ? 'start' : i === points.length - 1 ? 'end' : 'middle');
-  return html`<svg class="axis" aria-hidden="true">${at.map((i, n) => html`<text x="${x(i)}%" y="18" text-anchor="${anchor(i)}"${at.length > 3 && n % 2 === 1 ? html` class="minor"` : html``}>${day(shown(points[i]?.label ?? ''))}</text>`)}</svg>`;
+  const date = (i: number, n: number): Html => html`<text x="${x(i)}%" y="18" text-anchor="${anchor(i)}" class="${at.length > 3 && n % 2 === 1 ? 'minor' : 'date'}">${
+    day(shown(points[i]?.label ?? ''))}</text>`;
+  return html`<svg class="axis" aria-hidden="true">${at.map(date)}</svg>`;
 }
 
 /** Stretches of points with a value: where there is none the line breaks. */
-function unbroken(points: readonly Point[]): { i: number; value: number }[][] {
-  const runs: { i: number; value: number }[][] = [];
+function unbroken(points: readonly Point[]): Stretch[] {
+  const runs: Stretch[] = [];
   for (const [i, { value }] of points.entries()) {
     if (value === null) continue;
     const last = runs.at(-1);

@@ -31,6 +31,7 @@ h2 { font-size: 15px; margin: 0; font-weight: 620; letter-spacing: -.005em; over
 .plot { display: block; width: 100%; height: 232px; overflow: visible; margin-top: 26px }
 .plot line { stroke: var(--line); stroke-width: 1; shape-rendering: crispEdges }
 .plot text, .axis text { fill: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums }
+.plot text { paint-order: stroke; stroke: var(--card); stroke-width: 4px; stroke-linejoin: round }
 .plot .path { fill: none; stroke: var(--accent); stroke-width: 2.25; stroke-linejoin: round; stroke-linecap: round; vector-effect: non-scaling-stroke }
 .plot .area { fill: var(--accent); opacity: .1 }
 .plot circle { fill: var(--card); stroke: var(--accent); stroke-width: 2.25; opacity: 0 }
@@ -57,7 +58,7 @@ details table { margin-top: 12px; font-size: 13px }
 code { font: 12px/1.45 ui-monospace, "SF Mono", Menlo, Consolas, monospace; color: var(--soft); overflow-wrap: anywhere }
 .notice { background: var(--warn-bg); color: var(--warn); border-radius: 12px; padding: 12px 16px; margin: 24px 0 0 }
 .wait { border-radius: 7px; background: var(--line); animation: wait 1.8s ease-in-out infinite }
-.w-big { height: 32px; width: 60%; margin-top: 12px } .w-plot { height: 220px } .w-bar { height: 14px; margin: 14px 0 } .w-bar:nth-child(2) { width: 78% } .w-bar:nth-child(3) { width: 61% } .w-bar:nth-child(4) { width: 43% } .w-bar:nth-child(5) { width: 30% }
+.w-plot { opacity: .6 } .w-big { height: 32px; width: 60%; margin-top: 12px } .w-plot { height: 220px } .w-bar { height: 14px; margin: 14px 0 } .w-bar:nth-child(2) { width: 78% } .w-bar:nth-child(3) { width: 61% } .w-bar:nth-child(4) { width: 43% } .w-bar:nth-child(5) { width: 30% }
 @keyframes wait { 50% { opacity: .45 } }
 @media (prefers-reduced-motion: reduce) { .wait { animation: none } }
 footer { color: var(--soft); font-size: 12.5px; margin-top: 26px; overflow-wrap: anywhere }
@@ -69,6 +70,7 @@ footer { color: var(--soft); font-size: 12.5px; margin-top: 26px; overflow-wrap:
   .card { padding: 16px; border-radius: 12px }
   .big { font-size: 26px }
   .minor { display: none }
+  .tile:last-child:nth-child(odd) { grid-column: 1 / -1 }
   .bars li { grid-template-columns: 1fr auto; row-gap: 4px }
   .bar { grid-row: 2; grid-column: 1 / -1; height: 9px }
   .plot { height: 190px }
