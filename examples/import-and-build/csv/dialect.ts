@@ -30,9 +30,10 @@ export function detectDialect(head: Buffer, whole: boolean): Dialect {
 
 /** The share of records that are as wide as the header and well quoted; nothing for a delimiter that the header does not hold. */
 function fitOf(head: Buffer, whole: boolean, dialect: Dialect): number {
-  const { items } = parseBlock(head, whole, { offset: 0, line: 1, row: 0 }, dialect, 200, dialect.bom);
-  const widths = items.map((item) => ('fields' in item && !item.misquoted ? item.fields.length : 0));
-  const columns = widths[0] ?? 0;
+  const widths = (most: number): number[] => parseBlock(head, whole, { offset: 0, line: 1, row: 0 }, dialect, most, dialect.bom)
+    .items.map((item) => ('fields' in item && !item.misquoted ? item.fields.length : 0));
+  const columns = widths(1)[0] ?? 0;
   if (columns < 2) return 0;
-  return widths.filter((width) => width === columns).length / widths.length + columns / 1e6;
+  const all = widths(200);
+  return all.filter((width) => width === columns).length / all.length + columns / 1e6;
 }

@@ -1,6 +1,7 @@
 /** A CSV file on disk: its shape, found once from samples of the whole of it, and its records from any position. */
 import { open, type FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { inferColumns, type Column } from './columns.ts';
 import type { DateOrder } from './dates.ts';
 import { detectDialect, type Dialect } from './dialect.ts';
@@ -41,13 +42,15 @@ export class CsvSource implements AsyncDisposable {
   /** The shape of the file. Throws when it is empty, not UTF-8, or too wide. */
   async shape(dateOrder?: DateOrder): Promise<Shape> {
     const head = await this.#block(0, BLOCK_BYTES);
-    const dialect = detectDialect(head, head.length >= this.size);
+    const dialect = detectDialect(head.subarray(0, SPOT_BYTES), this.size <= SPOT_BYTES);
+    await setTimeout(0);
     const { items: [first], next } = parseBlock(head, head.length >= this.size, { offset: 0, line: 1, row: 0 }, dialect, 1, dialect.bom);
     if (first === undefined) throw new Error('Expected a file with a header line, got an empty one.');
     if (!('fields' in first)) throw new Error('Expected the header line to be well-formed CSV, got a quote that is left open.');
     const header = first.fields;
     const start = { ...next, row: 0 };
     const { items, next: headEnd } = await this.read(start, dialect, HEAD_ROWS);
+    await setTimeout(0);
     const sample = [...items, ...(await this.#spots(headEnd, dialect))]
       .flatMap((item) => ('fields' in item && item.fields.length === header.length ? [item.fields] : []));
     return { dialect, start, columns: inferColumns(header, sample, headEnd.offset >= this.size, dateOrder), sample };

@@ -1,0 +1,149 @@
+/** The end of a session in all its variants, in the order of the contract (§7, path 3), and that nothing comes after it. */
+import { expect, test } from 'vitest';
+import { close } from '../../src/domain/closing.ts';
+import { recordRefusal } from '../../src/domain/refusals.ts';
+import { cancelRun, startRun } from '../../src/domain/runs.ts';
+import { resetTurns, submitTurn } from '../../src/domain/turn-queue.ts';
+import { sessionView } from '../../src/domain/view.ts';
+import { Driver, refusal, user } from '../support/domain.ts';
+
+/** A session with a running turn, a queued user turn, a result that waits, a running and a queued run. */
+function full(given: Parameters<typeof Driver.session>[0] = {}): { d: Driver; before: number } {
+  const d = Driver.session({ ...given, limits: { maxConcurrentRuns: 2 } });
+  d.submit('running');
+  d.running('done');
+  d.running('live');
+  d.start({ runId: 'wait' });
+  d.settled('done');
+  d.confirm();
+  d.submit('queued', { turnId: 'q' });
+  d.start({ runId: 'behind' });
+  return { d, before: d.state.lastSeq };
+}
+
+test('close, everything cancelled: queued user turns, the running one, background inputs, runs, session.closed last', () => {
+  const { d, before } = full();
+  d.send((cx) => close(cx, { reason: 'over', runs: 'cancel' }));
+  expect(sessionView(d.state).status).toBe('closing');
+  d.settled('live', { status: 'cancelled', reason: 'session_closed' });
+  d.settled('wait', { status: 'cancelled', reason: 'session_closed' });
+  expect(d.story(before)).toEqual([
+    'turn.cancelled session_closed [] q', 'turn.cancelled session_closed [] t-00000001-1',
+    'message.added user hidden t-00000001-2', 'run.delivered done finish t-00000001-2',
+    'run.cancel_requested live session_closed', 'run.cancel_requested wait session_closed',
+    'run.cancel_requested behind session_closed', 'run.settled behind cancelled session_closed',
+    'run.settled live cancelled session_closed', 'run.settled wait cancelled session_closed',
+    'session.closed over',
+  ]);
+  for (const runId of ['live', 'wait', 'behind']) expect(d.row(runId).delivery.finish.state).toBe('not_required');
+  expect(sessionView(d.state).status).toBe('closed');
+  expect(d.asks('closed')).toBe(true);
+});
+
+test("close: the caller's reason is the comment of every turn and run that ends by it", () => {
+  const { d, before } = full();
+  d.send((cx) => close(cx, { reason: 'over', runs: 'cancel' }));
+  d.settled('live', { status: 'cancelled' });
+  const told = d.log().filter((event) => event.seq > before && ['turn.cancelled', 'run.cancel_requested', 'run.settled'].includes(event.type));
+  expect(told.length).toBeGreaterThan(5);
+  for (const event of told) expect(event).toMatchObject({ comment: 'over' });
+});
+
+test('the turn id of a waiting result was set when it was queued, and closing does not change it', () => {
+  const { d } = full();
+  const before = d.row('done').delivery.finish.turnId;
+  d.send((cx) => close(cx, {}));
+  expect(before).toBeDefined();
+  expect(d.row('done').delivery.finish).toMatchObject({ state: 'delivered', turnId: before });
+});
+
+test('close with turn finish: that turn goes on to its own end, tools and all, and nothing else starts', () => {
+  const { d, before } = full();
+  d.send((cx) => close(cx, { turn: 'finish' }));
+  d.say([{ id: 'c1' }, { id: 'c2', start: { agent: 'load', input: 0 } }]);
+  d.answerTool('x');
+  d.say('good bye');
+  const story = d.story(before);
+  expect(story.slice(0, 4)).toEqual(['turn.cancelled session_closed [] q', 'message.added assistant t-00000001-1', 'message.added assistant t-00000001-1', 'turn.completed [] t-00000001-1']);
+  expect(story.at(-1)).toBe('session.closed');
+  const step = d.state.transcript.find((entry) => entry.message.parts.some((part) => part['toolCallId'] === 'c2'));
+  expect(step?.message.parts[1]).toMatchObject({ state: 'output-error', errorText: expect.stringContaining('SessionClosed') });
+});
+
+test('close with runs keep: running runs get no event and no request, queued ones settle, the end comes at once', () => {
+  const { d, before } = full();
+  d.send((cx) => close(cx, { runs: 'keep' }));
+  const runs = d.story(before).filter((line) => line.startsWith('run.'));
+  expect(runs).toEqual(['run.delivered done finish t-00000001-2', 'run.cancel_requested behind session_closed', 'run.settled behind cancelled session_closed']);
+  expect(d.asks('cancel-run')).toBe(false);
+  expect(d.row('live')).toMatchObject({ status: 'running', delivery: { finish: { state: 'pending' } } });
+  expect(d.story().at(-1)).toBe('session.closed');
+});
+
+test('a start under way is waited for, so that its failure is told before the end', () => {
+  const d = Driver.session();
+  d.start({ runId: 'a' });
+  d.send((cx) => close(cx, { runs: 'keep' }));
+  expect(d.story().at(-1)).not.toBe('session.closed');
+  d.failStart('a');
+  expect(d.story().slice(-4)).toEqual(['run.settled a failed start_failed', 'message.added user hidden', 'run.delivered a finish', 'session.closed']);
+});
+
+test('a run that completes although the close has asked it to end is completed, and its result is appended without a model call', () => {
+  const d = Driver.session();
+  d.running('a');
+  d.running('b');
+  d.send((cx) => close(cx, { runs: 'cancel' }));
+  const before = d.state.lastSeq;
+  d.settled('a');
+  d.settled('b', { status: 'failed', reason: 'agent_error', error: { type: 'E', message: 'm' } });
+  expect(d.story(before)).toEqual([
+    'run.settled a completed', 'message.added user hidden', 'run.delivered a finish', 'run.settled b failed agent_error', 'message.added user hidden', 'run.delivered b finish', 'session.closed',
+  ]);
+  expect(d.asks('model')).toBe(false);
+});
+
+test('a closing session takes no new work, and a second close answers closing and changes nothing', () => {
+  const { d } = full();
+  d.send((cx) => close(cx, { runs: 'cancel', turn: 'finish' }));
+  expect(refusal(d.send((cx) => submitTurn(cx, { input: user('x') })))).toBe('SessionClosed');
+  expect(refusal(d.send((cx) => startRun(cx, { agent: 'load', input: 0 })))).toBe('SessionClosed');
+  expect(refusal(d.send((cx) => resetTurns(cx, {})))).toBe('SessionClosed');
+  const before = d.state.lastSeq;
+  expect(d.send((cx) => close(cx, { runs: 'keep', turn: 'cancel', reason: 'other' }))).toEqual({ status: 'closing' });
+  expect(d.story(before)).toEqual([]);
+  expect(d.state.turn).not.toBeNull();
+});
+
+test('session.closed is the last event, whatever still comes', () => {
+  const d = Driver.session();
+  d.running('a', { detached: { onMilestones: { names: '*', mode: 'narrate' } } });
+  d.send((cx) => { for (let i = 0; i < 120; i++) recordRefusal(cx, 'nonsense', 'no'); });
+  d.send((cx) => close(cx, {}));
+  const last = d.state.lastSeq;
+  expect(d.story().slice(-2)).toEqual(['input.refused', 'session.closed']);
+  d.reached('a', [[1, 'half']]);
+  d.settled('a');
+  d.ended('a', { status: 'failed', reason: 'lost' });
+  expect(refusal(d.send((cx) => cancelRun(cx, { runId: 'a' })))).toBe('SessionClosed');
+  d.send((cx) => recordRefusal(cx, 'nonsense', 'no'));
+  d.pass(30 * 24 * 3600 * 1000);
+  expect(d.state.lastSeq).toBe(last);
+  expect(d.row('a').status).toBe('running');
+});
+
+test('the close survives continue-as-new in its middle', () => {
+  const d = Driver.session();
+  d.running('a');
+  d.send((cx) => close(cx, { runs: 'cancel', reason: 'over' }));
+  d.continueAsNew();
+  expect(refusal(d.send((cx) => submitTurn(cx, { input: user('x') })))).toBe('SessionClosed');
+  d.settled('a', { status: 'cancelled' });
+  expect(d.story().slice(-2)).toEqual(['run.settled a cancelled session_closed', 'session.closed over']);
+});
+
+test('an empty session closes at once', () => {
+  const d = Driver.session();
+  expect(d.send((cx) => close(cx, {}))).toEqual({ status: 'closing' });
+  expect(d.story()).toEqual(['session.started', 'session.closed']);
+});

@@ -1,0 +1,261 @@
+/** A run's own side: when it settles and as what, its cancellation and grace, its milestones on their way up. */
+import { describe, expect, test } from 'vitest';
+import { isQuiet } from '../../src/domain/advance.ts';
+import { nextDeadline } from '../../src/domain/deadlines.ts';
+import { recordRefusal } from '../../src/domain/refusals.ts';
+import { cancelSelf, milestonesTold, ownMilestone, parentGone, taskAborted, taskDone, taskFailed } from '../../src/domain/self.ts';
+import { isRefusal } from '../../src/domain/types.ts';
+import { Driver, refusal } from '../support/domain.ts';
+
+const FAILED = { type: 'Error', message: 'no rows', cancelled: false };
+
+function cancel(d: Driver, reason = 'cancelled_by_user', cascade = true, comment?: string): void {
+  d.send((cx) => cancelSelf(cx, reason, comment, cascade));
+}
+
+describe('an agent run', () => {
+  test('§4.13 settles when its inputs are answered; its result is the text of its last assistant message', () => {
+    const d = Driver.run('agent');
+    d.say([{ id: 'c1' }]);
+    d.answerTool('x');
+    expect(d.asks('settle')).toBe(false);
+    d.say('the answer');
+    expect(d.asks('settle')).toBe(true);
+    expect(d.state.self?.outcome).toEqual({ status: 'completed', result: 'the answer' });
+    expect(d.story().at(-1)).toBe('run.settled x completed');
+  });
+
+  test('D-19 and when the runs it started have settled and been delivered; it hears of each once', () => {
+    const d = Driver.run('agent');
+    d.say([{ id: 'c1', start: { agent: 'load', input: 1 } }]);
+    d.confirm();
+    const runId = d.state.runs[0]?.runId ?? '';
+    d.say('started');
+    expect(d.asks('settle')).toBe(false);
+    d.settled(runId);
+    d.settled(runId);
+    expect(d.asks('settle')).toBe(false);
+    expect(d.state.turn?.inputs).toEqual([{ source: 'background-run', key: `bg-task:s/x:${runId}` }]);
+    d.say('all done');
+    expect(d.state.self?.outcome).toEqual({ status: 'completed', result: 'all done' });
+  });
+
+  test('a narrated line is not its answer', () => {
+    const d = Driver.run('agent');
+    d.start({ runId: 'a', detached: { notify: 'narrate' } });
+    d.confirm();
+    d.say('the answer');
+    d.settled('a');
+    expect(d.state.self?.outcome?.result).toBe('the answer');
+  });
+
+  test("§4.13 a failed turn settles it failed / agent_error with that turn's error, and what it started ends with it", () => {
+    const d = Driver.run('agent');
+    d.start({ runId: 'a' });
+    d.start({ runId: 'b', detached: { notify: 'react' } });
+    d.confirm();
+    d.settled('b');
+    const before = d.state.lastSeq;
+    d.stumble({ retryable: false, error: { type: 'APICallError', message: 'unknown model' } });
+    expect(d.asks('model')).toBe(false);
+    expect(d.asks('settle')).toBe(false);
+    d.settled('a', { status: 'cancelled', reason: 'cancelled_by_parent' });
+    expect(d.asks('settle')).toBe(true);
+    expect(d.state.self?.outcome).toEqual({ status: 'failed', reason: 'agent_error', error: { type: 'APICallError', message: 'unknown model' } });
+    expect(d.story(before).filter((line) => line.startsWith('turn.started'))).toEqual([]);
+    expect(d.story().at(-1)).toBe('run.settled x failed agent_error');
+  });
+
+  test('D-17 cancelled, it cancels the runs it started; its settle names every one that ended by it', () => {
+    const d = Driver.run('agent', { limits: { maxConcurrentRuns: 1 } });
+    d.start({ runId: 'a' });
+    d.confirm();
+    d.start({ runId: 'b' });
+    cancel(d, 'cancelled_by_user', true, 'enough');
+    expect(d.take('cancel-run')).toEqual({ do: 'cancel-run', runId: 'a', reason: 'cancelled_by_parent', comment: 'enough', cascade: true });
+    expect(d.row('b')).toMatchObject({ status: 'cancelled', reason: 'cancelled_by_parent' });
+    d.settled('a', { status: 'cancelled', reason: 'cancelled_by_parent', cancelled: ['deep', 'deep/er'] });
+    const settled = d.log().at(-1);
+    expect(settled).toMatchObject({ type: 'run.settled', runId: 'x', status: 'cancelled', reason: 'cancelled_by_user', comment: 'enough', cancelled: ['a', 'a/deep', 'a/deep/er', 'b'] });
+  });
+
+  test('with cascade false the runs that it started go on', () => {
+    const d = Driver.run('agent');
+    d.start({ runId: 'a' });
+    d.confirm();
+    cancel(d, 'cancelled_by_user', false);
+    expect(d.asks('cancel-run')).toBe(false);
+    expect(d.asks('settle')).toBe(true);
+    expect(d.row('a').status).toBe('running');
+  });
+
+  test('at its grace time it settles, whatever the runs below it do, and nothing is written after its settle', () => {
+    const d = Driver.run('agent', { limits: { cancelGraceMs: 1000 } });
+    d.start({ runId: 'a' });
+    d.confirm();
+    cancel(d);
+    d.pass(999);
+    expect(d.asks('settle')).toBe(false);
+    d.pass(1);
+    expect(d.asks('settle')).toBe(true);
+    const last = d.state.lastSeq;
+    d.settled('a');
+    d.send((cx) => recordRefusal(cx, 'nonsense', 'no'));
+    d.pass(3600_000);
+    expect(d.state.lastSeq).toBe(last);
+    expect(nextDeadline(d.state)).toBeUndefined();
+  });
+
+  test('a grace time that comes while the workflow holds still keeps no timer alive and holds in the next execution', () => {
+    const d = Driver.run('agent', { limits: { cancelGraceMs: 1000 } });
+    d.start({ runId: 'a' });
+    d.confirm();
+    cancel(d);
+    d.holding = true;
+    d.pass(5000);
+    expect(nextDeadline(d.state)?.at ?? Infinity).toBeGreaterThan(d.now);
+    d.continueAsNew();
+    expect(d.asks('settle')).toBe(true);
+  });
+
+  test('the first outcome stands', () => {
+    const d = Driver.run('agent');
+    cancel(d, 'cancelled_by_budget');
+    cancel(d, 'cancelled_by_user');
+    expect(d.state.self?.outcome).toEqual({ status: 'cancelled', reason: 'cancelled_by_budget' });
+  });
+
+  test('its events carry its id, its starter and the tool call that started it; those of its runs name it as their parent', () => {
+    const d = Driver.run('agent', { self: { parentRunId: 'p', parentToolCallId: 'call-1' } });
+    d.start({ runId: 'x' });
+    const own = d.log().find((event) => event.type === 'turn.queued');
+    expect(own).toMatchObject({ workflowId: 's/x', sessionId: 's', runId: 'x', parentRunId: 'p', parentToolCallId: 'call-1' });
+    expect(d.log().find((event) => event.type === 'run.queued')).toMatchObject({ workflowId: 's/x', runId: 'x', parentRunId: 'x' });
+  });
+});
+
+describe('a task run', () => {
+  test('it runs its task and settles with what that returns', () => {
+    const d = Driver.run('task');
+    d.take('task');
+    d.send((cx) => taskDone(cx, { rows: 3 }, { n: 4, at: '2030-01-01T00:00:00.000Z', fraction: 1 }));
+    expect(d.state.self).toMatchObject({ outcome: { status: 'completed', result: { rows: 3 } }, progress: { n: 4 } });
+    expect(d.story()).toEqual(['run.settled x completed']);
+  });
+
+  test('what it throws settles it failed / agent_error, its timeout failed / timed_out', () => {
+    const d = Driver.run('task');
+    d.send((cx) => taskFailed(cx, FAILED, undefined));
+    expect(d.state.self?.outcome).toEqual({ status: 'failed', reason: 'agent_error', error: { type: 'Error', message: 'no rows' } });
+    const late = Driver.run('task');
+    late.send((cx) => taskFailed(cx, { ...FAILED, timedOut: true }, undefined));
+    expect(late.state.self?.outcome?.reason).toBe('timed_out');
+  });
+
+  test('D-16 completes first: a task that completes although its cancellation was asked for has completed', () => {
+    const d = Driver.run('task');
+    cancel(d);
+    expect(d.asks('cancel-task')).toBe(true);
+    d.send((cx) => taskDone(cx, 'done', undefined));
+    expect(d.story()).toEqual(['run.settled x completed']);
+  });
+
+  test('a task that ends by its cancellation is cancelled, not failed', () => {
+    const d = Driver.run('task');
+    cancel(d);
+    d.send((cx) => taskFailed(cx, { ...FAILED, cancelled: true }, undefined));
+    expect(d.story()).toEqual(['run.settled x cancelled cancelled_by_user']);
+  });
+
+  test('a task that ignores its cancellation is not waited for longer than its grace, and what it says then changes nothing', () => {
+    const d = Driver.run('task', { limits: { cancelGraceMs: 1000 } });
+    cancel(d);
+    d.pass(1000);
+    expect(d.story()).toEqual(['run.settled x cancelled cancelled_by_user']);
+    expect(isQuiet(d.state)).toBe(true);
+    d.send((cx) => taskDone(cx, 'too late', undefined));
+    expect(d.state.self?.outcome).toEqual({ status: 'cancelled', reason: 'cancelled_by_user' });
+  });
+
+  test('aborted so that the workflow could continue, it is run again from its checkpoint', () => {
+    const d = Driver.run('task');
+    d.take('task');
+    d.holding = true;
+    d.send((cx) => taskAborted(cx, { n: 2, at: '2030-01-01T00:00:00.000Z' }, { page: 7 }));
+    d.continueAsNew();
+    expect(d.asks('task')).toBe(true);
+    expect(d.state.self).toMatchObject({ checkpoint: { page: 7 }, progress: { n: 2 }, input: 'go' });
+  });
+});
+
+describe('milestones on their way up', () => {
+  test('at most one signal is outstanding; the next carries all since the last', () => {
+    const d = Driver.run('task');
+    for (const name of ['a', 'b', 'c']) d.send((cx) => ownMilestone(cx, name, undefined));
+    expect(d.asked.filter((effect) => effect.do === 'tell-milestones')).toHaveLength(1);
+    expect(d.take('tell-milestones').milestones.map((one) => one.name)).toEqual(['a']);
+    d.send((cx) => milestonesTold(cx, 1));
+    expect(d.take('tell-milestones').milestones.map((one) => one.n)).toEqual([2, 3]);
+    d.send((cx) => milestonesTold(cx, 3));
+    expect(d.asks('tell-milestones')).toBe(false);
+    expect(isQuiet(d.state)).toBe(false);
+    d.send((cx) => taskDone(cx, null, undefined));
+    expect(isQuiet(d.state)).toBe(true);
+  });
+
+  test('one message carries no more than a message may be, the rest follows', () => {
+    const d = Driver.run('task');
+    for (let i = 0; i < 200; i++) d.send((cx) => ownMilestone(cx, `m${i}`, 'x'.repeat(8000)));
+    let told = 0;
+    for (let messages = 0; d.asks('tell-milestones'); messages++) {
+      const { milestones } = d.take('tell-milestones');
+      expect(milestones[0]?.n).toBe(told + 1);
+      expect(JSON.stringify(milestones).length).toBeLessThanOrEqual(256 * 1024);
+      expect(messages).toBeLessThan(20);
+      told = milestones.at(-1)?.n ?? 0;
+      d.send((cx) => milestonesTold(cx, told));
+    }
+    expect(told).toBe(200);
+  });
+
+  test('what the parent has not heard goes with the settle, as whole as one message takes', () => {
+    const d = Driver.run('task');
+    for (let i = 0; i < 200; i++) d.send((cx) => ownMilestone(cx, `m${i}`, 'x'.repeat(8000)));
+    d.send((cx) => taskDone(cx, null, undefined));
+    const untold = d.state.self?.milestones.filter((one) => one.n > (d.state.self?.told ?? 0));
+    expect(untold).toHaveLength(200);
+    expect(JSON.stringify(untold).length).toBeLessThan(512 * 1024);
+  });
+
+  test('the 1,001st is refused in the run', () => {
+    const d = Driver.run('task');
+    for (let i = 0; i < 1000; i++) expect(isRefusal(d.send((cx) => ownMilestone(cx, 'again', undefined)))).toBe(false);
+    expect(refusal(d.send((cx) => ownMilestone(cx, 'again', undefined)))).toBe('InvalidInput');
+  });
+
+  test('when the parent is gone none is told, and the one outstanding holds nothing up', () => {
+    const d = Driver.run('task');
+    d.send((cx) => ownMilestone(cx, 'a', undefined));
+    d.send((cx) => parentGone(cx, 'parent-epoch'));
+    d.take('tell-milestones');
+    d.send((cx) => ownMilestone(cx, 'b', undefined));
+    expect(d.asks('tell-milestones')).toBe(false);
+    d.send((cx) => taskDone(cx, null, undefined));
+    expect(isQuiet(d.state)).toBe(true);
+  });
+
+  test('parentGone of another epoch is refused', () => {
+    const d = Driver.run('task');
+    expect(refusal(d.send((cx) => parentGone(cx, 'other')))).toBe('InvalidInput');
+    expect(d.state.self?.parentGone).toBeUndefined();
+  });
+
+  test('D-21 at its own ceiling a run looks for its parent, again and again, and goes on', () => {
+    const d = Driver.run('task', { self: { deadline: Date.parse('2030-01-01T01:00:00.000Z') } });
+    d.pass(3600_000);
+    d.take('check-parent');
+    d.pass(3600_000);
+    expect(d.asks('check-parent')).toBe(true);
+    expect(d.state.self?.outcome).toBeUndefined();
+  });
+});
