@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Column } from './csv/columns.ts';
 
-export const chartSpec = z.object({
+const chartSpec = z.object({
   title: z.string().min(1).max(120),
   kind: z.enum(['number', 'bar', 'line', 'table'])
     .describe('number: one figure. bar and table: by the values of x. line: over the dates of x.'),

@@ -3,7 +3,8 @@
  *
  * csv-parse reads strictly and stops at the first quoting error. Then only the *line* on which that record starts is judged:
  * read leniently it may still be a record (`5" pipe` keeps its quote); if its quote is left open it is broken, and reading
- * goes on at the next line. One stray quote never swallows the rows behind it unseen.
+ * goes on at the next line. So a stray quote costs its own line and not the rows behind it; only one that is closed by chance
+ * as a good one would be takes them along, as one record of many lines.
  */
 import { CsvError, parse } from 'csv-parse/sync';
 import type { Dialect } from './dialect.ts';
@@ -16,7 +17,7 @@ export const BLOCK_BYTES = 512 * 1024;
 /** Where reading goes on: `offset` in bytes, `line` (from 1) that starts or goes on there, `row` records before it. */
 export interface Position { offset: number; line: number; row: number }
 
-export type Broken = 'unterminated_quote' | 'too_long';
+type Broken = 'unterminated_quote' | 'too_long';
 /** `misquoted`: it has a quote where none may stand, taken as it is. */
 type Read = { fields: string[]; misquoted?: true } | { broken: Broken };
 /** A record: its number, the line it starts on, the lines it takes and its bytes. */
@@ -51,6 +52,7 @@ export function parseBlock(block: Buffer, atEnd: boolean, from: Position, dialec
     const start = done;
     if (start >= block.length) break;
     const { found, error } = records(block.subarray(start), dialect, most - items.length, false);
+    // The last record may go on behind the block.
     if (!atEnd && error === undefined && found.at(-1)?.end === block.length - start) found.pop();
     for (const { fields, end } of found) take(start + end, { fields });
     if (error === undefined && found.length > 0) {
@@ -59,6 +61,7 @@ export function parseBlock(block: Buffer, atEnd: boolean, from: Position, dialec
     }
     if (error !== undefined) passBlankLines();
     const end = endOfLine(block, done, lineBreak);
+    // More bytes may still close the quote or end the line, unless the block starts here and so has room for any record.
     const undecided = end === undefined || error === undefined || error.code === 'CSV_QUOTE_NOT_CLOSED';
     if (!atEnd && undecided && done > skip) break;
     take(end ?? block.length, end === undefined && !atEnd ? { broken: 'too_long' } : judge(block.subarray(done, end), dialect));
