@@ -28,7 +28,8 @@ export class Conversation {
   /** Signals of this execution: the server does not count them for its suggestion. */
   signals = 0;
   /** Accepted updates of this execution, of which the server takes 2,000. */
-  updates = 0;
+  private updates = 0;
+  private updatedAt = -1;
   /** Set when the run's outcome or the session's end is recorded. */
   ended = false;
   readonly steps = new Set<CancellationScope>();
@@ -128,6 +129,19 @@ export class Conversation {
   abortSteps(): void {
     for (const scope of this.steps) scope.cancel();
     this.steps.clear();
+  }
+
+  countUpdate(): void {
+    this.updates += 1;
+    this.updatedAt = workflowInfo().historyLength;
+  }
+
+  /**
+   * True when the present workflow task has taken an update. Should the execution end in the same task and something have come
+   * meanwhile, the server would reject the task and with it the update's answer.
+   */
+  get updatedInThisTask(): boolean {
+    return this.updatedAt === workflowInfo().historyLength;
   }
 
   /** True when this execution has grown enough that the next one should take over: between two steps it does. */

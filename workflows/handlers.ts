@@ -115,14 +115,18 @@ async function confirmed(conversation: Conversation, runId: string): Promise<unk
 /** Registers everything. Called before the first await, so that nothing is buffered. */
 export function register(conversation: Conversation, extraSignals: Partial<Record<SchemaName, (cx: Cx, payload: any) => Refusal | undefined | void>>): void {
   const messages = conversation.state.kind === 'session' ? sessionMessages : { cancelRun: cancelRunMessage };
-  for (const [name, message] of Object.entries(messages)) registerMessage(conversation, name as SchemaName, message);
-  for (const [name, apply] of Object.entries(extraSignals)) {
-    setHandler(defineSignal<[unknown]>(name), (payload) => takeSignal(conversation, name, payload, { description: '', admit: () => undefined, apply }));
-  }
-  setDefaultSignalHandler((name) => {
-    conversation.signals += 1;
-    void conversation.inOrder([], (cx) => note(cx, name, `Expected a message of the contract, got the unknown signal "${name.slice(0, 64)}".`));
+  const internal = Object.entries(extraSignals).map(([name, apply]): [string, Message] => [name, { description: 'Between workflows; see the documentation.', admit: () => undefined, apply }]);
+  const signals = new Map<string, Message>([...Object.entries(messages), ...internal]);
+  // First, and for every name: what came before the first task is handed over here in the order in which it came.
+  setDefaultSignalHandler((name, payload) => {
+    const message = signals.get(name);
+    if (message === undefined) {
+      conversation.signals += 1;
+      void conversation.inOrder([], (cx) => note(cx, name, `Expected a message of the contract, got the unknown signal "${name.slice(0, 64)}".`));
+    } else takeSignal(conversation, name, payload, message);
   });
+  for (const [name, message] of Object.entries(messages)) registerUpdate(conversation, name as SchemaName, message);
+  for (const [name, message] of signals) setHandler(defineSignal<[unknown]>(name), (payload) => takeSignal(conversation, name, payload, message), { description: message.description });
   setDefaultUpdateHandler((name) => {
     throw refusal(refuse('InvalidInput', `Expected a message that a ${conversation.state.kind} takes, got "${name.slice(0, 64)}".`));
   });
@@ -133,10 +137,10 @@ function note(cx: Cx, name: string, message: string): void {
   if (cx.state.closing?.done !== true) recordRefusal(cx, name, message);
 }
 
-function registerMessage(conversation: Conversation, name: SchemaName, message: Message): void {
+function registerUpdate(conversation: Conversation, name: SchemaName, message: Message): void {
   const { state } = conversation;
   setHandler(defineUpdate<unknown, [unknown]>(name), async (payload) => {
-    conversation.updates += 1;
+    conversation.countUpdate();
     const parsed = parseMessage(name, payload);
     if (isRefusal(parsed)) throw refusal(parsed);
     const answer = await conversation.inOrder(message.names?.(parsed) ?? [], (cx) => message.apply(cx, parsed));
@@ -151,7 +155,6 @@ function registerMessage(conversation: Conversation, name: SchemaName, message: 
       if (isRefusal(refused)) throw refusal(refused);
     },
   });
-  setHandler(defineSignal<[unknown]>(name), (payload) => takeSignal(conversation, name, payload, message), { description: message.description });
 }
 
 function takeSignal(conversation: Conversation, name: string, payload: unknown, message: Message): void {

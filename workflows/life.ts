@@ -2,7 +2,7 @@
  * The life of a conversation inside one execution: until it has ended, or until the next execution takes over with everything
  * carried. Nothing closes or continues while an effect, a look-up, a handler or the start of a run is under way.
  */
-import { allHandlersFinished, condition } from '@temporalio/workflow';
+import { allHandlersFinished, condition, sleep } from '@temporalio/workflow';
 import { isQuiet, mayAbort, startPending, stepInFlight } from '../src/domain/advance.ts';
 import { pack, type Carried } from '../src/domain/carry.ts';
 import { jsonBytes } from '../src/domain/json.ts';
@@ -11,6 +11,10 @@ import { MIB } from '../src/domain/sizes.ts';
 import type { OutliveEvent } from '../src/contract.ts';
 import type { Conversation } from './conversation.ts';
 import { local } from './proxies.ts';
+
+/** A timer this short only starts the next workflow task; updates that keep coming hold the end up this often at most. */
+const NEXT_TASK_MS = 1;
+const MOST_TASKS = 5;
 
 /** Resolves when the conversation has ended, with nothing, or with what the next execution goes on from. */
 export async function live(conversation: Conversation): Promise<Carried | undefined> {
@@ -24,16 +28,26 @@ export async function live(conversation: Conversation): Promise<Carried | undefi
       conversation.aborting = true;
       conversation.abortSteps();
     }
+    let again = MOST_TASKS;
     for (;;) {
       await condition(settled);
       const { carried, leaving } = pack({ state, now: Date.now(), effects: [] });
-      if (leaving.length === 0) return carried;
+      if (leaving.length === 0) {
+        if (!conversation.updatedInThisTask || again-- === 0) return carried;
+        await sleep(NEXT_TASK_MS);
+        continue;
+      }
       await archive(leaving);
       const last = leaving.at(-1)?.seq ?? 0;
       state.log = state.log.filter((event) => event.seq > last);
     }
   }
-  await condition(() => conversation.mayEnd && !startPending(state) && allHandlersFinished());
+  const mayEnd = (): boolean => conversation.mayEnd && !startPending(state) && allHandlersFinished();
+  await condition(mayEnd);
+  for (let again = MOST_TASKS; conversation.updatedInThisTask && again > 0; again--) {
+    await sleep(NEXT_TASK_MS);
+    await condition(mayEnd);
+  }
   return undefined;
 }
 

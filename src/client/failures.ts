@@ -11,8 +11,8 @@ export function typed(error: unknown, sessionId: string): unknown {
   return error;
 }
 
-/** An update that the end of an execution cut off; in the next one it can be sent again. */
+/** An update that the end of an execution or of a workflow task cut off before it was recorded; it can be sent again. */
 export function cutOff(error: unknown): boolean {
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) return error.cause.type === 'AcceptedUpdateCompletedWorkflow';
-  return isGrpcServiceError(error) && /workflow execution already completed|workflow was continued as new|workflow is closing/iu.test(`${error.message} ${error.cause instanceof Error ? error.cause.message : ''}`);
+  return isGrpcServiceError(error) && /workflow execution already completed|workflow was continued as new|workflow is closing|due to unexpected workflow task failure/iu.test(`${error.message} ${error.cause instanceof Error ? error.cause.message : ''}`);
 }

@@ -3,7 +3,6 @@
  * ids or defaults. A thousand queued runs must fit beside everything else.
  */
 import { finishKey, gaveUpKey, longTurnId, milestoneKey, mintRunId, shortTurnId, workflowIdOfRun } from './ids.ts';
-import { canonical } from './json.ts';
 import { fillDetached } from './runs.ts';
 import { iso, noUsage, type OldRow, type RunState, type State } from './state.ts';
 import type { Delivery, Detached, Milestone, RunKind, RunStatus, SettledStatus, Usage } from './types.ts';
@@ -32,12 +31,13 @@ export function packRow(state: State, row: RunState): Bag {
   }
   if (row.turnId !== undefined) bag['t'] = shortTurnId(state.epoch, row.turnId);
   if (row.milestones.length > 0) bag['o'] = row.milestones.map(({ n, name, at, data }) => [n, name, Date.parse(at), ...(data === undefined ? [] : [data])]);
-  if (canonical(row.usage) !== canonical(noUsage())) bag['u'] = packUsage(row.usage);
+  const usage = packUsage(row.usage);
+  if (usage.some((count) => count !== 0)) bag['u'] = usage;
   if (row.resultRef !== undefined) bag['f'] = row.resultRef === row.workflowId ? 1 : row.resultRef;
   // Agent, label and `detached` of the request are those of the row.
   if (row.request !== undefined) bag['q'] = { input: row.request.input, ...(row.request.metadata === undefined ? {} : { metadata: row.request.metadata }) };
   const defaults = fillDetached(state);
-  const own = Object.entries(row.detached).filter(([field, value]) => value !== undefined && canonical(value) !== canonical(defaults[field as keyof Detached]));
+  const own = Object.entries(row.detached).filter(([field, value]) => value !== undefined && value !== defaults[field as keyof Detached]);
   if (own.length > 0) bag['h'] = Object.fromEntries(own);
   bag['D'] = packSlot(state, row.delivery.finish);
   if (row.delivery.gaveUp !== undefined) bag['G'] = packSlot(state, row.delivery.gaveUp);

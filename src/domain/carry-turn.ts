@@ -31,14 +31,14 @@ export function unpackSlotRef(rows: readonly RunState[], packed: unknown): SlotR
   return named === 'milestone' ? { runId, kind: named, name: Object.keys(row?.delivery.milestones ?? {})[milestone] ?? '' } : { runId, kind: named };
 }
 
-interface UserTurn { i: string; n: number; k?: string[]; m?: Json; s?: number; p: [key: string | 0, messages: UIMessage[], bytes: number][] }
+interface UserTurn { i: string; n: number; c: number; k?: string[]; m?: Json; s?: number; p: [key: string | 0, messages: UIMessage[], bytes: number][] }
 interface BackgroundTurn { i: string; n: number; b: [slot: PackedSlot, bytes: number][] }
 
 export function packTurn(state: State, turn: QueuedTurn, packSlot: (slot: SlotRef) => PackedSlot): UserTurn | BackgroundTurn {
   const core = { i: shortTurnId(state.epoch, turn.turnId), n: Date.parse(turn.queuedAt) };
   if (turn.origin === 'background') return { ...core, b: turn.pending.flatMap(({ body, bytes }) => (body.source === 'user' ? [] : [[packSlot(body.slot), bytes] as [PackedSlot, number]])) };
   return {
-    ...core, ...(turn.keys.length === 0 ? {} : { k: turn.keys }), ...(turn.metadata === undefined ? {} : { m: turn.metadata }), ...(turn.startAfter === undefined ? {} : { s: turn.startAfter }),
+    ...core, c: turn.cost, ...(turn.keys.length === 0 ? {} : { k: turn.keys }), ...(turn.metadata === undefined ? {} : { m: turn.metadata }), ...(turn.startAfter === undefined ? {} : { s: turn.startAfter }),
     p: turn.pending.map(({ ref, body, bytes }) => [ref.key ?? 0, body.source === 'user' ? body.messages : [], bytes]),
   };
 }
@@ -54,7 +54,7 @@ export function unpackTurn(state: State, rows: readonly RunState[], packed: unkn
     : turn.p.map(([key, messages, bytes]): TurnInput => ({ ref: key === 0 ? { source: 'user' } : { source: 'user', key }, body: { source: 'user', messages }, bytes }));
   const inputs: InputRef[] = pending.map((input) => input.ref);
   return {
-    turnId: longTurnId(state.epoch, turn.i), origin: 'b' in turn ? 'background' : 'user', queuedAt: iso(turn.n), inputs, pending, usage: noUsage(),
+    turnId: longTurnId(state.epoch, turn.i), cost: 'c' in turn ? turn.c : 0, origin: 'b' in turn ? 'background' : 'user', queuedAt: iso(turn.n), inputs, pending, usage: noUsage(),
     bytes: pending.reduce((sum, input) => sum + input.bytes, 0), keys: ('k' in turn && turn.k) || [],
     ...('m' in turn ? { metadata: turn.m } : {}), ...('s' in turn && turn.s !== undefined ? { startAfter: turn.s } : {}),
   };

@@ -91,7 +91,7 @@ function enqueue(cx: Cx, row: RunState, slot: SlotRef): void {
   }
   const turn: QueuedTurn = {
     turnId: freshTurnId(state), origin: 'background', inputs: [input.ref], pending: [input], bytes,
-    queuedAt: iso(cx.now), usage: noUsage(), keys: [],
+    queuedAt: iso(cx.now), usage: noUsage(), keys: [], cost: 0,
   };
   delivery.turnId = turn.turnId;
   state.queue.push(turn);

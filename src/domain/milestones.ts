@@ -7,10 +7,14 @@ import { LIVE_BYTES, MAX_MILESTONES, MAX_WATCHED, WATCHED_BYTES } from './sizes.
 import { instant, isOver, isSettled, type Cx, type RunState } from './state.ts';
 import type { Milestone } from './types.ts';
 
+/** The number of the last milestone that was taken, also when it was shed since. */
+export function lastNumber(row: RunState): number {
+  return Math.max(row.milestones.at(-1)?.n ?? 0, row.lastMilestone ?? 0);
+}
+
 export function takeMilestone(cx: Cx, row: RunState, given: Milestone): void {
   const { state } = cx;
-  const last = row.milestones.at(-1)?.n ?? row.lastMilestone ?? 0;
-  if (isOver(state) || isSettled(row) || given.n <= last || row.milestones.length >= MAX_MILESTONES) return;
+  if (isOver(state) || isSettled(row) || given.n <= lastNumber(row) || row.milestones.length >= MAX_MILESTONES) return;
   const milestone: Milestone = { n: given.n, name: given.name, at: instant(given.at, cx.now), ...(given.data === undefined ? {} : { data: given.data }) };
   row.milestones.push(milestone);
   emit(cx, 'run.milestone', { runId: row.runId, n: milestone.n, name: milestone.name, data: milestone.data, parentToolCallId: row.parentToolCallId });

@@ -5,6 +5,7 @@
  */
 import { jsonBytes, previewOf } from './json.ts';
 import { emit } from './log.ts';
+import { lastNumber } from './milestones.ts';
 import { forget } from './runs.ts';
 import { KIB, PREVIEW_BYTES } from './sizes.ts';
 import { delivered, isSettled, type Cx, type RunState, type State, type TranscriptEntry } from './state.ts';
@@ -88,8 +89,8 @@ function shedDetails(row: RunState): void {
   delete row.cancelComment;
   delete row.cancelledBelow;
   const slots = row.delivery.milestones ?? {};
-  row.lastMilestone = row.milestones.at(-1)?.n ?? row.lastMilestone ?? 0;
-  row.milestones = row.milestones.filter((one) => slots[one.name]?.state === 'queued');
+  if (row.milestones.length > 0) row.lastMilestone = lastNumber(row);
+  row.milestones = row.milestones.filter((one, i, all) => slots[one.name]?.state === 'queued' && all.findIndex((other) => other.name === one.name) === i);
   if (!isSettled(row)) return;
   if (row.reason !== undefined) row.reason = cutText(row.reason, 24);
   if (row.delivery.milestones !== undefined) {

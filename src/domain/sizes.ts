@@ -48,7 +48,7 @@ export const ROW_GROWTH_BYTES = 440;
 /** What a watched milestone takes beside its name, which stands twice. */
 export const WATCHED_BYTES = 120;
 /** What a queued turn takes beside its inputs and its id. */
-export const TURN_GROWTH_BYTES = 72;
+export const TURN_GROWTH_BYTES = 84;
 /** What an input of a queued turn takes beside its messages and its key. */
 export const INPUT_GROWTH_BYTES = 16;
 /** What a key takes that a live turn answers to. */

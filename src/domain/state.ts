@@ -30,6 +30,8 @@ interface TurnCore {
   usage: Usage;
   /** Entries of the dedupe record that answer with this turn. */
   keys: string[];
+  /** What of it is never shed, bytes; nothing for a queued background turn, which is in its rows' bytes. */
+  cost: number;
 }
 
 export interface QueuedTurn extends TurnCore {
@@ -283,8 +285,12 @@ export function isSettled(row: { status: string }): boolean {
 
 /** True when nothing of a run is still on its way into the transcript. */
 export function delivered(row: RunState): boolean {
-  const slots = [row.delivery.finish, row.delivery.gaveUp, ...Object.values(row.delivery.milestones ?? {})];
-  return slots.every((slot) => slot === undefined || slot.state === 'delivered' || slot.state === 'not_required');
+  const { finish, gaveUp, milestones } = row.delivery;
+  return isFilled(finish) && (gaveUp === undefined || isFilled(gaveUp)) && (milestones === undefined || Object.values(milestones).every(isFilled));
+}
+
+function isFilled(slot: Delivery): boolean {
+  return slot.state === 'delivered' || slot.state === 'not_required';
 }
 
 /** True once the last event of this log is written: nothing that still comes changes anything. */

@@ -5,10 +5,11 @@
 import { appendWithoutTurn } from './delivery.ts';
 import { entryKey, freshTurnId, payloadHash, recall, remember, rememberEnd, type Known } from './dedupe.ts';
 import { jsonBytes } from './json.ts';
+import { mintTurnId } from './ids.ts';
 import { emit } from './log.ts';
 import { echo } from './refusals.ts';
-import { closed, full, liveBytes, queuedBytes, submitCost, turnCost } from './room.ts';
-import { LIVE_BYTES } from './sizes.ts';
+import { closed, full, inputCost, liveBytes, queuedBytes, turnCost } from './room.ts';
+import { KEY_BYTES, LIVE_BYTES } from './sizes.ts';
 import { iso, noUsage, type Cx, type QueuedTurn, type State, type TurnInput } from './state.ts';
 import { remain } from './past-turns.ts';
 import { endTurn } from './turn.ts';
@@ -86,8 +87,13 @@ export function admitTurn(state: State, submit: SubmitTurn): TurnReceipt | Refus
       return refuse('QueueFull', `Expected the inputs of queued turns and runs to hold at most ${limits.maxQueuedBytes} bytes (limits.maxQueuedBytes), got ${bytes}.`);
     }
   }
-  const live = liveBytes(state) - replaced.reduce((sum, turn) => sum + turnCost(turn), 0) + submitCost(submit, inputBytes(submit));
+  const live = liveBytes(state) - replaced.reduce((sum, turn) => sum + turn.cost, 0) + turnCost(submit.turnId ?? mintTurnId(state.epoch, state.counters.turn)) + costOf(submit);
   return live > LIVE_BYTES ? full(live) : undefined;
+}
+
+function costOf(submit: SubmitTurn): number {
+  const keys = (submit.turnId === undefined ? 0 : 1) + (submit.idempotencyKey === undefined ? 0 : 1);
+  return inputCost(inputBytes(submit), submit.idempotencyKey, keys);
 }
 
 function inputBytes(submit: SubmitTurn): number {
@@ -135,10 +141,11 @@ export function submitTurn(cx: Cx, submit: SubmitTurn): TurnReceipt | Refusal {
   const bytes = inputBytes(submit);
   const input: TurnInput = { ref, body: { source: 'user', messages: submit.input }, bytes };
   if (target !== undefined) {
+    target.cost += costOf(submit);
     join(cx, target, input, keys, typeof onBusy === 'object' ? cx.now + onBusy.debounceMs : undefined);
     return { turnId, status: 'queued', position: state.queue.indexOf(target) + 1, deduplicated: false };
   }
-  const turn: QueuedTurn = { ...core, origin: 'user', pending: [input], bytes };
+  const turn: QueuedTurn = { ...core, origin: 'user', pending: [input], bytes, cost: turnCost(turnId) + costOf(submit) };
   if (typeof onBusy === 'object') turn.startAfter = cx.now + onBusy.debounceMs;
   if (onBusy === 'latest') for (const old of state.queue.filter((one) => one.origin === 'user')) endQueued(cx, old, 'skipped', 'superseded');
   if (onBusy === 'interrupt') {
@@ -168,11 +175,14 @@ function rememberSubmit(state: State, submit: SubmitTurn, turnId: string, payloa
 function rememberSecondKey(state: State, submit: SubmitTurn, { turnId, status }: TurnReceipt): void {
   if (submit.idempotencyKey === undefined) return;
   const entry = entryKey('turn-key', submit.idempotencyKey);
-  if (recall(state.dedupe, entry) !== undefined) return;
+  if (recall(state.dedupe, entry) !== undefined || liveBytes(state) + KEY_BYTES > LIVE_BYTES) return;
   remember(state.dedupe, entry, samePayload(submit, state).keyed, turnId === submit.turnId ? '' : turnId);
   const live = state.turn?.turnId === turnId ? state.turn : state.queue.find((turn) => turn.turnId === turnId);
   if (live === undefined) rememberEnd(state.dedupe, entry, status);
-  else live.keys.push(entry);
+  else {
+    live.keys.push(entry);
+    live.cost += KEY_BYTES;
+  }
 }
 
 function join(cx: Cx, target: QueuedTurn, input: TurnInput, keys: string[], startAfter: number | undefined): void {

@@ -7,6 +7,7 @@
 import { appendBackground, narrateWaiting } from './delivery.ts';
 import { emit } from './log.ts';
 import { remain } from './past-turns.ts';
+import { activeCost } from './room.ts';
 import { jsonBytes } from './json.ts';
 import { MAX_CALLS, MESSAGE_BYTES, STEP_BYTES } from './sizes.ts';
 import { startFromTool } from './start-tool.ts';
@@ -42,7 +43,7 @@ export function startTurn(cx: Cx, queued: QueuedTurn): void {
   state.queue.splice(state.queue.indexOf(queued), 1);
   const { turnId, inputs, queuedAt, usage, keys } = queued;
   state.turn = {
-    turnId, inputs, queuedAt, usage, keys, ...(queued.metadata === undefined ? {} : { metadata: queued.metadata }),
+    turnId, inputs, queuedAt, usage, keys, cost: activeCost(queued), ...(queued.metadata === undefined ? {} : { metadata: queued.metadata }),
     startedAt: iso(cx.now), deadline: cx.now + state.settings.budgets.turnMs, step: 1, attempt: 1, phase: 'ready', parts: [], calls: [], stepsDone: 0, runsStarted: 0,
   };
   emit(cx, 'turn.started', { turnId, inputs: inputs.slice() });
