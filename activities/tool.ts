@@ -3,6 +3,7 @@ import { CancelledFailure, Context } from '@temporalio/activity';
 import type { Json, ToolArg } from '../src/contract.ts';
 import { jsonBytes } from '../src/domain/json.ts';
 import { TOOL_OUTPUT_BYTES } from '../src/domain/sizes.ts';
+import { isDeeper, MOST_LEVELS } from '../src/schemas.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
@@ -37,6 +38,7 @@ export function plain(value: unknown, what: string, most: number): Json {
   }
   if (text === undefined) throw Object.assign(new Error(`Expected ${what} to be JSON, got ${typeof value}.`), { name: 'InvalidInput' });
   const parsed = JSON.parse(text) as Json;
+  if (isDeeper(parsed, MOST_LEVELS)) throw Object.assign(new Error(`Expected ${what} to be nested at most ${MOST_LEVELS} levels deep, got more.`), { name: 'InvalidInput' });
   if (jsonBytes(parsed) > most) throw Object.assign(new Error(`Expected ${what} to be at most ${most} bytes of JSON, got ${jsonBytes(parsed)}.`), { name: 'ResultTooLarge' });
   return parsed;
 }

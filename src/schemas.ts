@@ -7,9 +7,8 @@ import { z } from 'zod';
 import { NAME_PATTERN, SESSION_ID_PATTERN } from './contract.ts';
 import { RESERVED_RUN_IDS, RESERVED_SESSION_ENDINGS } from './domain/ids.ts';
 import { jsonBytes } from './domain/json.ts';
-import { echo } from './domain/refusals.ts';
 import { BATCH_BYTES, LABEL_CHARS, MESSAGE_BYTES, SMALL_BYTES, TEXT_CHARS } from './domain/sizes.ts';
-import { refuse, type Json, type Refusal, type UIMessage } from './domain/types.ts';
+import { isRefusal, refuse, type Json, type Refusal, type UIMessage } from './domain/types.ts';
 
 // The sandbox of a workflow has no `new Function`.
 z.config({ jitless: true });
@@ -46,7 +45,7 @@ function json(most: number): z.ZodType<Json> {
 }
 
 const name = string('1 to 64 letters, digits, ".", "_" or "-", the first a letter or digit', (text) => NAME_PATTERN.test(text));
-const agentName = string('the name of an agent or task', (text) => /^(workflow:.{1,128}|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$/.test(text));
+const agentName = string('the name of an agent or task', (text) => NAME_PATTERN.test(text) || /^workflow:[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,128}$/u.test(text));
 const runId = string('1 to 64 letters, digits, ".", "_" or "-", the first a letter or digit, and not "gave-up", "milestone" or "ask"', (text) => NAME_PATTERN.test(text) && !RESERVED_RUN_IDS.includes(text));
 const key = string('1 to 256 printable characters', (text) => /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,256}$/u.test(text));
 const label = string(`at most ${LABEL_CHARS} characters`, (text) => points(text) <= LABEL_CHARS);
@@ -57,8 +56,17 @@ const ms = (least = 1): z.ZodType<number> => integer(least, HUNDRED_YEARS_MS, ' 
 const count = (least = 1, most = 1_000_000_000): z.ZodType<number> => integer(least, most);
 
 const metadataOfMessage = z.custom<Record<string, Json>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value) && jsonBytes(value) <= SMALL_BYTES, { error: `an object of at most ${SMALL_BYTES} bytes` });
-const userPart = z.custom<{ type: string }>((value) => typeof value === 'object' && value !== null && ['text', 'file'].includes((value as { type?: string }).type ?? '')
-  && ((value as { type: string }).type !== 'text' || typeof (value as { text?: unknown }).text === 'string'), { error: 'a text or file part' });
+/** What is let in here stands in every later prompt: one that no model call can be made of would fail every later turn. */
+const userPart = z.custom<{ type: string }>((value) => {
+  if (typeof value !== 'object' || value === null) return false;
+  const { type, text, mediaType, url } = value as Record<string, unknown>;
+  if (type === 'file') return typeof mediaType === 'string' && mediaType !== '' && typeof url === 'string' && /^(https?|data):/u.test(url);
+  return type === 'text' && typeof text === 'string';
+}, { error: '{ type: "text", text } or { type: "file", mediaType, url } with an http:, https: or data: URL' });
+
+function saysSomething({ parts }: UIMessage): boolean {
+  return parts.some((part) => part.type !== 'text' || part['text'] !== '');
+}
 
 const userMessage = object({
   id: string('at most 128 characters', (text) => text.length <= 128).optional(),
@@ -75,7 +83,8 @@ const userMessage = object({
 
 const turnInput = z.custom<unknown>((value) => typeof value === 'string' || Array.isArray(value), { error: 'a string or a list of user messages' })
   .transform((value) => (typeof value === 'string' ? (value === '' ? [] : [{ role: 'user', content: value }]) : value))
-  .pipe(z.array(userMessage, { error: 'a string or a list of user messages' }));
+  .pipe(z.array(userMessage, { error: 'a string or a list of user messages' }))
+  .transform((messages) => messages.filter(saysSomething));
 
 const onBusy = z.union([oneOf('queue', 'latest', 'merge', 'drop', 'interrupt'), object({ debounceMs: ms() })], { error: 'one of "queue", "latest", "merge", "drop", "interrupt" or { debounceMs }' });
 
@@ -122,6 +131,15 @@ const failure = object({ type: string('a text of at most 256 characters', (text)
 const progress = object({ fraction: z.number({ error: 'a number' }).optional(), phase: words.optional(), message: words.optional(), data: small.optional(), n: count(0), at: instant });
 const path = string('a path of run ids', (text) => text.length <= 1024);
 
+const workflowId = string('a workflow id', (text) => /^\P{Cc}{1,1000}$/u.test(text));
+
+/** The argument of the `run` workflow: made by the workflow that starts it, and checked all the same, since anybody may start one. */
+const runInput = object({
+  v: z.literal(1, { error: '1' }), runId: name, parent: object({ workflowId, epoch: key }), sessionId: workflowId, parentRunId: name.optional(), parentToolCallId: z.string({ error: 'a string' }).optional(),
+  depth: count(), agent: agentName, kind: oneOf('agent', 'task'), input: json(MESSAGE_BYTES), label: label.optional(), metadata: small.optional(), limits, retries: count(0), maxBudgetMs: ms(),
+  onBudget: oneOf('cancel', 'keep'), deadlineAt: instant,
+});
+
 /** The argument of each message and query, by name. */
 export const schemas = {
   submitTurn: object({ input: turnInput, turnId: name.optional(), idempotencyKey: key.optional(), metadata: small.optional(), onBusy: onBusy.optional() }),
@@ -154,10 +172,23 @@ export type Payload<N extends SchemaName> = z.output<(typeof schemas)[N]>;
 /** What a payload becomes that could not be read; see `payload-converter.ts`. */
 export const UNREADABLE = 'outlive.unreadable';
 
+/** Levels of arrays and objects in what comes from outside. What is nested by the ten thousand overflows the stack of whatever walks it. */
+export const MOST_LEVELS = 500;
+
+/** Whether arrays and objects are nested deeper than this. Not by recursion, as it guards what recurs. */
+export function isDeeper(value: unknown, most: number): boolean {
+  const containers = (values: readonly unknown[]): object[] => values.filter((one) => typeof one === 'object' && one !== null);
+  let level = containers([value]);
+  for (let depth = 0; depth < most && level.length > 0; depth++) level = containers(level.flatMap((one) => Object.values(one)));
+  return level.length > 0;
+}
+
 /** The payload in its parsed form, or the sentence that says what is wrong with it. */
-export function parse<T>(schema: z.ZodType<T>, payload: unknown, root = 'the argument', most = MESSAGE_BYTES): T | Refusal {
+export function parse<T>(schema: z.ZodType<T>, payload: unknown, root = 'the argument', most = MESSAGE_BYTES, levels = MOST_LEVELS): T | Refusal {
   const given = payload ?? {};
-  if (typeof given === 'object' && UNREADABLE in given) return refuse('InvalidInput', `Expected ${root} to be JSON, got a payload that cannot be read (${echo(given[UNREADABLE])}).`);
+  if (ArrayBuffer.isView(given)) return refuse('InvalidInput', `Expected ${root} to be JSON, got ${given.byteLength} bytes of binary data.`);
+  if (typeof given === 'object' && UNREADABLE in given) return refuse('InvalidInput', `Expected ${root} to be JSON, got a payload that cannot be read (${cutEcho(given[UNREADABLE])}).`);
+  if (isDeeper(given, levels)) return refuse('InvalidInput', `Expected ${root} to be nested at most ${levels} levels deep, got more.`);
   const parsed = schema.safeParse(given);
   if (!parsed.success) return refuse('InvalidInput', sentence(parsed.error, given, root));
   if (jsonBytes(given) > most) return refuse('InvalidInput', `Expected ${root} to be at most ${most} bytes of JSON, got ${jsonBytes(given)}.`);
@@ -167,9 +198,17 @@ export function parse<T>(schema: z.ZodType<T>, payload: unknown, root = 'the arg
 /** Parses the argument of a message or query. */
 export function parseMessage<N extends SchemaName>(message: N, payload: unknown): Payload<N> | Refusal {
   const most = message === 'startRuns' || message === 'runSettled' || message === 'runMilestones' ? 2 * BATCH_BYTES : message === 'startRun' ? 2 * MESSAGE_BYTES : MESSAGE_BYTES;
-  const parsed = parse(schemas[message] as unknown as z.ZodType<Payload<N>>, payload, 'the argument', most);
+  // A run may wrap what it was given.
+  const levels = message === 'runSettled' ? 2 * MOST_LEVELS : MOST_LEVELS;
+  const parsed = parse(schemas[message] as unknown as z.ZodType<Payload<N>>, payload, 'the argument', most, levels);
   if (message === 'startRuns' && jsonBytes(payload) > BATCH_BYTES) return refuse('InvalidInput', `Expected runs to be at most ${BATCH_BYTES} bytes of JSON in all, got ${jsonBytes(payload)}.`);
   return parsed;
+}
+
+/** Parses the argument of the `run` workflow. */
+export function parseRunInput(payload: unknown): z.output<typeof runInput> | Refusal {
+  const parsed = parse(runInput, payload, 'the argument', 2 * MESSAGE_BYTES);
+  return isRefusal(parsed) ? refuse('InvalidInput', `${parsed.message.slice(0, -1)}; a run is started by a session or by another run, with startRun.`) : parsed;
 }
 
 function sentence(error: z.ZodError, given: unknown, root: string): string {

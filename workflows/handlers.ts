@@ -16,6 +16,7 @@ import { getEvents, getRun, getTranscript, getTurn, listRuns, sessionView, type 
 import { parseMessage, type Payload, type SchemaName } from '../src/schemas.ts';
 import type { Conversation } from './conversation.ts';
 import { refusal } from './failures.ts';
+import { refuseReservedNames } from './reserved-names.ts';
 
 /** One message of the contract: what its names are, whether it would be refused, and what it does. */
 interface Message {
@@ -117,19 +118,23 @@ export function register(conversation: Conversation, extraSignals: Partial<Recor
   const messages = conversation.state.kind === 'session' ? sessionMessages : { cancelRun: cancelRunMessage };
   const internal = Object.entries(extraSignals).map(([name, apply]): [string, Message] => [name, { description: 'Between workflows; see the documentation.', admit: () => undefined, apply }]);
   const signals = new Map<string, Message>([...Object.entries(messages), ...internal]);
+  const unknownSignal = (name: string): void => {
+    conversation.signals += 1;
+    void conversation.inOrder([], (cx) => note(cx, name, `Expected a message of the contract, got the unknown signal "${name.slice(0, 64)}".`));
+  };
+  const unknownUpdate = (name: string): never => {
+    throw refusal(refuse('InvalidInput', `Expected a message that a ${conversation.state.kind} takes, got "${name.slice(0, 64)}".`));
+  };
+  refuseReservedNames(unknownSignal, unknownUpdate);
   // First, and for every name: what came before the first task is handed over here in the order in which it came.
   setDefaultSignalHandler((name, payload) => {
     const message = signals.get(name);
-    if (message === undefined) {
-      conversation.signals += 1;
-      void conversation.inOrder([], (cx) => note(cx, name, `Expected a message of the contract, got the unknown signal "${name.slice(0, 64)}".`));
-    } else takeSignal(conversation, name, payload, message);
+    if (message === undefined) unknownSignal(name);
+    else takeSignal(conversation, name, payload, message);
   });
   for (const [name, message] of Object.entries(messages)) registerUpdate(conversation, name as SchemaName, message);
   for (const [name, message] of signals) setHandler(defineSignal<[unknown]>(name), (payload) => takeSignal(conversation, name, payload, message), { description: message.description });
-  setDefaultUpdateHandler((name) => {
-    throw refusal(refuse('InvalidInput', `Expected a message that a ${conversation.state.kind} takes, got "${name.slice(0, 64)}".`));
-  });
+  setDefaultUpdateHandler(unknownUpdate);
   registerQueries(conversation);
 }
 

@@ -13,7 +13,7 @@ import { PREVIEW_BYTES, RESULT_BYTES } from '../src/domain/sizes.ts';
 import { newState, type Cx, type RunSelf, type State } from '../src/domain/state.ts';
 import { submitTurn } from '../src/domain/turn-queue.ts';
 import { isRefusal, refuse, type Json, type Refusal, type UIMessage } from '../src/domain/types.ts';
-import { parseMessage, type Payload } from '../src/schemas.ts';
+import { parseMessage, parseRunInput, type Payload } from '../src/schemas.ts';
 import { Conversation } from './conversation.ts';
 import { ALWAYS, parentIsThere, send } from './effects.ts';
 import { refusal } from './failures.ts';
@@ -44,11 +44,9 @@ export async function run(input: RunInput, carried?: Carried): Promise<RunResult
 }
 
 function begin(input: unknown): State {
-  const given = input as Partial<RunInput> | undefined;
-  if (given?.v !== 1 || given.parent === undefined || given.agent === undefined || given.kind === undefined || given.runId === undefined || given.deadlineAt === undefined) {
-    throw refusal(refuse('InvalidInput', 'Expected a run to be started by a session or by another run; use its startRun.'));
-  }
-  const made = given as RunInput;
+  const parsed = parseRunInput(input);
+  if (isRefusal(parsed)) throw refusal(parsed);
+  const made = parsed as RunInput;
   const { workflowId, firstExecutionRunId } = workflowInfo();
   const self: RunSelf = {
     runId: made.runId, parent: made.parent, kind: made.kind, input: made.input, retries: made.retries, maxBudgetMs: made.maxBudgetMs, onBudget: made.onBudget,

@@ -122,6 +122,7 @@ test('X-02 names that do not exist, two arguments, no argument, and signals befo
   const session = await own.client.startSession(id);
   const handle = own.temporal.workflow.getHandle(id);
   await handle.signal('nothing', 1, 2);
+  await handle.signal('__temporal_nothing', 1);
   await handle.signal('submitTurn', { input: 'early', turnId: 'early' }, { input: 'second argument' });
   await handle.signal('submitTurn');
   await handle.signal('resetTurns');
@@ -130,9 +131,10 @@ test('X-02 names that do not exist, two arguments, no argument, and signals befo
   await own.work({ agents: [agentAt(model.url)], tasks: [echo] });
   await eventually('the run to end', async () => ['cancelled', 'completed'].includes((await session.getRun({ runId: 'early' }))?.status ?? ''));
   const { events } = await session.getEvents();
-  expect(events.filter((event) => event.type === 'input.refused').map((event) => event['name'])).toEqual(['nothing', 'submitTurn']);
+  expect(events.filter((event) => event.type === 'input.refused').map((event) => event['name'])).toEqual(['nothing', '__temporal_nothing', 'submitTurn']);
   expect(events.filter((event) => event.type === 'run.cancel_requested')).toHaveLength(1);
-  await expect(handle.executeUpdate('nothing', { args: [1] })).rejects.toThrow();
+  for (const name of ['nothing', '__temporal_nothing']) expect(await refusalOf(handle.executeUpdate(name, { args: [1] }))).toMatchObject({ type: 'InvalidInput' });
+  await handle.signal('__temporal_nothing', 1);
   await expect(handle.query('nothing')).rejects.toThrow();
   expect(await handle.executeUpdate('resetTurns', { args: [] })).toEqual({ skipped: [] });
   expect(await handle.executeUpdate('resetTurns', { args: [null] })).toEqual({ skipped: [] });
@@ -151,6 +153,17 @@ test('X-02 random JSON at every message as a signal: the session answers', async
   for (const forged of [{ runId: 'nobody', epoch, status: 'completed', usage: {} }, { runId: 'settled', epoch, status: 'running' }, { runId: 'settled', epoch, status: 'failed', usage: { inputTokens: -1 } }]) await handle.signal('runSettled', forged);
   await stillTakesTurns(session);
   expect(await session.getRun({ runId: 'settled' })).toMatchObject({ status: 'completed' });
+  await session.close();
+});
+
+test('X-01 JSON that is nested ten thousand deep is refused, as update and as signal, and the session lives', async () => {
+  const session = await fresh();
+  const { namespace } = h.temporal.options;
+  const deep = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from(`{"agent":"echo","input":${'['.repeat(10_000)}${']'.repeat(10_000)}}`) };
+  await h.temporal.workflowService.signalWorkflowExecution({ namespace, workflowExecution: { workflowId: session.sessionId }, signalName: 'startRun', input: { payloads: [deep] }, requestId: randomUUID() });
+  const refused = await eventually('the refusal', async () => (await session.getEvents({ types: ['input.refused'] })).events[0]);
+  expect(refused['message']).toMatch(/nested at most/u);
+  await stillTakesTurns(session);
   await session.close();
 });
 
