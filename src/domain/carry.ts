@@ -9,9 +9,9 @@ import { packForgotten, packRow, unpackForgotten, unpackRow } from './carry-row.
 import { packActive, packKeys, packTurn, slotPacker, unpackActive, unpackKeys, unpackSlotRef, unpackTurn } from './carry-turn.ts';
 import { jsonBytes } from './json.ts';
 import { flushRefusals } from './refusals.ts';
-import { shed } from './shed.ts';
+import { shed, type Scale } from './shed.ts';
 import { KEPT_KEYS, KIB, MIB } from './sizes.ts';
-import type { Cx, RunSelf, State } from './state.ts';
+import type { Cx, RunSelf, RunState, State } from './state.ts';
 import type { OutliveEvent } from './types.ts';
 
 export const CARRY_VERSION = 1;
@@ -29,8 +29,9 @@ export function pack(cx: Cx): Packed {
   flushRefusals(cx);
   forgetOldest(state.dedupe, KEPT_KEYS);
   const most = CARRY_BYTES - KIB;
-  shed(cx, most, controlBytes);
-  const kept = tail(state.log, Math.min(LOG_BYTES, most - controlBytes(state) - jsonBytes(state.transcript)));
+  const scale = scaleOf(state);
+  shed(cx, most, scale);
+  const kept = tail(state.log, Math.min(LOG_BYTES, most - scale.control() - jsonBytes(state.transcript)));
   const first = state.log.length - kept;
   return { carried: { v: CARRY_VERSION, state: compact({ ...state, log: state.log.slice(first) }) }, leaving: state.log.slice(0, first) };
 }
@@ -55,9 +56,23 @@ function tail(log: readonly OutliveEvent[], bytes: number): number {
   return kept;
 }
 
-/** Bytes of everything but log and transcript. */
-function controlBytes(state: State): number {
-  return jsonBytes(compact({ ...state, log: [], transcript: [] }));
+/** Weighs everything but log and transcript. Rows may be many and large: each is weighed once, and anew when it was touched. */
+function scaleOf(state: State): Scale {
+  const rows = new Map<RunState, number>();
+  return {
+    control() {
+      let bytes = jsonBytes({ ...compact({ ...state, log: [], transcript: [] }), runs: [] });
+      for (const row of state.runs) {
+        const known = rows.get(row) ?? jsonBytes(packRow(state, row)) + 1;
+        rows.set(row, known);
+        bytes += known;
+      }
+      return bytes;
+    },
+    touched(row) {
+      rows.delete(row);
+    },
+  };
 }
 
 type Compact = Omit<State, 'runs' | 'queue' | 'forgotten' | 'lines' | 'dedupe'> & {

@@ -19,22 +19,31 @@ const TRANSCRIPT_LEAST = 16 * KIB;
 const STEP_BYTES = 96 * KIB;
 const STEP_LEAST = 40 * KIB;
 
+/** Weighs what is carried beside log and transcript. */
+export interface Scale {
+  control(): number;
+  /** A row has changed. */
+  touched(row: RunState): void;
+}
+
 /** Sheds until control state and transcript take at most so many bytes. */
-export function shed(cx: Cx, most: number, controlBytes: (state: State) => number): void {
+export function shed(cx: Cx, most: number, scale: Scale): void {
   const { state } = cx;
   const transcript = jsonBytes(state.transcript);
-  let control = controlBytes(state);
+  let control = scale.control();
   for (const [room, steps] of [[TRANSCRIPT_BYTES, oldSteps], [TRANSCRIPT_BEFORE_BODIES, bodySteps], [TRANSCRIPT_LEAST, lastSteps]] as const) {
     for (const step of steps) {
-      if (control <= most - Math.min(transcript, room)) break;
-      step(cx);
-      control = controlBytes(state);
+      const over = control - (most - Math.min(transcript, room));
+      if (over <= 0) break;
+      step(cx, over, scale);
+      control = scale.control();
     }
   }
   shedTranscript(cx, Math.min(TRANSCRIPT_BYTES, most - control));
 }
 
-type Step = (cx: Cx) => void;
+/** Sheds one kind of thing; `over` is how much is too much. */
+type Step = (cx: Cx, over: number, scale: Scale) => void;
 
 /** Rows of runs that have settled and been delivered. */
 function oldRows(state: State): RunState[] {
@@ -42,8 +51,8 @@ function oldRows(state: State): RunState[] {
 }
 
 const oldSteps: Step[] = [
-  ({ state }) => { for (const row of oldRows(state)) shedBody(row, PREVIEW_BYTES); },
-  ({ state }) => { for (const row of oldRows(state)) shedBody(row, 0); },
+  ({ state }, _over, scale) => { for (const row of oldRows(state)) shedBody(row, PREVIEW_BYTES, scale); },
+  ({ state }, _over, scale) => { for (const row of oldRows(state)) shedBody(row, 0, scale); },
   ...[100, 25, 0].map((kept): Step => ({ state }) => { const old = oldRows(state); for (const row of old.slice(0, Math.max(0, old.length - kept))) forget(state, row); }),
   ({ state }) => {
     for (const turn of state.past) {
@@ -58,22 +67,37 @@ const oldSteps: Step[] = [
 ];
 
 const bodySteps: Step[] = [
-  ({ state }) => { for (const row of state.runs) if (isSettled(row)) shedBody(row, PREVIEW_BYTES); },
-  ({ state }) => { for (const row of state.runs) { delete row.progress?.data; for (const one of row.milestones) delete one.data; } },
+  ({ state }, _over, scale) => { for (const row of state.runs) if (isSettled(row)) shedBody(row, PREVIEW_BYTES, scale); },
+  ({ state }, _over, scale) => {
+    for (const row of state.runs) {
+      if (row.progress !== undefined || row.milestones.length > 0) scale.touched(row);
+      delete row.progress?.data;
+      for (const one of row.milestones) delete one.data;
+    }
+  },
 ];
 
 const lastSteps: Step[] = [
   ({ state }) => { state.forgotten = []; state.past = []; },
-  ({ state }) => { for (const row of state.runs) shedBody(row, 64); },
-  shedStep,
-  ({ state }) => { for (const row of state.runs) shedDetails(row); },
+  ({ state }, _over, scale) => { for (const row of state.runs) shedBody(row, 64, scale); },
+  ({ state }, _over, scale) => {
+    for (const row of state.runs) {
+      shedDetails(row);
+      scale.touched(row);
+    }
+  },
   ({ state }) => {
     const needed = new Set(state.runs.filter((row) => row.request !== undefined).map((row) => row.agent));
     state.names = Object.fromEntries(Object.entries(state.names).filter(([name]) => needed.has(name)));
   },
+  ({ state: { turn } }) => {
+    if (turn !== null) turn.parts = fitParts(turn.parts, STEP_LEAST + turn.calls.reduce((sum, call) => sum + jsonBytes(call.input), 0));
+  },
+  giveUpCalls,
 ];
 
-function shedBody(row: RunState, bytes: number): void {
+function shedBody(row: RunState, bytes: number, scale: Scale): void {
+  if (row.result !== undefined || row.preview !== undefined || row.error !== undefined) scale.touched(row);
   if (row.result !== undefined && jsonBytes(row.result) > bytes) {
     row.preview = cutText(previewOf(row.result, bytes), bytes);
     row.resultRef = row.workflowId;
@@ -101,13 +125,10 @@ function shedDetails(row: RunState): void {
   row.deadlineAt = row.settledAt ?? row.createdAt;
 }
 
-/** The step under way to its least; calls whose inputs are too large for that are given up, and the model reads so. */
-function shedStep(cx: Cx): void {
-  const { turn } = cx.state;
-  if (turn === null) return;
-  while (turn.calls.length > 0 && jsonBytes(turn.calls) > STEP_LEAST) giveUpLargestCall(cx, turn);
-  const open = turn.calls.reduce((sum, call) => sum + jsonBytes(call.input), 0);
-  turn.parts = fitParts(turn.parts, STEP_LEAST + open);
+/** Calls that wait for another attempt are given up, the largest first, and the model reads so. */
+function giveUpCalls(cx: Cx, over: number): void {
+  let left = over;
+  for (let { turn } = cx.state; left > 0 && turn !== null && turn.calls.length > 0; { turn } = cx.state) left -= giveUpLargestCall(cx, turn);
 }
 
 /** Tool outputs become previews, oldest first; then the oldest messages leave, which the log keeps; the last one stays. */

@@ -153,10 +153,12 @@ function answered(cx: Cx, turn: ActiveTurn, call: ToolCall, outcome: { output: J
   if (turn.calls.length === 0) finishStep(cx, turn);
 }
 
-/** Gives up the call with the largest input, since it cannot be carried any further. */
-export function giveUpLargestCall(cx: Cx, turn: ActiveTurn): void {
+/** Gives up the call with the largest input, since it cannot be carried any further; answers how large that was. */
+export function giveUpLargestCall(cx: Cx, turn: ActiveTurn): number {
   const [largest] = turn.calls.toSorted((a, b) => jsonBytes(b.input) - jsonBytes(a.input));
-  if (largest !== undefined) answered(cx, turn, largest, { errorText: 'This call was given up before it had an answer, because its input was too large to be kept.' });
+  if (largest === undefined) return 0;
+  answered(cx, turn, largest, { errorText: 'This call was given up before it had an answer, because its input was too large to be kept.' });
+  return jsonBytes(largest.input);
 }
 
 /** `threw`: the tool itself did, and its `retries` count; otherwise its worker was lost, which uses up no retry. */

@@ -1,5 +1,5 @@
 /** What holds of a session whatever comes in whatever order. A failure prints its seed; PROPERTY_SEED and PROPERTY_RUNS choose others. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { nextDeadline } from '../../src/domain/deadlines.ts';
 import { placesTaken } from '../../src/domain/runs.ts';
@@ -132,7 +132,7 @@ class Watch {
     expect(nextDeadline(state)).toBeUndefined();
     const events = d.log();
     for (const row of state.runs) {
-      const told = events.filter((event) => event.type === 'run.delivered' && event.runId === row.runId).map((event) => event['key']).toSorted();
+      const told = events.filter((event) => event.type === 'run.delivered' && event.runId === row.runId).map((event) => String(event['key'])).toSorted();
       const slots = [row.delivery.finish, ...(row.delivery.gaveUp === undefined ? [] : [row.delivery.gaveUp]), ...Object.values(row.delivery.milestones ?? {})];
       expect(told).toEqual(slots.filter((slot) => slot.state === 'delivered').map((slot) => slot.key).toSorted());
       expect(slots.filter((slot) => slot.state === 'pending' || slot.state === 'queued')).toEqual([]);

@@ -1,5 +1,5 @@
 /** Random inputs of a session, and a world that applies them: what a person, runs, the model, tools, the clock and Temporal do. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { close } from '../../src/domain/closing.ts';
 import { isQuiet, mayAbort } from '../../src/domain/advance.ts';
 import { terminated } from '../../src/domain/deadlines.ts';

@@ -1,16 +1,15 @@
 /** Fills a session through its real admission, with as much of the nastiest as that takes, up to the first refusal. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { liveBytes } from '../../src/domain/room.ts';
 import { cancelRun, startRun, type StartRun } from '../../src/domain/runs.ts';
-import { submitTurn, type SubmitTurn } from '../../src/domain/turn-queue.ts';
+import { cancelTurn, submitTurn, type SubmitTurn } from '../../src/domain/turn-queue.ts';
 import { isRefusal, type Json, type OnMilestones } from '../../src/domain/types.ts';
-import { accepted, Driver, user } from './domain.ts';
+import { Driver, user } from './domain.ts';
 
-/** Texts that grow when they become JSON, or take four bytes a character. */
-export const TEXTS = ['x', '🙂', '\u0001', '"', 'é'];
-const text = fc.constantFrom(...TEXTS);
-const size = fc.constantFrom(1, 40, 300, 5000, 60_000, 250_000);
-const count = fc.constantFrom(1, 30, 400, 2000);
+/** Texts that take four bytes a character, or grow when they become JSON. */
+const text = fc.constantFrom<string[]>('x', '🙂', '\u0001', '"', 'é');
+const size = fc.constantFrom<number[]>(1, 40, 300, 5000, 60_000, 250_000);
+const count = fc.constantFrom<number[]>(1, 30, 400, 2000);
 
 let unique = 0;
 
@@ -39,7 +38,7 @@ export const filler = fc.oneof(
 export type Filler = typeof filler extends fc.Arbitrary<infer T> ? T : never;
 
 /** What a session has gone through before; each takes a while, so each in a smaller measure too. */
-export const past = fc.record({ transcript: fc.nat({ max: 6 }), forgotten: fc.constantFrom(0, 0, 300, 4300), turns: fc.constantFrom(0, 120, 2100), text, size, long: fc.boolean() });
+export const past = fc.record({ transcript: fc.nat({ max: 6 }), forgotten: fc.constantFrom<number[]>(0, 0, 300, 4300), turns: fc.constantFrom<number[]>(0, 120, 2100), text, size, long: fc.boolean() });
 export type Past = typeof past extends fc.Arbitrary<infer T> ? T : never;
 
 /** The step under way: calls with an answer and calls that wait for another attempt. */
@@ -72,9 +71,11 @@ function live(d: Driver, before: Past): void {
     d.settled(runId, i % 2 === 0 ? { result: blob(before.text, Math.min(before.size, 5000)) } : { status: 'failed', reason: 'agent_error', error: { type: 'E'.repeat(256), message: before.text.repeat(2000) } });
   }
   for (let i = 0; i < before.turns; i++) {
-    // Two entries of the record for each turn, every other one with the id of the turn that its input was merged into.
+    // Two keys for each turn, the second with the id of the turn that its input was merged into.
     const turnId = id(length);
-    d.submit([], { turnId, idempotencyKey: id() });
+    d.submit('first', { turnId, onBusy: { debounceMs: 1e12 } });
+    d.submit('second', { idempotencyKey: id(), onBusy: { debounceMs: 1e12 } });
+    d.send((cx) => cancelTurn(cx, { turnId, reason: before.text }));
   }
 }
 
@@ -157,5 +158,3 @@ export function toTheBrim(d: Driver): number {
   d.confirm();
   return liveBytes(d.state);
 }
-
-export { accepted };
