@@ -13,6 +13,7 @@ import { isRefusal, refuse, type Json, type Refusal, type UIMessage } from './do
 // The sandbox of a workflow has no `new Function`.
 z.config({ jitless: true });
 
+const PATHS_BYTES = 32 * 1024;
 const HUNDRED_YEARS_MS = 100 * 365 * 24 * 3600 * 1000;
 
 function points(text: string): number {
@@ -123,13 +124,21 @@ const detached = z.union([
 ], { error: 'true or { notify, onFinish, maxBudgetMs, noProgressBudgetMs, onBudget, onMilestones }' });
 
 const startRun = object({ agent: agentName, input: json(MESSAGE_BYTES), runId: runId.optional(), label: label.optional(), metadata: small.optional(), detached: detached.optional() });
-const usage = object({ inputTokens: count(0, Number.MAX_SAFE_INTEGER), outputTokens: count(0, Number.MAX_SAFE_INTEGER), totalTokens: count(0, Number.MAX_SAFE_INTEGER), modelCalls: count(0, Number.MAX_SAFE_INTEGER), costUsd: z.number({ error: 'a number' }).optional() });
+/** Bounded, so that sums of thousands stay exact. */
+const tokens = count(0, 1e12);
+const usage = object({ inputTokens: tokens, outputTokens: tokens, totalTokens: tokens, modelCalls: tokens, costUsd: z.custom<number>((value) => typeof value === 'number' && value >= 0 && value <= 1e9, { error: 'a number of 0 to 1000000000' }).optional() });
 const instant = string('an ISO-8601 instant', (text) => !Number.isNaN(Date.parse(text)));
 const milestone = object({ n: count(1), name, at: instant, data: small.optional() });
 const milestones = z.array(milestone, { error: 'a list of milestones' });
 const failure = object({ type: string('a text of at most 256 characters', (text) => text.length <= 256), message: words });
 const progress = object({ fraction: z.number({ error: 'a number' }).optional(), phase: words.optional(), message: words.optional(), data: small.optional(), n: count(0), at: instant });
 const path = string('a path of run ids', (text) => text.length <= 1024);
+/** As many paths as an event may hold: a run that took more with it settles all the same. */
+const paths = z.array(path, { error: 'a list of paths' }).transform((all) => {
+  let bytes = 0;
+  const beyond = all.findIndex((one) => (bytes += jsonBytes(one) + 1) > PATHS_BYTES);
+  return beyond < 0 ? all : all.slice(0, beyond);
+});
 
 const workflowId = string('a workflow id', (text) => /^\P{Cc}{1,1000}$/u.test(text));
 
@@ -158,7 +167,7 @@ export const schemas = {
   runSettled: object({
     runId: name, epoch: key, status: oneOf('completed', 'failed', 'cancelled'), reason: name.optional(), comment: words.optional(), result: json(BATCH_BYTES).optional(),
     resultRef: path.optional(), preview: string('a text of at most 4096 characters', (text) => text.length <= 4096).optional(), error: failure.optional(), usage: usage.optional(), progress: progress.optional(), milestones: milestones.optional(),
-    cancelled: z.array(path, { error: 'a list of paths' }).optional(),
+    cancelled: paths.optional(),
   }),
   runMilestones: object({ runId: name, epoch: key, milestones }),
   parentGone: object({ epoch: key }),

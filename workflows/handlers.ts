@@ -2,7 +2,9 @@
  * Registers the messages and queries of the contract. Each message exists as an update (validated, answers with its receipt)
  * and as a signal (refused ones leave an event). Handlers never throw on bad input, except to refuse an update.
  */
-import { condition, defineQuery, defineSignal, defineUpdate, setDefaultSignalHandler, setDefaultUpdateHandler, setHandler } from '@temporalio/workflow';
+import { condition, defineQuery, defineSignal, defineUpdate, setHandler } from '@temporalio/workflow';
+import { HandlerUnfinishedPolicy } from '@temporalio/common';
+import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import { NAMES_GLOBAL } from '../src/contract.ts';
 import { recordRefusal } from '../src/domain/refusals.ts';
 import type { Cx, State } from '../src/domain/state.ts';
@@ -16,7 +18,6 @@ import { getEvents, getRun, getTranscript, getTurn, listRuns, sessionView, type 
 import { parseMessage, type Payload, type SchemaName } from '../src/schemas.ts';
 import type { Conversation } from './conversation.ts';
 import { refusal } from './failures.ts';
-import { refuseReservedNames } from './reserved-names.ts';
 
 /** One message of the contract: what its names are, whether it would be refused, and what it does. */
 interface Message {
@@ -118,24 +119,44 @@ export function register(conversation: Conversation, extraSignals: Partial<Recor
   const messages = conversation.state.kind === 'session' ? sessionMessages : { cancelRun: cancelRunMessage };
   const internal = Object.entries(extraSignals).map(([name, apply]): [string, Message] => [name, { description: 'Between workflows; see the documentation.', admit: () => undefined, apply }]);
   const signals = new Map<string, Message>([...Object.entries(messages), ...internal]);
-  const unknownSignal = (name: string): void => {
-    conversation.signals += 1;
-    void conversation.inOrder([], (cx) => note(cx, name, `Expected a message of the contract, got the unknown signal "${name.slice(0, 64)}".`));
-  };
-  const unknownUpdate = (name: string): never => {
-    throw refusal(refuse('InvalidInput', `Expected a message that a ${conversation.state.kind} takes, got "${name.slice(0, 64)}".`));
-  };
-  refuseReservedNames(unknownSignal, unknownUpdate);
+  const activator = getActivator();
+  const unfinishedPolicy = HandlerUnfinishedPolicy.ABANDON;
   // First, and for every name: what came before the first task is handed over here in the order in which it came.
-  setDefaultSignalHandler((name, payload) => {
+  answerEveryName(activator.signalHandlers, (name) => ({ unfinishedPolicy, handler: (payload: unknown) => {
     const message = signals.get(name);
-    if (message === undefined) unknownSignal(name);
+    if (message === undefined) takeUnknownSignal(conversation, name);
     else takeSignal(conversation, name, payload, message);
-  });
-  for (const [name, message] of Object.entries(messages)) registerUpdate(conversation, name as SchemaName, message);
+  } }));
+  activator.dispatchBufferedSignals();
   for (const [name, message] of signals) setHandler(defineSignal<[unknown]>(name), (payload) => takeSignal(conversation, name, payload, message), { description: message.description });
-  setDefaultUpdateHandler(unknownUpdate);
+  for (const [name, message] of Object.entries(messages)) registerUpdate(conversation, name as SchemaName, message);
+  answerEveryName(activator.updateHandlers, (name) => {
+    const refuseIt = (): never => { throw refusal(refuse('InvalidInput', `Expected the update to be one that a ${conversation.state.kind} takes (${Object.keys(messages).join(', ')}), got ${quoted(name)}.`)); };
+    return { unfinishedPolicy, handler: refuseIt, validator: refuseIt };
+  });
+  activator.dispatchBufferedUpdates();
   registerQueries(conversation);
+}
+
+/**
+ * Gives a table of handlers an answer for every name. The SDK's own default handlers will not do: they throw on names that begin
+ * like Temporal's own, so that one such signal would fail the workflow task for ever, and an unknown update would be recorded
+ * before it could be refused.
+ */
+function answerEveryName<H>(table: Map<string, H>, stranger: (name: string) => H): void {
+  const registeredHandler = table.get.bind(table);
+  table.has = () => true;
+  table.get = (name) => registeredHandler(name) ?? stranger(name);
+}
+
+function takeUnknownSignal(conversation: Conversation, name: string): void {
+  conversation.signals += 1;
+  void conversation.inOrder([], (cx) => note(cx, name, `Expected the signal to be a message of the contract, got ${quoted(name)}.`));
+}
+
+/** A name from outside, as part of a sentence. */
+function quoted(name: string): string {
+  return JSON.stringify(name.length > 64 ? `${name.slice(0, 63)}…` : name);
 }
 
 function note(cx: Cx, name: string, message: string): void {

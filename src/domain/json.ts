@@ -34,6 +34,16 @@ export function jsonBytes(value: unknown): number {
   return utf8Length(JSON.stringify(value) ?? '');
 }
 
+/** As many of the first items as fit into so many bytes of JSON, at least one. */
+export function fitting<T>(items: readonly T[], most: number): T[] {
+  let bytes = 2;
+  const beyond = items.findIndex((item, i) => {
+    bytes += jsonBytes(item) + 1;
+    return bytes > most && i > 0;
+  });
+  return items.slice(0, beyond < 0 ? items.length : beyond);
+}
+
 /** The beginning of a value's JSON text, at most `bytes` long, never ending inside a surrogate pair. */
 export function previewOf(value: unknown, bytes: number): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');

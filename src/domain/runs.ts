@@ -7,12 +7,12 @@
 import { deliver } from './delivery.ts';
 import { entryKey, remember, rememberEnd } from './dedupe.ts';
 import { finishKey, gaveUpKey, mintRunId, workflowIdOfRun } from './ids.ts';
-import { jsonBytes, previewOf } from './json.ts';
+import { fitting, jsonBytes, previewOf } from './json.ts';
 import { emit } from './log.ts';
 import { takeMilestone } from './milestones.ts';
 import { closed } from './room.ts';
 import { admitRuns, coreBytes, fillDetached, inputBytes, knownRun, payloadOf, placesTaken, presentRun, receiptOf, waveLeft, type Origin, type RunReceipt, type StartRun } from './run-admission.ts';
-import { KEPT_FORGOTTEN, KEPT_ROWS, PREVIEW_BYTES, RESULT_BYTES } from './sizes.ts';
+import { KEPT_FORGOTTEN, KEPT_ROWS, MESSAGE_BYTES, PREVIEW_BYTES, RESULT_BYTES } from './sizes.ts';
 import { addUsage, delivered, findRun, instant, iso, isOver, isSettled, noUsage, type Cx, type Outcome, type RunRequest, type RunState, type State } from './state.ts';
 import { isRefusal, refuse, type Milestone, type Progress, type Refusal, type RunStatus, type Usage } from './types.ts';
 
@@ -139,7 +139,7 @@ export function settle(cx: Cx, row: RunState, settled: Settled): void {
     addUsage(state.usage, settled.usage);
   }
   if (settled.status === 'completed') keepResult(row, settled);
-  if (settled.cancelled !== undefined && settled.cancelled.length > 0) row.cancelledBelow = settled.cancelled;
+  if (settled.cancelled !== undefined && settled.cancelled.length > 0) row.cancelledBelow = fitting(settled.cancelled, MESSAGE_BYTES);
   rememberEnd(state.dedupe, entryKey('run', row.runId), row.status);
   emit(cx, 'run.settled', {
     runId: row.runId, agent: row.agent, label: row.label, status: row.status, reason: row.reason, comment: row.comment, error: row.error,

@@ -5,13 +5,13 @@
  * workflow completes with the same outcome. Milestones go up as signals, at most one outstanding, each with all since the last.
  */
 import { beginClosing, sweep } from './closing.ts';
-import { jsonBytes } from './json.ts';
+import { fitting } from './json.ts';
 import { emit } from './log.ts';
 import { flushRefusals } from './refusals.ts';
 import { delivered, iso, isSettled, type Cx, type Outcome, type RunSelf } from './state.ts';
 import { textOf } from './transcript.ts';
 import { MAX_MILESTONES, MESSAGE_BYTES } from './sizes.ts';
-import { refuse, type Json, type Milestone, type Progress, type Refusal } from './types.ts';
+import { refuse, type Json, type Progress, type Refusal } from './types.ts';
 
 /** A cancellation by the parent or an operator. The first outcome stands. */
 export function cancelSelf(cx: Cx, reason: string, comment: string | undefined, cascade: boolean): void {
@@ -86,14 +86,7 @@ function tellMilestones(cx: Cx, self: RunSelf): void {
   const untold = self.milestones.filter((one) => one.n > self.told);
   if (self.telling === true || self.parentGone === true || self.settled === true || untold.length === 0) return;
   self.telling = true;
-  cx.effects.push({ do: 'tell-milestones', milestones: fitting(untold) });
-}
-
-/** As many of them as one message takes, at least one. */
-function fitting(milestones: readonly Milestone[]): Milestone[] {
-  let bytes = 0;
-  const beyond = milestones.findIndex((one, i) => (bytes += jsonBytes(one)) > MESSAGE_BYTES && i > 0);
-  return milestones.slice(0, beyond < 0 ? milestones.length : beyond);
+  cx.effects.push({ do: 'tell-milestones', milestones: fitting(untold, MESSAGE_BYTES) });
 }
 
 /** The parent is gone: nobody hears this run any more, it goes on and keeps its ceiling. */
@@ -146,7 +139,7 @@ function settleSelf(cx: Cx, self: RunSelf): void {
   if (self.task === 'running') self.task = 'done';
   // What the parent has not heard goes with the settle: as whole as one message takes.
   const untold = self.milestones.filter((one) => one.n > self.told);
-  for (const one of untold.slice(fitting(untold).length)) delete one.data;
+  for (const one of untold.slice(fitting(untold, MESSAGE_BYTES).length)) delete one.data;
   if (cx.state.closing !== undefined) cx.state.closing.done = true;
   emit(cx, 'run.settled', { status: outcome.status, reason: outcome.reason, comment: outcome.comment, error: outcome.error, usage: { ...cx.state.usage }, cancelled: cancelledBelow(cx) });
   cx.effects.push({ do: 'settle' });
@@ -158,5 +151,5 @@ export function cancelledBelow(cx: Pick<Cx, 'state'>): string[] | undefined {
   if (state.self?.outcome?.status === 'completed') return undefined;
   const paths = state.runs.flatMap((row) => (row.status === 'cancelled' && row.reason === 'cancelled_by_parent'
     ? [row.runId, ...(row.cancelledBelow ?? []).map((path) => `${row.runId}/${path}`)] : []));
-  return paths.length === 0 ? undefined : paths;
+  return paths.length === 0 ? undefined : fitting(paths, MESSAGE_BYTES);
 }

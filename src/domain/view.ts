@@ -8,6 +8,9 @@ import type {
   ForgottenRow, OutliveEvent, Row, RunStatus, SessionSnapshot, UIMessage, Usage, InputRef, Failure, TurnStatus,
 } from './types.ts';
 
+/** So many inputs, each with the longest key, are less than 1 MiB. */
+const FEW_INPUTS = 700;
+
 export function sessionView(state: State): SessionSnapshot {
   const { turn } = state;
   const counts: Record<RunStatus, number> = { queued: 0, running: 0, input_required: 0, interrupted: 0, completed: 0, failed: 0, cancelled: 0 };
@@ -21,9 +24,16 @@ export function sessionView(state: State): SessionSnapshot {
       turnId: turn.turnId, status: 'running', step: turn.step, attempt: turn.attempt, recovering: turn.phase === 'backoff' || turn.attempt > 1,
       startedAt: turn.startedAt,
     },
-    queue: cut(state.queue.map((queued, i) => ({ turnId: queued.turnId, position: i + 1, inputs: queued.inputs.slice(), queuedAt: queued.queuedAt })), state.queue.length, 'queue').queue,
+    queue: queueView(state),
     runs: counts, requests: [], usage: { ...state.usage }, lastSeq: state.lastSeq,
   };
+}
+
+/** The queue, cut at 1 MiB. This is asked for after every input, so a short one is not weighed. */
+function queueView(state: State): SessionSnapshot['queue'] {
+  const queue = state.queue.map((queued, i) => ({ turnId: queued.turnId, position: i + 1, inputs: queued.inputs.slice(), queuedAt: queued.queuedAt }));
+  const inputs = queue.reduce((sum, queued) => sum + queued.inputs.length, 0);
+  return inputs <= FEW_INPUTS ? queue : cut(queue, queue.length, 'queue').queue;
 }
 
 function statusOf(state: State): SessionSnapshot['status'] {

@@ -4,11 +4,13 @@ import { expect, test } from 'vitest';
 import { renderView } from '../../src/cli/view.ts';
 import { width } from '../../src/cli/view/width.ts';
 import type { Row } from '../../src/contract.ts';
+import { cutBytes, escapeMarkdown, stripControl, truncate } from '../../src/domain/text.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 80 });
 const rows = fc.array(fc.record({
   agent: text, label: fc.option(text, { nil: undefined }), status: fc.constantFrom('queued', 'running', 'completed', 'failed', 'cancelled', 'interrupted'), reason: fc.option(text, { nil: undefined }),
   progress: fc.option(fc.record({ fraction: fc.double({ min: 0, max: 1, noNaN: true }), phase: text, message: text, n: fc.nat(), at: fc.constant('') }), { nil: undefined }),
+  delivery: fc.record({ finish: fc.record({ state: fc.constantFrom('pending', 'queued', 'delivered', 'not_required') }) }), createdAt: fc.constant('2026-01-01T00:00:00.000Z'),
   milestones: fc.array(fc.record({ n: fc.nat(), name: text, at: fc.constant('') }), { maxLength: 5 }),
 }), { maxLength: 12 });
 
@@ -21,7 +23,18 @@ test('no line is wider than the terminal, and there are no more lines than it ha
     for (const line of lines) {
       expect(width(line)).toBeLessThanOrEqual(columns);
       // oxlint-disable-next-line no-control-regex -- what is looked for.
-      expect(line.replaceAll(color ? /\u001b\[(?:0|1|2|3[1-6])m/gu : /(?!)/gu, '')).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/u);
+      expect(line.replaceAll(color ? /\u001b\[(?:0|1|2|3[1-6]|1;32)m/gu : /(?!)/gu, '')).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/u);
     }
   }), { numRuns: 300 });
+});
+
+test('text from outside is one line, keeps its letters, and has nothing that Markdown, HTML or a terminal would act on', () => {
+  fc.assert(fc.property(text, fc.integer({ min: 0, max: 40 }), (given, most) => {
+    const shown = escapeMarkdown(given);
+    // oxlint-disable-next-line no-control-regex -- what is looked for.
+    expect(shown).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e<>|`*[\]\\]/u);
+    expect(shown.replaceAll(/&#(\d+);/gu, (_, code: string) => String.fromCodePoint(Number(code)))).toBe(stripControl(given).trim());
+    expect(Array.from(truncate(given, most)).length).toBeLessThanOrEqual(most);
+    expect(Buffer.byteLength(cutBytes(stripControl(given), most))).toBeLessThanOrEqual(most);
+  }), { numRuns: 500 });
 });

@@ -31,17 +31,13 @@ const wide = { width: 100, height: 30, color: false, unicode: true, now: Date.pa
 
 test('a run shows its name, status, bar, percent, phase and milestones', () => {
   const lines = renderView(model({ rows: [row({ label: 'orders.csv', milestones: [{ n: 1, name: 'schema', at: '' }], progress: { fraction: 0.5, phase: 'ingest', message: '40 rows', n: 1, at: '' } })] }), wide).join('\n');
-  expect(lines).toContain('load_data · orders.csv running');
-  expect(lines).toContain(`${'█'.repeat(12)}${'░'.repeat(12)}  50%`);
-  expect(lines).toContain('ingest: 40 rows');
+  expect(lines).toContain(`● load_data · orders.csv running   ${'█'.repeat(6)}${'░'.repeat(6)}  50% ingest: 40 rows`);
   expect(lines).toContain('◆ schema');
 });
 
-test('a narrow terminal loses the bar and then the words, never the name and the percent', () => {
-  expect(renderView(model(), { ...wide, width: 40 }).join('\n')).toContain('███░░░');
-  const [, , , , tiny = ''] = renderView(model(), { ...wide, width: 24 });
-  expect(tiny).toContain('load_da…');
-  expect(tiny).toContain('50%');
+test('a narrow terminal loses the words and then the status, never the name and the percent', () => {
+  expect(renderView(model(), { ...wide, width: 40 }).join('\n')).toContain('● load_data · o… running   ████░░░░  50%');
+  expect(renderView(model(), { ...wide, width: 24 }).join('\n')).toContain('● load_da… ████░░░░  50%');
 });
 
 test('a low terminal keeps the newest of the feed and says how many runs it leaves out', () => {
@@ -58,7 +54,7 @@ test('S-03 labels, progress and events with control characters are shown as text
   const lines = renderView(model({ title: NASTY, feed, rows: [row({ label: NASTY, progress: { message: NASTY, n: 1, at: '' } })] }), { ...wide, color: true });
   for (const line of lines) {
     // oxlint-disable-next-line no-control-regex -- what is looked for.
-    expect(line.replaceAll(/\u001b\[(?:0|1|2|3[1-6])m/gu, '')).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/u);
+    expect(line.replaceAll(/\u001b\[(?:0|1|2|3[1-6]|1;32)m/gu, '')).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/u);
     expect(line).not.toContain('\u001b[31mred');
   }
 });
@@ -71,7 +67,7 @@ test('S-03 the page of details escapes Markdown and HTML, stays a table, and is 
   expect(page).not.toContain('**bold**');
   const table = page.split('\n').filter((line) => line.startsWith('|'));
   expect(table.length).toBeGreaterThan(3);
-  for (const line of table) expect(line.split('|')).toHaveLength(7);
+  for (const line of table) expect(line.split('|')).toHaveLength(8);
   expect(page).toMatch(/… \d+ more runs/u);
 });
 
@@ -92,15 +88,18 @@ test('without a terminal every happening is one line, progress a line at each te
 });
 
 test('the closing line says honestly when overlapping saved nothing', () => {
-  expect(savedBanner({ detachedMs: 20_000, serialMs: 30_000 })).toEqual(['Overlapped 20.0 s, one after the other 30.0 s: overlapping saved 10.0 s (33 %). Both measured.']);
-  expect(savedBanner({ detachedMs: 30_000, serialMs: 20_000 })[0]).toContain('cost 10.0 s more (50 %)');
+  expect(savedBanner({ detachedMs: 20_000, serialMs: 30_000 })).toEqual(['Overlapped 20.0 s, one after the other 30.0 s: saved 10.0 s (33 %). Both measured.']);
+  expect(savedBanner({ detachedMs: 30_000, serialMs: 20_000 })[0]).toContain('overlapping was slower by 10.0 s (50 %)');
 });
 
 test('NO_COLOR, FORCE_COLOR, TERM and the locale are respected', () => {
-  expect(viewOptions({ LANG: 'en_US.UTF-8' })).toEqual({ color: true, unicode: true });
-  expect(viewOptions({ NO_COLOR: '1', LANG: 'C' })).toEqual({ color: false, unicode: false });
-  expect(viewOptions({ NO_COLOR: '1', FORCE_COLOR: '1' }).color).toBe(true);
-  expect(viewOptions({ TERM: 'dumb' }).color).toBe(false);
+  const terminal = { isTTY: true };
+  expect(viewOptions(terminal, { LANG: 'en_US.UTF-8' })).toEqual({ live: true, color: true, unicode: true });
+  expect(viewOptions(terminal, { NO_COLOR: '1', LANG: 'C' })).toEqual({ live: true, color: false, unicode: false });
+  expect(viewOptions(terminal, { NO_COLOR: '1', FORCE_COLOR: '1' }).color).toBe(true);
+  expect(viewOptions(terminal, { TERM: 'dumb' })).toEqual({ live: false, color: false, unicode: true });
+  expect(viewOptions({}, { LANG: 'en_US.UTF-8' })).toEqual({ live: false, color: false, unicode: true });
+  expect(viewOptions({}, { LANG: 'en_US.UTF-8', FORCE_COLOR: '1' })).toEqual({ live: false, color: true, unicode: true });
 });
 
 test('columns are counted as a terminal does: wide characters two, combining marks none', () => {

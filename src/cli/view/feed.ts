@@ -1,39 +1,98 @@
-/** Events as lines for people, in the words of the contract. */
-import { plain } from '../../domain/text.ts';
+/**
+ * Events as lines for people, in the words of the contract: one line each, or none for what people need not see. An event names
+ * a run by its id where it carries no name; `runId` lets the view put the name in its place.
+ */
 import type { OutliveEvent, UIMessage } from '../../contract.ts';
+import { stripControl, truncate } from '../../domain/text.ts';
+import { nameOf } from './model.ts';
 
-/** `mark` says what kind of line it is; the view gives it its colour. */
-export interface FeedItem { at: string; mark: 'turn' | 'say' | 'tool' | 'run' | 'milestone' | 'hand-over' | 'done' | 'trouble'; text: string }
+/** `mark` says what kind of line it is; the view gives it its sign and colour. */
+export interface FeedItem {
+  at: string;
+  mark: 'turn' | 'say' | 'tool' | 'run' | 'milestone' | 'hand-over' | 'done' | 'trouble';
+  text: string;
+  runId?: string;
+}
 
-/** One line for an event, or null for those that people need not see. */
+type Line = readonly [mark: FeedItem['mark'], text: string] | null;
+
+const MOST = 2000;
+
+/** One line for an event, or null. Types that it does not know have none. */
 export function feedOf(event: OutliveEvent): FeedItem | null {
-  const item = (mark: FeedItem['mark'], text: string): FeedItem => ({ at: event.at, mark, text: plain(text) });
-  const { agent = 'run', label, reason } = event as { agent?: string; label?: string; reason?: string };
-  const run = label === undefined ? agent : `${agent} · ${label}`;
-  const why = reason === undefined ? '' : ` (${reason})`;
-  switch (event.type) {
-    case 'turn.started': return item('turn', `turn ${event.turnId ?? ''} begins`);
-    case 'turn.completed': return item('turn', `turn ${event.turnId ?? ''} completed`);
-    case 'turn.failed': return item('trouble', `turn ${event.turnId ?? ''} failed: ${(event['error'] as { message?: string } | undefined)?.message ?? ''}`);
-    case 'turn.cancelled': case 'turn.skipped': return item('trouble', `turn ${event.turnId ?? ''} ${event.type.slice(5)}${why}`);
-    case 'message.added': return messageLine(event['message'] as UIMessage, item);
-    case 'run.queued': return null;
-    case 'run.started': return item('run', `${run} runs in the background; the turn goes on`);
-    case 'run.milestone': return item('milestone', `${String(event['name'])} reached by ${event.runId ?? ''}`);
-    case 'run.settled': return item(event['status'] === 'completed' ? 'done' : 'trouble', `${run} ${String(event['status'])}${why}`);
-    case 'run.gave_up': return item('trouble', `gave up on ${run}${why}`);
-    case 'run.cancel_requested': return item('run', `${run} is asked to cancel${why}`);
-    case 'run.delivered': return item('hand-over', `hand-over: what became of ${run} is now the input of turn ${event.turnId ?? ''}`);
-    case 'input.refused': return item('trouble', `refused: ${String(event['message'])}`);
-    default: return null;
-  }
+  const line = Object.hasOwn(LINES, event.type) ? LINES[event.type]?.(event) : undefined;
+  if (line === undefined || line === null) return null;
+  const item: FeedItem = { at: event.at, mark: line[0], text: truncate(stripControl(line[1]), MOST) };
+  return event.runId === undefined ? item : { ...item, runId: event.runId };
 }
 
-function messageLine(message: UIMessage, item: (mark: FeedItem['mark'], text: string) => FeedItem): FeedItem | null {
-  if (message.metadata?.['hidden'] === true) return null;
-  const text = message.parts.filter((part) => part.type === 'text').map((part) => String(part['text'])).join(' ').trim();
-  const tools = message.parts.filter((part) => typeof part['toolCallId'] === 'string').map((part) => part.type.replace(/^tool-/u, ''));
-  if (message.role === 'user') return item('say', `user: ${text}`);
-  if (tools.length > 0) return item('tool', `${tools.join(', ')}${text === '' ? '' : ` — ${text}`}`);
-  return text === '' ? null : item('say', text);
+function field(event: OutliveEvent, name: string): string | undefined {
+  const value = event[name];
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
 }
+
+function run(event: OutliveEvent): string {
+  const agent = field(event, 'agent');
+  return agent === undefined ? (event.runId ?? 'the run') : nameOf({ agent, label: field(event, 'label') });
+}
+
+function turn(event: OutliveEvent): string {
+  return `turn ${event.turnId ?? ''}`.trim();
+}
+
+/** Reason, comment and error, whatever there is of them. */
+function why(event: OutliveEvent): string {
+  const reason = field(event, 'reason');
+  const said = field((event['error'] ?? {}) as OutliveEvent, 'message') ?? field(event, 'comment');
+  return `${reason === undefined ? '' : ` (${reason})`}${said === undefined || said === '' ? '' : `: ${said}`}`;
+}
+
+function settled(event: OutliveEvent): Line {
+  const status = field(event, 'status') ?? 'settled';
+  return [status === 'completed' ? 'done' : 'trouble', `${run(event)} ${status}${why(event)}`];
+}
+
+/** The moment in which what became of a run is the input of a turn; without a turn it stands in the transcript. */
+function delivered(event: OutliveEvent): Line {
+  const milestone = /:milestone:(.*)$/u.exec(field(event, 'key') ?? '')?.[1];
+  const kind = field(event, 'kind');
+  const what = kind === 'gave-up' ? `giving up on ${run(event)}` : milestone !== undefined && kind === 'milestone' ? `milestone ${milestone} of ${run(event)}` : `what became of ${run(event)}`;
+  return event.turnId === undefined ? ['run', `${what} stands in the transcript`] : ['hand-over', `hand-over: ${what} is now the input of ${turn(event)}`];
+}
+
+function message(event: OutliveEvent): Line {
+  const { role, parts = [], metadata } = (event['message'] ?? {}) as Partial<UIMessage>;
+  if (metadata?.['hidden'] === true) return null;
+  const text = parts.filter((part) => part.type === 'text').map((part) => String(part['text'])).join('\n').trim().split(/[\r\n]/u)[0] ?? '';
+  const tools = parts.filter((part) => typeof part['toolCallId'] === 'string').map((part) => (typeof part['toolName'] === 'string' ? part['toolName'] : part.type.replace(/^tool-/u, '')));
+  if (role === 'user') return ['say', `user: ${text}`];
+  if (metadata?.['source'] === 'background-run') return ['run', text];
+  if (tools.length > 0) return ['tool', `${tools.join(', ')}${text === '' ? '' : ` — ${text}`}`];
+  return text === '' ? null : ['say', text];
+}
+
+const LINES: Record<string, (event: OutliveEvent) => Line> = {
+  'session.closed': (event) => ['turn', `session closed${why(event)}`],
+  'turn.joined': (event) => ['turn', `an input joined ${turn(event)}`],
+  'turn.started': (event) => ['turn', `${turn(event)} started`],
+  'turn.completed': (event) => ['turn', `${turn(event)} completed`],
+  'turn.failed': (event) => ['trouble', `${turn(event)} failed${why(event)}`],
+  'turn.cancelled': (event) => ['trouble', `${turn(event)} cancelled${why(event)}`],
+  'turn.skipped': (event) => ['turn', `${turn(event)} skipped${why(event)}`],
+  'message.added': message,
+  'run.started': (event) => ['run', `${run(event)} started in the background${event.turnId === undefined ? '' : ', the turn goes on'}`],
+  'run.milestone': (event) => ['milestone', `${event.runId ?? 'the run'}: ${field(event, 'name') ?? ''}`],
+  'run.input_required': (event) => ['run', `${run(event)} waits for an answer`],
+  'run.resumed': (event) => ['run', `${run(event)} goes on`],
+  'run.detached': (event) => ['run', `${run(event)} goes on in the background${why(event)}`],
+  'run.cancel_requested': (event) => ['run', `${run(event)} is asked to cancel${why(event)}`],
+  'run.gave_up': (event) => ['trouble', `gave up on ${run(event)}${why(event)}; it may still settle`],
+  'run.settled': settled,
+  'run.delivered': delivered,
+  'request.opened': (event) => ['trouble', `request ${field(event, 'requestId') ?? ''} waits for an answer`],
+  'request.answered': (event) => ['turn', `request ${field(event, 'requestId') ?? ''} ${field(event, 'status') ?? 'answered'}`],
+  'handler.failed': (event) => ['trouble', `handler ${field(event, 'handler') ?? ''} failed${why(event)}`],
+  'notice.suspended': (event) => ['trouble', `notice ${field(event, 'key') ?? ''} could not be sent yet`],
+  'input.refused': (event) => ['trouble', `refused${event['name'] === '' ? '' : ` ${field(event, 'name') ?? ''}`}: ${field(event, 'message') ?? ''}`],
+  'log.truncated': (event) => ['trouble', `events before ${field(event, 'firstSeq') ?? 'this one'} are no longer kept`],
+};

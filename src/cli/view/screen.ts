@@ -1,38 +1,50 @@
 /**
- * Paints frames in place: cursor up, lines written over, the rest erased, in one write and only when something changed. The last
- * frame stays in the scrollback. On a resize the screen below the start of the frame is erased, since the terminal may have
- * wrapped what was there.
+ * Paints frames in place: cursor up, lines written over, the rest erased, in one write and only when something changed. Not the
+ * alternate screen: the last frame stays readable in the scrollback.
+ *
+ * Invariant: however this ends (finish, a signal, an exception, a plain exit), the cursor is visible and below the last frame.
  */
 import type { WriteStream } from 'node:tty';
-import { plain } from '../../domain/text.ts';
-import { renderView, type ViewModel } from './render.ts';
+import { stripControl } from '../../domain/text.ts';
+import type { FeedItem } from './feed.ts';
+import { NOTHING, reach, type Footprint } from './footprint.ts';
+import type { ViewModel, ViewOptions } from './model.ts';
 import type { Painter } from './painter.ts';
+import { renderView } from './render.ts';
 import { width } from './width.ts';
 
 const HIDE = '\u001b[?25l';
 const SHOW = '\u001b[?25h';
 const ERASE_LINE = '\u001b[K';
 const ERASE_BELOW = '\u001b[J';
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** The last frame may be higher than a low terminal: it then scrolls, and nothing that closes is missing. */
+const LAST_HEIGHT = 24;
 
 export class Screen implements Painter {
   private readonly stream: WriteStream;
-  private readonly color: boolean;
-  private readonly unicode: boolean;
+  private readonly look: Pick<ViewOptions, 'color' | 'unicode'>;
+  private readonly said: FeedItem[] = [];
   private model: ViewModel | undefined;
-  private painted: string[] = [];
-  private columns: number;
+  private painted: readonly string[] = [];
+  private footprint: Footprint = NOTHING;
+  private columns = 0;
   private finished = false;
   private readonly resized = (): void => this.paint();
-  private readonly restore = (): void => { if (!this.finished) this.stream.write(SHOW); };
+  private readonly ended = (): void => this.leave();
+  private readonly interrupted = (signal: NodeJS.Signals): void => {
+    this.finish();
+    // Nobody else listens: what the signal does by itself.
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  };
 
-  constructor(stream: WriteStream, { color, unicode }: { color: boolean; unicode: boolean }) {
+  constructor(stream: WriteStream, { color, unicode }: Pick<ViewOptions, 'color' | 'unicode'>) {
     this.stream = stream;
-    this.color = color;
-    this.unicode = unicode;
-    this.columns = stream.columns;
+    this.look = { color, unicode };
     stream.write(HIDE);
     stream.on('resize', this.resized);
-    process.once('exit', this.restore);
+    process.once('exit', this.ended);
+    for (const signal of SIGNALS) process.on(signal, this.interrupted);
   }
 
   update(model: ViewModel): void {
@@ -41,33 +53,44 @@ export class Screen implements Painter {
   }
 
   say(line: string): void {
-    this.model?.feed.push({ at: new Date().toISOString(), mark: 'trouble', text: line });
-    if (this.model === undefined) this.stream.write(`${line}\n`);
-    else this.paint();
+    if (this.model === undefined || this.finished) this.stream.write(`${stripControl(line)}\n`);
+    else {
+      this.said.push({ at: new Date().toISOString(), mark: 'trouble', text: line });
+      this.paint();
+    }
   }
 
   finish(): void {
     if (this.finished) return;
-    this.paint();
+    this.paint(LAST_HEIGHT);
+    const { links = [] } = this.model ?? {};
+    // In full, to be copied: the frame cuts what is too wide.
+    for (const { label, url } of links) if (!this.painted.some((line) => line.includes(stripControl(url)))) this.stream.write(`${stripControl(label)}: ${stripControl(url)}\n`);
+    this.leave();
+  }
+
+  private leave(): void {
+    if (this.finished) return;
     this.finished = true;
     this.stream.off('resize', this.resized);
-    process.off('exit', this.restore);
-    // In full, to be copied: the frame cuts what is too wide.
-    for (const { label, url } of this.model?.links ?? []) if (width(label) + width(url) + 1 >= this.stream.columns) this.stream.write(`${plain(label)}: ${plain(url)}\n`);
+    process.off('exit', this.ended);
+    for (const signal of SIGNALS) process.off(signal, this.interrupted);
     this.stream.write(SHOW);
   }
 
-  private paint(): void {
+  private paint(leastHeight = 1): void {
     if (this.model === undefined || this.finished) return;
-    const { columns, rows } = this.stream;
-    const lines = renderView(this.model, { width: Math.max(20, columns - 1), height: Math.max(6, rows - 1), color: this.color, unicode: this.unicode, now: Date.now() });
-    const same = columns === this.columns && lines.length === this.painted.length && lines.every((line, i) => line === this.painted[i]);
-    if (same) return;
-    // Lines that were painted for a wider terminal now take more than one row each.
-    const up = this.painted.reduce((sum, line) => sum + Math.max(1, Math.ceil(width(line) / columns)), 0);
-    const start = up === 0 ? '' : `\u001b[${Math.min(up, rows - 1)}A\r`;
+    // A terminal that does not know its size says 0.
+    const columns = this.stream.columns || 80;
+    const rows = this.stream.rows || 24;
+    const feed = this.said.length === 0 ? this.model.feed : [...this.model.feed, ...this.said].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+    // A line as wide as the terminal would leave the cursor in its last column, and one row is the cursor's.
+    const lines = renderView({ ...this.model, feed }, { width: Math.max(1, columns - 1), height: Math.max(leastHeight, rows - 1), now: Date.now(), ...this.look });
+    if (columns === this.columns && lines.length === this.painted.length && lines.every((line, i) => line === this.painted[i])) return;
+    const { up, above } = reach(this.footprint, columns, rows);
     this.columns = columns;
     this.painted = lines;
-    this.stream.write(`${start}${lines.map((line) => `${line}${ERASE_LINE}\n`).join('')}${ERASE_BELOW}`);
+    this.footprint = { above, lines: lines.map((line) => width(line)) };
+    this.stream.write(`${up === 0 ? '' : `\u001b[${up}A`}\r${lines.map((line) => `${line}${ERASE_LINE}\n`).join('')}${ERASE_BELOW}`);
   }
 }

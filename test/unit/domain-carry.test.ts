@@ -1,0 +1,213 @@
+/** What goes from one execution to the next, and in which order it is shed when it does not fit. */
+import { describe, expect, test } from 'vitest';
+import { CARRY_BYTES, CARRY_VERSION, pack, unpack, type Carried } from '../../src/domain/carry.ts';
+import { milestonesTold, ownMilestone, taskAborted } from '../../src/domain/self.ts';
+import { cancelTurn } from '../../src/domain/turn-queue.ts';
+import { getTranscript, getTurn } from '../../src/domain/view.ts';
+import { textOf } from '../../src/domain/transcript.ts';
+import { Driver, user } from '../support/domain.ts';
+
+function carried(d: Driver): Carried {
+  const packed = pack({ state: structuredClone(d.state), now: d.now, effects: [] });
+  expect(Buffer.byteLength(JSON.stringify(packed.carried))).toBeLessThanOrEqual(CARRY_BYTES);
+  return JSON.parse(JSON.stringify(packed.carried)) as Carried;
+}
+
+/** A turn between two attempts of a tool, so that the lane is held while nothing is in flight. */
+function held(d: Driver, input: string | number = 'x'): void {
+  d.submit('hold the lane');
+  d.say([{ id: 'open', input, retries: 1000 }]);
+  d.failTool({ threw: true });
+}
+
+/** A session with something of everything. */
+function everything(): Driver {
+  const d = Driver.session({ limits: { maxConcurrentRuns: 4 }, budgets: { turnMs: 1e12 } });
+  d.submit('first', { turnId: 'first', idempotencyKey: 'k', metadata: { tag: 1 } });
+  d.say('answer');
+  d.running('done', { detached: { notify: 'silent' } });
+  d.settled('done', { result: [1, 2], usage: { inputTokens: 1, outputTokens: 2, totalTokens: 3, modelCalls: 1, costUsd: 0.1 } });
+  d.running('failed', { label: 'label', metadata: { m: 1 }, detached: { notify: 'narrate', onBudget: 'keep', maxBudgetMs: 5, onMilestones: { names: ['half'], mode: 'react' } } });
+  d.reached('failed', [[1, 'half', { rows: 1 }]]);
+  d.say([{ id: 'c', start: { agent: 'check', input: 0, label: 'from a model' } }]);
+  d.confirm();
+  d.say('seen');
+  held(d);
+  d.pass(5);
+  d.running('big');
+  d.settled('big', { result: 'x'.repeat(70_000) });
+  d.settled('failed', { status: 'failed', reason: 'agent_error', error: { type: 'E', message: 'm' }, progress: { n: 3, at: '2030-01-01T00:00:00.000Z', fraction: 0.5 } });
+  d.running('live');
+  for (let i = 0; i < 4; i++) d.start({ runId: `queued-${i}`, input: { i }, metadata: { i } });
+  d.confirm();
+  d.submit('queued', { turnId: 'queued', idempotencyKey: 'k2' });
+  d.submit('merged', { idempotencyKey: 'k3', onBusy: 'merge' });
+  d.submit('later', { onBusy: { debounceMs: 1e9 } });
+  return d;
+}
+
+test('X-11 a state that fits comes back as it was, field by field', () => {
+  const d = everything();
+  expect(unpack(carried(d))).toEqual(d.state);
+});
+
+test('a newer version than this code knows is refused loudly', () => {
+  expect(() => unpack({ v: CARRY_VERSION + 1, state: {} })).toThrow(/version 2/);
+});
+
+test('X-11 an ordinary session of weeks keeps 200 whole rows, 4,000 older ones, 100 turns and 4,000 keys', () => {
+  const d = Driver.session();
+  for (let i = 0; i < 4300; i++) {
+    d.running(`load-orders-${i}`, { label: 'load the orders', input: { file: `orders-${i}.csv` } });
+    d.settled(`load-orders-${i}`, { result: { rows: i } });
+    d.say('The file has been loaded.');
+  }
+  const { runs, forgotten, past, dedupe, transcript } = unpack(carried(d));
+  expect(runs.length).toBeGreaterThanOrEqual(200);
+  expect(runs.find((row) => row.runId === 'load-orders-4100')).toMatchObject({ label: 'load the orders', result: { rows: 4100 }, delivery: { finish: { state: 'delivered' } } });
+  expect(forgotten).toHaveLength(4000);
+  expect(past).toHaveLength(100);
+  expect(Object.keys(dedupe)).toHaveLength(4000);
+  expect(Buffer.byteLength(JSON.stringify(transcript))).toBeGreaterThan(300_000);
+});
+
+describe('what is shed', () => {
+  test('first the log tail, which is in the archive', () => {
+    const d = Driver.session();
+    for (let i = 0; i < 300; i++) {
+      d.submit('x'.repeat(1000));
+      d.say('y');
+    }
+    const { leaving } = pack({ state: d.state, now: d.now, effects: [] });
+    expect(leaving.length).toBeGreaterThan(0);
+    expect(leaving.some((event) => event.type === 'transcript.compacted')).toBe(false);
+  });
+
+  test('then results of old rows, which stay readable at their run, before anything that waits', () => {
+    const d = Driver.session({ budgets: { turnMs: 1e12 } });
+    for (let i = 0; i < 20; i++) {
+      d.running(`old-${i}`, { detached: { notify: 'silent' } });
+      d.settled(`old-${i}`, { result: 'x'.repeat(60_000) });
+    }
+    held(d);
+    d.running('small');
+    d.settled('small', { result: { answer: 42 } });
+    d.running('large');
+    d.settled('large', { result: 'y'.repeat(60_000) });
+    const state = unpack(carried(d));
+    expect(state.runs.find((row) => row.runId === 'old-0')).toMatchObject({ resultRef: 's/old-0', preview: 'x'.repeat(2048) });
+    expect(state.runs.find((row) => row.runId === 'small')).toMatchObject({ result: { answer: 42 } });
+    expect(state.runs.find((row) => row.runId === 'large')).toMatchObject({ result: 'y'.repeat(60_000) });
+  });
+
+  test('bodies of waiting results become previews, small ones stay whole, and the delivery says where the rest is', () => {
+    const d = Driver.session({ budgets: { turnMs: 1e12 }, limits: { maxConcurrentRuns: 50 } });
+    held(d);
+    for (let i = 0; i < 20; i++) {
+      d.running(`r${i}`);
+      d.settled(`r${i}`, { result: i === 0 ? { answer: 42 } : 'y'.repeat(60_000) });
+    }
+    d.continueAsNew();
+    d.pass(60_000);
+    d.answerTool(1);
+    while (d.asks('model')) d.say('free');
+    const framed = d.state.transcript.filter((entry) => entry.message.metadata?.['source'] === 'background-run').map((entry) => textOf(entry.message).split('\n')[2]);
+    expect(framed).toHaveLength(20);
+    expect(framed[0]).toBe('{"result":{"answer":42}}');
+    expect(framed[1]).toBe(JSON.stringify({ preview: 'y'.repeat(2048), resultRef: 's/r1' }));
+  });
+
+  test('tool outputs of the transcript become previews, oldest first, and are not cut again by the next execution', () => {
+    const d = Driver.session();
+    for (let i = 0; i < 4; i++) {
+      d.submit(`q${i}`, { turnId: `turn-${i}` });
+      d.say([{ id: `c${i}` }]);
+      d.answerTool({ text: '"'.repeat(100_000) });
+      d.say(`a${i}`);
+    }
+    d.continueAsNew();
+    const first = getTurn(d.state, 'turn-0')?.messages[1]?.parts[0];
+    expect(first?.['output']).toMatchObject({ note: expect.any(String) });
+    expect(getTurn(d.state, 'turn-3')?.messages[1]?.parts[0]?.['output']).toEqual({ text: '"'.repeat(100_000) });
+    for (let i = 0; i < 3; i++) d.continueAsNew();
+    expect(getTurn(d.state, 'turn-0')?.messages[1]?.parts[0]).toEqual(first);
+  });
+
+  test('then the oldest messages leave, which the log keeps, and one event says which', () => {
+    const d = Driver.session();
+    for (let i = 0; i < 6; i++) {
+      d.submit(user('x'.repeat(100_000)));
+      d.say(`a${i}`);
+    }
+    const ids = d.state.transcript.map((entry) => entry.message.id);
+    d.continueAsNew();
+    const left = getTranscript(d.state, {}).messages.map((message) => message.id);
+    expect(left).toEqual(ids.slice(-left.length));
+    expect(left.length).toBeLessThan(ids.length);
+    expect(d.log().findLast((event) => event.type === 'transcript.compacted')).toMatchObject({ from: ids[0], to: ids[ids.length - left.length - 1], messages: ids.length - left.length });
+    expect(d.log().filter((event) => event.type === 'message.added')).toHaveLength(12);
+  });
+
+  test('the last message never leaves: it is cut', () => {
+    const d = Driver.session({ budgets: { turnMs: 1e12 } });
+    d.submit(user('x'.repeat(250_000)), { turnId: 'one' });
+    d.submit(user('y'.repeat(250_000)));
+    d.say([{ id: 'c', input: 'z'.repeat(200_000) }]);
+    d.answerTool('z'.repeat(200_000));
+    d.stumble({ retryAfterMs: 1000 });
+    d.continueAsNew();
+    expect(d.state.transcript.at(-1)?.message.parts[0]).toMatchObject({ toolCallId: 'c', state: 'output-available' });
+  });
+
+  test('a call that waits for another attempt keeps its input', () => {
+    const d = Driver.session({ budgets: { turnMs: 1e12 } });
+    held(d, 'i'.repeat(200_000));
+    for (let i = 0; i < 5; i++) {
+      d.running(`r${i}`);
+      d.settled(`r${i}`, { result: 'y'.repeat(60_000) });
+    }
+    d.submit(user('q'.repeat(200_000)));
+    d.continueAsNew();
+    d.pass(60_000);
+    expect(d.take('tool').call.input).toBe('i'.repeat(200_000));
+    expect(d.state.turn?.parts[0]).toMatchObject({ input: 'i'.repeat(200_000) });
+  });
+});
+
+test('X-11 the keys of many turns that others joined are carried with their turn ids', () => {
+  const d = Driver.session();
+  for (let i = 0; i < 500; i++) {
+    const turnId = `${'t'.repeat(50)}-${i}`;
+    d.submit('a', { turnId, onBusy: { debounceMs: 1e9 } });
+    d.submit('b', { idempotencyKey: `k${i}`, onBusy: { debounceMs: 1e9 } });
+    d.send((cx) => cancelTurn(cx, { turnId }));
+  }
+  d.continueAsNew();
+  expect(d.submit('b', { idempotencyKey: 'k7', onBusy: { debounceMs: 1e9 } })).toEqual({ turnId: `${'t'.repeat(50)}-7`, status: 'cancelled', position: 0, deduplicated: true });
+});
+
+describe('a run', () => {
+  test('of a task carries its input, checkpoint and the number of its last milestone; what the parent knows is left behind', () => {
+    const d = Driver.run('task', { self: { input: 'x'.repeat(250_000), metadata: { m: 'y'.repeat(8000) } } });
+    for (let n = 1; n <= 500; n++) {
+      d.send((cx) => ownMilestone(cx, `m${n}`, 'x'.repeat(8000)));
+      d.send((cx) => milestonesTold(cx, n));
+    }
+    d.take('task');
+    d.send((cx) => taskAborted(cx, { n: 3, at: '2030-01-01T00:00:00.000Z', data: 'x'.repeat(8000) }, { page: 'x'.repeat(8000) }));
+    const { self } = unpack(carried(Object.assign(d, { holding: true })));
+    expect(self).toMatchObject({ input: 'x'.repeat(250_000), checkpoint: { page: 'x'.repeat(8000) }, told: 500 });
+    expect(self?.milestones.map((one) => one.n)).toEqual([500]);
+  });
+
+  test('goes on telling milestones where it was', () => {
+    const d = Driver.run('agent');
+    d.send((cx) => ownMilestone(cx, 'one', undefined));
+    d.take('tell-milestones');
+    d.send((cx) => milestonesTold(cx, 1));
+    d.stumble({ retryAfterMs: 1000 });
+    d.continueAsNew();
+    d.send((cx) => ownMilestone(cx, 'two', undefined));
+    expect(d.take('tell-milestones').milestones).toMatchObject([{ n: 2, name: 'two' }]);
+  });
+});
