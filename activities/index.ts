@@ -1,7 +1,8 @@
 /** The activities of a worker, bound to what it has registered and to its own client. */
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import type { Activities, LocalActivities } from '../src/contract.ts';
+import { PARENT_EPOCH, type Activities, type LocalActivities } from '../src/contract.ts';
+import { lookAtRuns } from './look.ts';
 import { callModel } from './model.ts';
 import type { Registry } from './registry.ts';
 import { runTask } from './task.ts';
@@ -14,7 +15,8 @@ export function createActivities(registry: Registry, client: Client, isStopping:
     task: async (arg) => runTask(registry, client, arg),
     resolveName: async ({ name }) => Promise.resolve(registry.resolve(name)),
     archiveLog: async (arg) => Promise.resolve(arg),
-    lookAtParent: async ({ workflowId }) => look(client, workflowId),
+    look: async ({ runs }) => lookAtRuns(client, runs),
+    lookAtWorkflow: async ({ workflowId }) => look(client, workflowId),
     terminateRun: async ({ workflowId, epoch, reason }) => {
       try {
         await client.workflow.getHandle(workflowId, undefined, epoch === '' ? {} : { firstExecutionRunId: epoch }).terminate(reason);
@@ -25,11 +27,12 @@ export function createActivities(registry: Registry, client: Client, isStopping:
   };
 }
 
-async function look(client: Client, workflowId: string): Promise<{ epoch: string; open: boolean } | null> {
+async function look(client: Client, workflowId: string): Promise<{ epoch: string; open: boolean; parentEpoch?: string } | null> {
   try {
-    const { raw, status } = await client.workflow.getHandle(workflowId).describe();
+    const { raw, status, memo } = await client.workflow.getHandle(workflowId).describe();
     const epoch = raw.workflowExecutionInfo?.firstRunId ?? '';
-    return { epoch, open: status.name === 'RUNNING' };
+    const parentEpoch = memo?.[PARENT_EPOCH];
+    return { epoch, open: status.name === 'RUNNING', ...(typeof parentEpoch === 'string' ? { parentEpoch } : {}) };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return null;
     throw error;

@@ -7,7 +7,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { DEFAULT_TASK_QUEUE } from './contract.ts';
 import type { ForgottenRow, Json, OnBusy, OutliveEvent, Row, RunStatus, SessionSnapshot, TurnStatus, UIMessage, Budgets, Limits, TurnSettings } from './contract.ts';
 import type { Close } from './domain/closing.ts';
-import type { RunReceipt } from './domain/runs.ts';
+import type { RunReceipt } from './domain/run-admission.ts';
 import type { TurnReceipt } from './domain/turn-queue.ts';
 import type { GetEvents, GetTranscript, ListRuns, TurnView } from './domain/view.ts';
 import { readEvents, type EventsOptions, type EventItem } from './client/events.ts';

@@ -17,7 +17,8 @@
  * - event: a durable, numbered entry in a session's or a run's log
  */
 import type { ModelAnswer } from './domain/turn.ts';
-import type { NameFacts } from './domain/state.ts';
+import type { Sight } from './domain/looks.ts';
+import type { LookedFor, NameFacts } from './domain/state.ts';
 import type { Json, Limits, OutliveEvent, Progress, RunKind } from './domain/types.ts';
 
 export type * from './domain/types.ts';
@@ -34,6 +35,9 @@ export * from './domain/sizes.ts';
 
 /** Keep-alive of activities: a worker that is lost is noticed after this long. */
 export const HEARTBEAT_TIMEOUT_MS = 10_000;
+
+/** In the memo of a run's workflow: the epoch of the workflow that started it. */
+export const PARENT_EPOCH = 'outliveParentEpoch';
 
 /** Failure type of what a stopping worker hands back undone. */
 export const HANDED_BACK = 'WorkerShutdown';
@@ -92,6 +96,8 @@ export interface Activities {
   model(arg: ModelArg): Promise<ModelAnswer>;
   tool(arg: ToolArg): Promise<Json>;
   task(arg: TaskArg): Promise<TaskDone>;
+  /** What can be seen of runs from outside; those that do not fit into one answer are left out. */
+  look(arg: { runs: LookedFor[] }): Promise<Sight[]>;
   terminateRun(arg: { workflowId: string; epoch: string; reason: string }): Promise<void>;
 }
 
@@ -101,8 +107,8 @@ export interface LocalActivities {
   resolveName(arg: { name?: string }): Promise<{ name: string; facts: NameFacts | null; known: string[] }>;
   /** Returns its argument, so that it stands in a marker of the history: the archive of the log. */
   archiveLog(arg: { v: 1; events: OutliveEvent[] }): Promise<{ v: 1; events: OutliveEvent[] }>;
-  /** Which execution chain has a workflow id now, and whether it is open. */
-  lookAtParent(arg: { workflowId: string }): Promise<{ epoch: string; open: boolean } | null>;
+  /** Which execution chain has a workflow id now, whether it is open, and, of a run, the epoch of the workflow that started it. */
+  lookAtWorkflow(arg: { workflowId: string }): Promise<{ epoch: string; open: boolean; parentEpoch?: string } | null>;
 }
 
 /** The list of registered agents and tasks that the worker puts before the workflow bundle; read by validators only. */

@@ -3,7 +3,7 @@ import { ActivityFailure, ApplicationFailure, CancelledFailure, ChildWorkflowFai
 import { HANDED_BACK } from '../src/contract.ts';
 import { TEXT_CHARS } from '../src/domain/sizes.ts';
 import type { StepFailure } from '../src/domain/turn.ts';
-import type { Settled } from '../src/domain/runs.ts';
+import type { Settled } from '../src/domain/settle.ts';
 import type { Failure, Progress, Refusal } from '../src/contract.ts';
 
 /** What an activity throws on purpose carries these details. */

@@ -9,7 +9,9 @@ import { NAMES_GLOBAL } from '../src/contract.ts';
 import { recordRefusal } from '../src/domain/refusals.ts';
 import type { Cx, State } from '../src/domain/state.ts';
 import { findRun, isSettled } from '../src/domain/state.ts';
-import { admitCancelRun, admitRuns, cancelReceipt, cancelRun, startRun, startRuns, type StartRun } from '../src/domain/runs.ts';
+import { admitCancelRun, cancelReceipt, cancelRun } from '../src/domain/cancel-run.ts';
+import { admitRuns, type StartRun } from '../src/domain/run-admission.ts';
+import { startRun, startRuns } from '../src/domain/runs.ts';
 import { closed } from '../src/domain/room.ts';
 import { admitCancelTurn, admitTurn, cancelTurn, presentTurn, resetTurns, submitTurn, type SubmitTurn, type TurnReceipt } from '../src/domain/turn-queue.ts';
 import { close, type Close } from '../src/domain/closing.ts';
@@ -47,7 +49,7 @@ function orClosed(state: State): Refusal | undefined {
 
 const cancelRunMessage: Message = {
   description: 'Cancels a run: { runId, reason?, cascade? }. Answers { runId, status, cancelled, pending }, after at most 5 s.',
-  admit: (state, payload: Payload<'cancelRun'>) => admitCancelRun(state, payload as { runId: string }),
+  admit: (state, { runId }: Payload<'cancelRun'>) => admitCancelRun(state, { runId }),
   apply: (cx, payload) => cancelRun(cx, payload),
   receipt: async (conversation, { runId }: { runId: string }) => confirmed(conversation, runId),
 };

@@ -32,5 +32,10 @@ export function task(summary: string): ActivityInterfaceFor<Activities> {
   });
 }
 
+/** A look at runs: repeated until it has an answer. */
+export function inspect(summary: string): ActivityInterfaceFor<Activities> {
+  return proxyActivities<Activities>({ startToCloseTimeout: '1m', heartbeatTimeout: HEARTBEAT_TIMEOUT_MS, retry: { initialInterval: '1s', maximumInterval: '1m' }, summary });
+}
+
 /** Something that is repeated until it is done. */
 export const sure = proxyActivities<Activities>({ startToCloseTimeout: '10s', retry: { initialInterval: '1s', maximumInterval: '1m' } });

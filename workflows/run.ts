@@ -15,10 +15,11 @@ import { submitTurn } from '../src/domain/turn-queue.ts';
 import { isRefusal, refuse, type Json, type Refusal, type UIMessage } from '../src/domain/types.ts';
 import { parseMessage, parseRunInput, type Payload } from '../src/schemas.ts';
 import { Conversation } from './conversation.ts';
-import { ALWAYS, parentIsThere, send } from './effects.ts';
+import { parentIsThere } from './effects.ts';
 import { refusal } from './failures.ts';
 import { register } from './handlers.ts';
 import { archiveAll, live } from './life.ts';
+import { ALWAYS, send } from './send.ts';
 
 /** @param input made by the workflow that starts the run. */
 export async function run(input: RunInput, carried?: Carried): Promise<RunResult> {
@@ -50,7 +51,7 @@ function begin(input: unknown): State {
   const { workflowId, firstExecutionRunId } = workflowInfo();
   const self: RunSelf = {
     runId: made.runId, parent: made.parent, kind: made.kind, input: made.input, retries: made.retries, maxBudgetMs: made.maxBudgetMs, onBudget: made.onBudget,
-    deadline: Date.parse(made.deadlineAt), milestones: [], told: 0,
+    deadline: Date.parse(made.deadlineAt), milestones: [], told: 0, movedAt: Date.now(),
     ...(made.kind === 'task' ? { task: 'ready' as const } : {}),
     ...(made.parentToolCallId === undefined ? {} : { parentToolCallId: made.parentToolCallId }), ...(made.parentRunId === undefined ? {} : { parentRunId: made.parentRunId }),
     ...(made.label === undefined ? {} : { label: made.label }), ...(made.metadata === undefined ? {} : { metadata: made.metadata }),

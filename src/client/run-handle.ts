@@ -4,7 +4,7 @@ import { WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowE
 import type { ForgottenRow, Json, Row, RunResult } from '../contract.ts';
 import { workflowIdOfRun } from '../domain/ids.ts';
 import { RunFailed } from '../errors.ts';
-import { liveProgress } from './heartbeat.ts';
+import { heartbeatOf } from './heartbeat.ts';
 
 /** What `inspect` answers: the row with the live progress, what is kept of a forgotten one, or that nobody knows it. */
 export type InspectedRun = Row | ForgottenRow | { runId: string; workflowId: string; status: 'unknown' | 'running' | 'completed' | 'failed' };
@@ -40,7 +40,7 @@ export class RunHandle {
       const [row, description] = await Promise.all([this.row(), this.describe()]);
       if (row !== null) {
         if (description === undefined || 'forgotten' in row) return row;
-        const progress = await liveProgress(this.client, description);
+        const progress = (await heartbeatOf(this.client, description))?.progress;
         return progress !== undefined && progress.n > (row.progress?.n ?? -1) ? { ...row, progress } : row;
       }
       if (description !== undefined) {

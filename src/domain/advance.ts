@@ -4,6 +4,7 @@
  */
 import { endSession, sweep } from './closing.ts';
 import { passDeadlines } from './deadlines.ts';
+import { startLook } from './looks.ts';
 import { advanceSelf, noticeFailedTurn } from './self.ts';
 import { startQueued } from './runs.ts';
 import { isOver, type Cx, type State } from './state.ts';
@@ -18,6 +19,7 @@ export function advance(cx: Cx, hold = false): void {
   noticeFailedTurn(cx);
   if (hold) return;
   startQueued(cx);
+  startLook(cx);
   if (state.turn === null && state.closing === undefined && state.agent !== '') {
     const next = nextTurn(state, cx.now);
     if (next !== undefined) startTurn(cx, next);
@@ -46,7 +48,7 @@ function startStep(cx: Cx): void {
 export function isQuiet(state: State): boolean {
   const { turn, self } = state;
   if (turn !== null && (turn.phase === 'model' || turn.calls.some((call) => call.state === 'running'))) return false;
-  if (self?.task === 'running' || self?.telling === true) return false;
+  if (self?.task === 'running' || self?.telling === true || state.looking === true) return false;
   return !startPending(state);
 }
 

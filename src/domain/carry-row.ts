@@ -3,14 +3,14 @@
  * ids or defaults. A thousand queued runs must fit beside everything else.
  */
 import { finishKey, gaveUpKey, longTurnId, milestoneKey, mintRunId, shortTurnId, workflowIdOfRun } from './ids.ts';
-import { fillDetached } from './runs.ts';
+import { fillDetached } from './run-admission.ts';
 import { iso, noUsage, type OldRow, type RunState, type State } from './state.ts';
 import type { Delivery, Detached, Milestone, RunKind, RunStatus, SettledStatus, Usage } from './types.ts';
 
 const SHORT = {
   runId: 'i', agent: 'a', label: 'l', reason: 'r', comment: 'c', childStillRunning: 'b', parentToolCallId: 'p', progress: 'g', result: 'v', preview: 'w', error: 'e',
   starting: 'y', epoch: 'h8', bytes: 'z', inputBytes: 'zi', cancelReason: 'cr', cancelComment: 'cc', cancelCascade: 'ca', graceAt: 'ga', cancelledBelow: 'cb',
-  gaveUpReason: 'gr', lastMilestone: 'on', ordinal: 'j',
+  gaveUpReason: 'gr', lastMilestone: 'on', missed: 'ms', seenEvents: 'se', ordinal: 'j',
 } as const;
 const INSTANTS = { createdAt: 'n', startedAt: 'm', settledAt: 'x', deadlineAt: 'd', cancelRequestedAt: 'cx' } as const;
 
@@ -29,6 +29,9 @@ export function packRow(state: State, row: RunState): Bag {
     const value = row[field as keyof typeof INSTANTS];
     if (value !== undefined) bag[short] = Date.parse(value);
   }
+  const since = Date.parse(row.createdAt);
+  if (row.movedAt !== undefined) bag['mv'] = row.movedAt - since;
+  if (row.lookAt !== undefined || row.due === true) bag['L'] = [row.due === true ? 0 : (row.lookAt ?? since) - since, row.looks ?? 0];
   if (row.turnId !== undefined) bag['t'] = shortTurnId(state.epoch, row.turnId);
   if (row.milestones.length > 0) bag['o'] = row.milestones.map(({ n, name, at, data }) => [n, name, Date.parse(at), ...(data === undefined ? [] : [data])]);
   const usage = packUsage(row.usage);
@@ -58,6 +61,9 @@ export function unpackRow(state: State, bag: Bag): RunState {
   if (bag['M'] !== undefined) {
     delivery.milestones = Object.fromEntries((bag['M'] as [string, unknown][]).map(([name, slot]) => [name, unpackSlot(state, milestoneKey(starter, runId, name), slot)]));
   }
+  const since = bag[INSTANTS.createdAt] as number;
+  if (bag['mv'] !== undefined) row['movedAt'] = since + Number(bag['mv']);
+  if (bag['L'] !== undefined) [row['lookAt'], row['looks']] = unpackLooks(since, bag['L']);
   if (typeof bag['t'] === 'string') row['turnId'] = longTurnId(state.epoch, bag['t']);
   if (bag['f'] !== undefined) row['resultRef'] = bag['f'] === 1 ? workflowId : bag['f'];
   if (bag['q'] !== undefined) {
@@ -69,6 +75,11 @@ export function unpackRow(state: State, bag: Bag): RunState {
     ...row, kind: KINDS[bag['k'] as number], status: STATUSES[bag['s'] as number], workflowId, depth: state.depth + 1, usage: unpackUsage(bag['u']), detached, delivery,
     milestones: ((bag['o'] as [number, string, number, Milestone['data']?][] | undefined) ?? []).map(([n, name, at, data]) => ({ n, name, at: iso(at), ...(data === undefined ? {} : { data }) })),
   } as unknown as RunState;
+}
+
+function unpackLooks(since: number, packed: unknown): [lookAt: number, looks: number] {
+  const [after, looks] = packed as [number, number];
+  return [since + after, looks];
 }
 
 function packUsage({ inputTokens, outputTokens, totalTokens, modelCalls, costUsd }: Usage): number[] {

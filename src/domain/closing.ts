@@ -6,9 +6,10 @@
  */
 import { appendWithoutTurn } from './delivery.ts';
 import { emit } from './log.ts';
-import { requestCancel, settle } from './runs.ts';
+import { requestCancel } from './cancel-run.ts';
+import { settle } from './settle.ts';
 import { flushRefusals } from './refusals.ts';
-import { isSettled, type Closing, type Cx } from './state.ts';
+import { isLost, isSettled, type Closing, type Cx } from './state.ts';
 import { endQueued } from './turn-queue.ts';
 import { endTurn } from './turn.ts';
 
@@ -44,13 +45,13 @@ export function sweep(cx: Cx): boolean {
     closing.swept = true;
     for (const turn of state.queue.splice(0)) appendWithoutTurn(cx, turn);
     for (const row of state.runs.slice()) {
-      if (isSettled(row)) continue;
+      if (isSettled(row) || isLost(row)) continue;
       const queued = row.status === 'queued';
       if (queued || closing.runs === 'cancel') requestCancel(cx, row, closing.code, closing.reason, closing.cascade);
       if (queued) settle(cx, row, { status: 'cancelled', reason: closing.code });
     }
   }
-  return state.runs.every((row) => row.starting !== true && (closing.runs === 'keep' || isSettled(row)));
+  return state.runs.every((row) => row.starting !== true && (closing.runs === 'keep' || isSettled(row) || isLost(row)));
 }
 
 /** The last event of a session. */

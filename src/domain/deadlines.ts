@@ -1,5 +1,7 @@
 /** Deadlines: every wait has one, all of them absolute, and one timer stands for the nearest. */
-import { giveUp, settle } from './runs.ts';
+import { lookDeadlines, passLooks } from './looks.ts';
+import { giveUp } from './give-up.ts';
+import { settle } from './settle.ts';
 import { flushRefusals, refusalsDue } from './refusals.ts';
 import { isOver, isSettled, type Cx, type State } from './state.ts';
 import { endTurn } from './turn.ts';
@@ -25,6 +27,7 @@ function* deadlines(state: State): Generator<Deadline> {
     if (row.status !== 'interrupted') yield { at: Date.parse(row.deadlineAt), what: `ceiling of run ${row.runId}` };
     if (row.graceAt !== undefined) yield { at: row.graceAt, what: `cancellation of run ${row.runId}` };
   }
+  yield* lookDeadlines(state);
   if (self !== undefined) {
     if (self.outcome === undefined) yield { at: self.deadline, what: 'own ceiling' };
     if (closing?.graceAt !== undefined) yield { at: closing.graceAt, what: 'own cancellation' };
@@ -70,6 +73,7 @@ export function passDeadlines(cx: Cx): void {
       cx.effects.push({ do: 'terminate', runId: row.runId, reason: row.cancelReason ?? 'cancelled_by_user' });
     }
   }
+  passLooks(cx);
   if (self !== undefined && self.outcome === undefined && self.deadline <= now) {
     // The parent gives up by its own clock; the run looks again later whether there is still one.
     self.deadline = now + OWN_CEILING_LOOK_MS;

@@ -13,7 +13,7 @@ export type KeySpace = 'turn-key' | 'turn' | 'run';
 /** Characters of a hash: 66 bits. */
 export const HASH = 11;
 const LIVE = '-';
-const LETTERS: Record<string, string> = { c: 'completed', f: 'failed', x: 'cancelled', s: 'skipped' };
+const LETTERS: Record<string, string> = { c: 'completed', f: 'failed', x: 'cancelled', s: 'skipped', i: 'interrupted' };
 
 export interface Known { payload: string; status: string | undefined; id: string }
 

@@ -1,7 +1,8 @@
 /** Messages between workflows: what a run says to its starter. Anyone in the namespace can send them, so each is checked. */
 import { takeMilestone } from './milestones.ts';
 import { echo } from './refusals.ts';
-import { presentRun, settle, type Settled } from './runs.ts';
+import { presentRun } from './run-admission.ts';
+import { settle, type Settled } from './settle.ts';
 import { findRun, type Cx } from './state.ts';
 import { refuse, type Milestone, type Refusal } from './types.ts';
 

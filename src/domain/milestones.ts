@@ -2,6 +2,7 @@
 import { deliver } from './delivery.ts';
 import { milestoneKey } from './ids.ts';
 import { emit } from './log.ts';
+import { moved } from './progress.ts';
 import { liveBytes } from './room.ts';
 import { LIVE_BYTES, MAX_MILESTONES, MAX_WATCHED, WATCHED_BYTES } from './sizes.ts';
 import { instant, isOver, isSettled, type Cx, type RunState } from './state.ts';
@@ -17,6 +18,8 @@ export function takeMilestone(cx: Cx, row: RunState, given: Milestone): void {
   if (isOver(state) || isSettled(row) || given.n <= lastNumber(row) || row.milestones.length >= MAX_MILESTONES) return;
   const milestone: Milestone = { n: given.n, name: given.name, at: instant(given.at, cx.now), ...(given.data === undefined ? {} : { data: given.data }) };
   row.milestones.push(milestone);
+  moved(row, cx.now, cx.now);
+  delete row.silent;
   emit(cx, 'run.milestone', { runId: row.runId, n: milestone.n, name: milestone.name, data: milestone.data, parentToolCallId: row.parentToolCallId });
   const watch = row.detached.onMilestones;
   if (watch === undefined || (watch.names !== '*' && !watch.names.includes(milestone.name))) return;

@@ -1,7 +1,7 @@
 /** How much waits and lives, in bytes: what bounds the state that is carried. And the refusals that say there is no more room. */
 import { jsonBytes } from './json.ts';
 import { INPUT_GROWTH_BYTES, KEY_BYTES, LIVE_BYTES, TURN_GROWTH_BYTES } from './sizes.ts';
-import { delivered, isSettled, type State } from './state.ts';
+import { isDone, type State } from './state.ts';
 import { refuse, type InputRef, type Json, type Refusal } from './types.ts';
 
 /** Bytes of the inputs of queued turns of users and of queued runs together. */
@@ -31,7 +31,7 @@ export function activeCost(turn: { inputs: readonly InputRef[]; keys: readonly s
 export function liveBytes(state: State): number {
   let bytes = state.turn?.cost ?? 0;
   for (const queued of state.queue) bytes += queued.cost;
-  for (const row of state.runs) if (!isSettled(row) || !delivered(row)) bytes += row.bytes + (row.status === 'queued' ? (row.inputBytes ?? 0) : 0);
+  for (const row of state.runs) if (!isDone(row)) bytes += row.bytes + (row.status === 'queued' ? (row.inputBytes ?? 0) : 0);
   return bytes;
 }
 

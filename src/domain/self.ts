@@ -8,7 +8,7 @@ import { beginClosing, sweep } from './closing.ts';
 import { fitting } from './json.ts';
 import { emit } from './log.ts';
 import { flushRefusals } from './refusals.ts';
-import { delivered, iso, isSettled, type Cx, type Outcome, type RunSelf } from './state.ts';
+import { isDone, iso, type Cx, type Outcome, type RunSelf } from './state.ts';
 import { textOf } from './transcript.ts';
 import { MAX_MILESTONES, MESSAGE_BYTES } from './sizes.ts';
 import { refuse, type Json, type Progress, type Refusal } from './types.ts';
@@ -68,6 +68,7 @@ export function ownMilestone(cx: Cx, name: string, data: Json | undefined): { n:
   if (self === undefined || self.settled === true) return refuse('RunSettled', 'Expected a running run, got one that has settled.');
   const n = (self.milestones.at(-1)?.n ?? 0) + 1;
   if (n > MAX_MILESTONES) return refuse('InvalidInput', `Expected at most ${MAX_MILESTONES} milestones in a run, got one more.`);
+  self.movedAt = cx.now;
   self.milestones.push({ n, name, at: iso(cx.now), ...(data === undefined ? {} : { data }) });
   emit(cx, 'run.milestone', { n, name, data });
   tellMilestones(cx, self);
@@ -124,7 +125,7 @@ export function advanceSelf(cx: Cx): void {
     if (sweep(cx) || late) settleSelf(cx, self);
     return;
   }
-  if (state.turn === null && state.queue.length === 0 && state.runs.every((row) => isSettled(row) && delivered(row))) {
+  if (state.turn === null && state.queue.length === 0 && state.runs.every(isDone)) {
     const last = state.transcript.findLast((entry) => entry.message.role === 'assistant' && entry.message.metadata?.['source'] === undefined);
     self.outcome = { status: 'completed', result: last === undefined ? '' : textOf(last.message) };
     settleSelf(cx, self);

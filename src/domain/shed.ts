@@ -6,9 +6,9 @@
 import { jsonBytes, previewOf } from './json.ts';
 import { emit } from './log.ts';
 import { lastNumber } from './milestones.ts';
-import { forget } from './runs.ts';
+import { forget } from './settle.ts';
 import { KIB, PREVIEW_BYTES } from './sizes.ts';
-import { delivered, isSettled, type Cx, type RunState, type State, type TranscriptEntry } from './state.ts';
+import { isDone, isSettled, type Cx, type RunState, type State, type TranscriptEntry } from './state.ts';
 import { cutOutput, cutText, fitParts } from './step-size.ts';
 import { giveUpLargestCall } from './turn.ts';
 
@@ -45,9 +45,9 @@ export function shed(cx: Cx, most: number, scale: Scale): void {
 /** Sheds one kind of thing; `over` is how much is too much. */
 type Step = (cx: Cx, over: number, scale: Scale) => void;
 
-/** Rows of runs that have settled and been delivered. */
+/** Rows of runs of which nothing is to come any more. */
 function oldRows(state: State): RunState[] {
-  return state.runs.filter((row) => isSettled(row) && delivered(row));
+  return state.runs.filter(isDone);
 }
 
 const oldSteps: Step[] = [

@@ -1,6 +1,7 @@
 /** The runtime's tool `start_run`: what a model may ask, what it may start, and what it reads as the answer. */
 import { runIdOfToolCall } from './ids.ts';
-import { startRun, type StartRun } from './runs.ts';
+import type { StartRun } from './run-admission.ts';
+import { startRun } from './runs.ts';
 import { LABEL_CHARS } from './sizes.ts';
 import type { ActiveTurn, Cx, NameFacts } from './state.ts';
 import { isRefusal, type Json } from './types.ts';

@@ -5,7 +5,7 @@
  * the time of the input and collects what is to be done; nothing here reads a clock, makes randomness or waits.
  */
 import type {
-  Delivery, Detached, Failure, ForgottenRow, InputRef, Json, MessagePart, Milestone, OutliveEvent, Progress, Row, Settings,
+  Delivery, Detached, Failure, ForgottenRow, InputRef, Json, MessagePart, Milestone, OutliveEvent, Progress, Row, RunKind, Settings,
   SettledStatus, TurnStatus, UIMessage, Usage,
 } from './types.ts';
 
@@ -112,6 +112,19 @@ export interface RunState extends Row {
   cancelCascade?: boolean;
   /** Then the run is ended by force, milliseconds. */
   graceAt?: number;
+  /** Its last progress that its starter knows of, milliseconds: its silence counts from here. */
+  movedAt?: number;
+  /** Silent for too long: the next look decides. */
+  silent?: boolean;
+  /** The next look at it, milliseconds, and how many there have been since the waits between them began anew. */
+  lookAt?: number;
+  looks?: number;
+  /** It is to be looked at as soon as may be. */
+  due?: boolean;
+  /** Looks in a row that found nothing. */
+  missed?: number;
+  /** History events that the workflow of a `workflow:` run had when it was last seen. */
+  seenEvents?: number;
   /** Paths below this run that its settle named as cancelled. */
   cancelledBelow?: string[];
   preview?: string;
@@ -144,6 +157,8 @@ export interface RunSelf {
   told: number;
   telling?: boolean;
   progress?: Progress;
+  /** Its last own progress that its workflow knows of, milliseconds: a finished step or tool, a milestone, a settle of an own run. */
+  movedAt: number;
   checkpoint?: Json;
   task?: 'ready' | 'running' | 'done';
   parentGone?: boolean;
@@ -204,6 +219,8 @@ export interface State {
   refusals: { since: number; count: number; suppressed: number };
   /** Assistant lines by the framework that wait for the end of a step. */
   lines: SlotRef[];
+  /** A look at runs is under way. */
+  looking?: boolean;
 }
 
 /** What a name stands for, as a worker said it. */
@@ -221,8 +238,12 @@ export type Effect =
   | { do: 'cancel-task' }
   | { do: 'tell-milestones'; milestones: Milestone[] }
   | { do: 'check-parent' }
+  | { do: 'look'; runs: LookedFor[] }
   | { do: 'settle' }
   | { do: 'closed' };
+
+/** A run to look at; `closely`: it has been silent for too long, so that every trace of progress counts. */
+export interface LookedFor { runId: string; workflowId: string; epoch: string; kind: RunKind; closely: boolean }
 
 /** One input being decided: the state it changes, its time, and what is to be done. */
 export interface Cx {
@@ -277,6 +298,17 @@ export function newState(given: NewState, now: number): State {
 
 export function findRun(state: State, runId: string): RunState | undefined {
   return state.runs.find((row) => row.runId === runId);
+}
+
+/** True when its starter has given up on a run that is nowhere to be found: it holds no place, and a settle is still taken. */
+export function isLost(row: { status: string; childStillRunning?: boolean }): boolean {
+  return row.status === 'interrupted' && row.childStillRunning !== true;
+}
+
+/** True when nothing of a run is to come any more: it has settled or is lost, and what was to be told is. */
+export function isDone(row: RunState): boolean {
+  if (isSettled(row)) return delivered(row);
+  return isLost(row) && row.delivery.gaveUp !== undefined && isFilled(row.delivery.gaveUp);
 }
 
 export function isSettled(row: { status: string }): boolean {

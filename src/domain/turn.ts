@@ -149,6 +149,7 @@ export function toolAnswered(cx: Cx, at: { turnId: string; step: number; toolCal
 
 function answered(cx: Cx, turn: ActiveTurn, call: ToolCall, outcome: { output: Json } | { errorText: string }): void {
   turn.calls.splice(turn.calls.indexOf(call), 1);
+  if (cx.state.self !== undefined) cx.state.self.movedAt = cx.now;
   output(turn, call.toolCallId, outcome);
   if (turn.calls.length === 0) finishStep(cx, turn);
 }
@@ -201,6 +202,7 @@ function addStepMessage(cx: Cx, turn: ActiveTurn): void {
   turn.parts = [];
   turn.calls = [];
   turn.stepsDone += 1;
+  if (cx.state.self !== undefined) cx.state.self.movedAt = cx.now;
   turn.phase = 'ready';
   narrateWaiting(cx);
 }

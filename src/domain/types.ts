@@ -193,4 +193,6 @@ export interface SessionSnapshot {
   requests: OpenRequest[];
   usage: Usage;
   lastSeq: number;
+  /** Of a run: when it last finished a step or a tool, reached a milestone, or a run of its own settled. */
+  progressAt?: string;
 }

@@ -2,7 +2,7 @@
 import { jsonBytes } from './json.ts';
 import { firstSeq } from './log.ts';
 import { LIST_BYTES } from './sizes.ts';
-import { findRun, type OldRow, type PastTurn, type RunState, type State } from './state.ts';
+import { findRun, iso, type OldRow, type PastTurn, type RunState, type State } from './state.ts';
 import { isHidden } from './transcript.ts';
 import type {
   ForgottenRow, OutliveEvent, Row, RunStatus, SessionSnapshot, UIMessage, Usage, InputRef, Failure, TurnStatus,
@@ -26,6 +26,7 @@ export function sessionView(state: State): SessionSnapshot {
     },
     queue: queueView(state),
     runs: counts, requests: [], usage: { ...state.usage }, lastSeq: state.lastSeq,
+    ...(state.self === undefined ? {} : { progressAt: iso(state.self.movedAt) }),
   };
 }
 
@@ -45,7 +46,7 @@ function statusOf(state: State): SessionSnapshot['status'] {
 export function rowView(row: RunState, withResult: boolean): Row {
   const {
     request: _request, detached: _detached, starting: _starting, epoch: _epoch, bytes: _bytes, cancelReason: _reason, cancelComment: _comment, cancelCascade: _cascade,
-    graceAt: _grace, cancelledBelow: _below, gaveUpReason: _gaveUp, ordinal: _ordinal, inputBytes: _inputBytes, lastMilestone: _last, result, ...shown
+    graceAt: _grace, movedAt: _moved, silent: _silent, lookAt: _lookAt, looks: _looks, due: _due, missed: _missed, seenEvents: _seenEvents, cancelledBelow: _below, gaveUpReason: _gaveUp, ordinal: _ordinal, inputBytes: _inputBytes, lastMilestone: _last, result, ...shown
   } = row;
   // A thousand milestones with all their data are more than a query can answer; the log has them.
   if (jsonBytes(shown.milestones) > LIST_BYTES / 4) shown.milestones = shown.milestones.map(({ data: _data, ...one }) => one);

@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { nextDeadline } from '../../src/domain/deadlines.ts';
-import { placesTaken } from '../../src/domain/runs.ts';
+import { placesTaken } from '../../src/domain/run-admission.ts';
 import { isSettled, type RunState } from '../../src/domain/state.ts';
 import { submitTurn } from '../../src/domain/turn-queue.ts';
 import { getTranscript, listRuns, sessionView } from '../../src/domain/view.ts';

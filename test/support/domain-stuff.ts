@@ -1,7 +1,9 @@
 /** Fills a session through its real admission, with as much of the nastiest as that takes, up to the first refusal. */
 import * as fc from 'fast-check';
 import { liveBytes } from '../../src/domain/room.ts';
-import { cancelRun, startRun, type StartRun } from '../../src/domain/runs.ts';
+import { cancelRun } from '../../src/domain/cancel-run.ts';
+import type { StartRun } from '../../src/domain/run-admission.ts';
+import { startRun } from '../../src/domain/runs.ts';
 import { cancelTurn, submitTurn, type SubmitTurn } from '../../src/domain/turn-queue.ts';
 import { isRefusal, type Json, type OnMilestones } from '../../src/domain/types.ts';
 import { Driver, user } from './domain.ts';

@@ -6,8 +6,11 @@ import { advance, isQuiet } from '../../src/domain/advance.ts';
 import { pack, unpack, type Carried } from '../../src/domain/carry.ts';
 import { nextDeadline } from '../../src/domain/deadlines.ts';
 import { emit } from '../../src/domain/log.ts';
+import { looked, type Sight } from '../../src/domain/looks.ts';
 import { runMilestones, runSettled } from '../../src/domain/messages.ts';
-import { settle, startConfirmed, startFailed, startRun, startRuns, type RunReceipt, type Settled, type StartRun } from '../../src/domain/runs.ts';
+import type { RunReceipt, StartRun } from '../../src/domain/run-admission.ts';
+import { startConfirmed, startFailed, startRun, startRuns } from '../../src/domain/runs.ts';
+import { settle, type Settled } from '../../src/domain/settle.ts';
 import { settingsOf, type GivenSettings } from '../../src/domain/settings.ts';
 import { findRun, newState, type Cx, type Effect, type NameFacts, type RunSelf, type RunState, type State } from '../../src/domain/state.ts';
 import { modelAnswered, modelFailed, toolAnswered, toolFailed, type ModelCall, type StepFailure } from '../../src/domain/turn.ts';
@@ -48,7 +51,7 @@ export class Driver {
 
   static run(kind: 'agent' | 'task', given: GivenSettings & { self?: Partial<RunSelf>; depth?: number } = {}): Driver {
     const self: RunSelf = {
-      runId: 'x', parent: { workflowId: 's', epoch: 'parent-epoch' }, kind, input: 'go', retries: 2, maxBudgetMs: 86_400_000, onBudget: 'cancel', deadline: START + 86_400_000,
+      runId: 'x', parent: { workflowId: 's', epoch: 'parent-epoch' }, kind, input: 'go', retries: 2, maxBudgetMs: 86_400_000, onBudget: 'cancel', deadline: START + 86_400_000, movedAt: START,
       milestones: [], told: 0, ...(kind === 'task' ? { task: 'ready' as const } : {}), ...given.self,
     };
     const driver = new Driver(newState({ kind: 'run', workflowId: 's/x', sessionId: 's', epoch: EPOCH, depth: given.depth ?? 1, agent: kind === 'agent' ? 'chat' : 'load', settings: settingsOf('run', given), self }, START));
@@ -140,6 +143,21 @@ export class Driver {
     if (row !== undefined) this.send((cx) => settle(cx, row, settled));
   }
 
+  /** A look comes back: what it has seen of each run, by default that it lives. */
+  glance(...sights: (Partial<Sight> & { runId: string })[]): void {
+    const { runs } = this.take('look');
+    const asked = runs.map((run) => run.runId);
+    this.send((cx) => looked(cx, asked, asked.map((runId) => ({ runId, found: 'open', ...sights.find((one) => one.runId === runId) }) as Sight)));
+  }
+
+  /** Lets time pass, with every look on the way seeing the same of a run. */
+  watched(ms: number, sight: Partial<Sight> & { runId: string }): void {
+    for (let left = ms; left > 0; left -= 1000) {
+      this.pass(Math.min(left, 1000));
+      while (this.asks('look')) this.glance(sight);
+    }
+  }
+
   reached(runId: string, milestones: [n: number, name: string, data?: Json][], epoch = this.state.epoch): Refusal | undefined {
     return this.send((cx) => runMilestones(cx, { runId, epoch, milestones: milestones.map(([n, name, data]) => ({ n, name, at: new Date(this.now).toISOString(), ...(data === undefined ? {} : { data }) })) }));
   }
@@ -173,6 +191,7 @@ export class Driver {
 
   /** Continues as new through JSON, as Temporal would carry it. */
   continueAsNew(): void {
+    while (this.asks('look')) this.glance();
     this.holding = true;
     this.send(() => undefined);
     if (!isQuiet(this.state)) throw new Error('Expected nothing to be in flight.');

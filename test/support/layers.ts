@@ -12,7 +12,7 @@ const LAYERS: Layer[] = [
   { name: 'define', files: /^src\/define\.ts$/u, layers: ['domain', 'errors', 'contract'], packages: /^(zod|@ai-sdk\/provider)$/u },
   { name: 'converter', files: /^src\/payload-converter\.ts$/u, layers: ['contract'], packages: /^@temporalio\/common$/u },
   { name: 'workflows', files: /^workflows\//u, layers: ['domain', 'errors', 'contract'], packages: /^@temporalio\/(workflow(\/lib\/global-attributes\.js)?|common)$/u },
-  { name: 'activities', files: /^activities\//u, layers: ['domain', 'errors', 'contract', 'define'], packages: /^(ai|zod|@temporalio\/(activity|client|common))$/u },
+  { name: 'activities', files: /^activities\//u, layers: ['domain', 'errors', 'contract', 'define', 'client'], packages: /^(node:.*|ai|zod|@temporalio\/(activity|client|common))$/u },
   { name: 'client', files: /^src\/client(\.ts|\/)/u, layers: ['domain', 'errors', 'contract'], packages: /^(node:.*|@temporalio\/(client|common|proto))$/u },
   { name: 'index', files: /^src\/index\.ts$/u, layers: ['contract', 'define', 'errors', 'client'], packages: /^$/u },
   { name: 'server', files: /^src\/server(\.ts|\/)/u, layers: ['errors'], packages: /^(node:.*|@temporalio\/.*)$/u },

@@ -1,7 +1,9 @@
 /** Admission: the order of checks, places and the queue of runs, all or none, and every limit with the error that names it. */
 import { expect, test } from 'vitest';
 import { close } from '../../src/domain/closing.ts';
-import { cancelRun, startRun, startRuns, type StartRun } from '../../src/domain/runs.ts';
+import { cancelRun } from '../../src/domain/cancel-run.ts';
+import type { StartRun } from '../../src/domain/run-admission.ts';
+import { startRun, startRuns } from '../../src/domain/runs.ts';
 import { submitTurn } from '../../src/domain/turn-queue.ts';
 import { listRuns } from '../../src/domain/view.ts';
 import { isRefusal } from '../../src/domain/types.ts';

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { close } from '../../src/domain/closing.ts';
 import { recordRefusal } from '../../src/domain/refusals.ts';
-import { cancelRun, startRun } from '../../src/domain/runs.ts';
+import { cancelRun } from '../../src/domain/cancel-run.ts';
+import { startRun } from '../../src/domain/runs.ts';
 import { resetTurns, submitTurn } from '../../src/domain/turn-queue.ts';
 import { sessionView } from '../../src/domain/view.ts';
 import { Driver, refusal, user } from '../support/domain.ts';

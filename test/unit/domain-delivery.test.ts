@@ -1,7 +1,7 @@
 /** Delivery slots: each filled once, by the run's `notify`, and who is told of a cancellation (§4.4, §4.5). */
 import { describe, expect, test } from 'vitest';
 import { close } from '../../src/domain/closing.ts';
-import { cancelRun } from '../../src/domain/runs.ts';
+import { cancelRun } from '../../src/domain/cancel-run.ts';
 import { getRun } from '../../src/domain/view.ts';
 import { textOf } from '../../src/domain/transcript.ts';
 import type { Detached } from '../../src/domain/types.ts';

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { getTranscript } from '../../src/domain/view.ts';
 import { textOf } from '../../src/domain/transcript.ts';
-import type { Settled } from '../../src/domain/runs.ts';
+import type { Settled } from '../../src/domain/settle.ts';
 import { Driver } from '../support/domain.ts';
 
 /** What the model reads of a run that settled so. */

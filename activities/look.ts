@@ -1,0 +1,101 @@
+/**
+ * A look at runs from outside: what Temporal knows of their workflows, without anything that they would have to do. Only one
+ * that has been silent for too long is asked itself, since its finished steps stand nowhere else.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { TerminatedFailure, TimeoutFailure, CancelledFailure, ApplicationFailure } from '@temporalio/common';
+import { WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import type { Json, RunResult, SessionSnapshot } from '../src/contract.ts';
+import { heartbeatOf } from '../src/client/heartbeat.ts';
+import { jsonBytes, previewOf } from '../src/domain/json.ts';
+import type { Sight } from '../src/domain/looks.ts';
+import type { Settled } from '../src/domain/settle.ts';
+import { MIB, PREVIEW_BYTES, RESULT_BYTES, TEXT_CHARS } from '../src/domain/sizes.ts';
+import type { LookedFor } from '../src/domain/state.ts';
+import { withHeartbeat } from './heartbeat.ts';
+
+/** Runs looked at side by side. */
+const AT_ONCE = 10;
+/** So long a run may take to answer; one that cannot has made no progress. */
+const ANSWER_MS = 5000;
+
+/** What is seen of each run, as many as fit into one answer. */
+export async function lookAtRuns(client: Client, runs: readonly LookedFor[]): Promise<Sight[]> {
+  const sights: Sight[] = [];
+  let bytes = 0;
+  await withHeartbeat(() => undefined, async () => {
+    for (let i = 0; i < runs.length && bytes < MIB; i += AT_ONCE) {
+      for (const sight of await Promise.all(runs.slice(i, i + AT_ONCE).map(async (run) => lookAt(client, run)))) {
+        bytes += jsonBytes(sight);
+        if (bytes < MIB) sights.push(sight);
+      }
+    }
+  });
+  return sights;
+}
+
+async function lookAt(client: Client, run: LookedFor): Promise<Sight> {
+  const { runId, workflowId, epoch } = run;
+  const description = await describe(client, workflowId);
+  if (description === undefined || (epoch !== '' && firstRunId(description) !== epoch)) return { runId, found: 'nothing' };
+  if (description.status.name !== 'RUNNING') return { runId, found: 'closed', outcome: await outcomeOf(client, description) };
+  const seen: Sight = { runId, found: 'open' };
+  const progress = (await heartbeatOf(client, description))?.progress;
+  if (progress !== undefined) seen.progress = progress;
+  if (run.kind === 'workflow') seen.events = (await describe(client, nativeId(workflowId)))?.historyLength ?? 0;
+  else if (run.closely) {
+    const movedAt = await askedItself(client, workflowId);
+    if (movedAt !== undefined) seen.movedAt = movedAt;
+  }
+  return seen;
+}
+
+/** The workflow id of what a `workflow:` run executes. */
+export function nativeId(workflowId: string): string {
+  return `${workflowId}/workflow`;
+}
+
+function firstRunId({ raw }: WorkflowExecutionDescription): string {
+  return raw.workflowExecutionInfo?.firstRunId ?? '';
+}
+
+async function describe(client: Client, workflowId: string): Promise<WorkflowExecutionDescription | undefined> {
+  try {
+    return await client.workflow.getHandle(workflowId).describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+async function askedItself(client: Client, workflowId: string): Promise<number | undefined> {
+  const answer = client.workflow.getHandle(workflowId).query<SessionSnapshot>('getSession').then(({ progressAt }) => (progressAt === undefined ? undefined : Date.parse(progressAt)), () => undefined);
+  const enough = new AbortController();
+  try {
+    return await Promise.race([answer, pause(ANSWER_MS, undefined, { signal: enough.signal }).catch(() => undefined)]);
+  } finally {
+    enough.abort();
+  }
+}
+
+/** How a run ended whose workflow Temporal has closed. */
+async function outcomeOf(client: Client, { workflowId, runId }: WorkflowExecutionDescription): Promise<Settled> {
+  try {
+    return settledAs(workflowId, (await client.workflow.getHandle(workflowId, runId).result()) as RunResult);
+  } catch (error) {
+    const cause = error instanceof WorkflowFailedError ? error.cause : undefined;
+    if (cause instanceof TimeoutFailure) return { status: 'failed', reason: 'timed_out', error: { type: 'TimedOut', message: 'Temporal timed the run out.' } };
+    if (cause instanceof CancelledFailure) return { status: 'cancelled', reason: 'cancelled_by_user' };
+    if (cause === undefined) throw error;
+    const type = cause instanceof TerminatedFailure ? 'Terminated' : cause instanceof ApplicationFailure ? (cause.type ?? 'Error') : cause.name;
+    return { status: 'failed', reason: 'lost', error: { type: type.slice(0, 256), message: cause.message.slice(0, TEXT_CHARS).toWellFormed() } };
+  }
+}
+
+/** A run's own result, cut as it would have told it. */
+function settledAs(workflowId: string, { status, reason, result, error, usage }: RunResult): Settled {
+  const told: Settled = { status, usage, ...(reason === undefined ? {} : { reason }), ...(error === undefined ? {} : { error }) };
+  if (status !== 'completed') return told;
+  const whole: Json = result ?? null;
+  return jsonBytes(whole) <= RESULT_BYTES ? { ...told, result: whole } : { ...told, preview: previewOf(whole, PREVIEW_BYTES), resultRef: workflowId };
+}

@@ -1,0 +1,102 @@
+/**
+ * The end of a run as its starter records it, whoever says so: the run itself, Temporal, a look.
+ *
+ * A row settles once: the first `completed`, `failed` or `cancelled` wins and never changes. It is delivered in its finish slot,
+ * unless the one who would be told has caused it.
+ */
+import { deliver } from './delivery.ts';
+import { entryKey, rememberEnd } from './dedupe.ts';
+import { fitting, jsonBytes, previewOf } from './json.ts';
+import { emit } from './log.ts';
+import { takeMilestone } from './milestones.ts';
+import { seeProgress } from './progress.ts';
+import { KEPT_FORGOTTEN, KEPT_ROWS, MESSAGE_BYTES, PREVIEW_BYTES, RESULT_BYTES } from './sizes.ts';
+import { addUsage, isDone, iso, isOver, isSettled, type Cx, type Outcome, type RunState, type State } from './state.ts';
+import type { Milestone, Progress, Usage } from './types.ts';
+
+export interface Settled extends Outcome {
+  usage?: Usage;
+  progress?: Progress;
+  milestones?: Milestone[];
+  cancelled?: string[];
+  resultRef?: string;
+  preview?: string;
+}
+
+/** The run has ended, whoever says so: recorded once, delivered once. */
+export function settle(cx: Cx, row: RunState, settled: Settled): void {
+  const { state } = cx;
+  if (isSettled(row) || isOver(state)) return;
+  for (const milestone of settled.milestones ?? []) takeMilestone(cx, row, milestone);
+  shrink(row);
+  row.status = settled.status;
+  delete row.reason;
+  delete row.childStillRunning;
+  for (const field of ['graceAt', 'movedAt', 'silent', 'lookAt', 'looks', 'due', 'missed', 'seenEvents'] as const) delete row[field];
+  if (state.self !== undefined) state.self.movedAt = cx.now;
+  if (settled.status === 'cancelled') row.reason = row.cancelReason ?? settled.reason ?? 'cancelled_by_user';
+  if (settled.status === 'failed') row.reason = settled.reason ?? 'agent_error';
+  const comment = settled.status === 'cancelled' ? (row.cancelComment ?? settled.comment) : undefined;
+  if (comment !== undefined) row.comment = comment;
+  row.settledAt = iso(cx.now);
+  if (settled.error !== undefined) row.error = settled.error;
+  if (settled.progress !== undefined) seeProgress(row, settled.progress, cx.now);
+  if (settled.usage !== undefined) {
+    row.usage = settled.usage;
+    addUsage(state.usage, settled.usage);
+  }
+  if (settled.status === 'completed') keepResult(row, settled);
+  if (settled.cancelled !== undefined && settled.cancelled.length > 0) row.cancelledBelow = fitting(settled.cancelled, MESSAGE_BYTES);
+  rememberEnd(state.dedupe, entryKey('run', row.runId), row.status);
+  emit(cx, 'run.settled', {
+    runId: row.runId, agent: row.agent, label: row.label, status: row.status, reason: row.reason, comment: row.comment, error: row.error,
+    resultRef: row.resultRef, usage: { ...row.usage }, cancelled: row.cancelledBelow?.map((path) => `${row.runId}/${path}`), parentToolCallId: row.parentToolCallId,
+  });
+  if (announced(row)) deliver(cx, row, { runId: row.runId, kind: 'finish' }, row.detached.notify);
+  else row.delivery.finish.state = 'not_required';
+  forgetOldRows(state);
+}
+
+/** What a run was asked with is not needed any more. */
+export function shrink(row: RunState): void {
+  delete row.request;
+  delete row.inputBytes;
+}
+
+function keepResult(row: RunState, settled: Settled): void {
+  if (settled.resultRef !== undefined) {
+    row.resultRef = settled.resultRef;
+    row.preview = settled.preview ?? '';
+    return;
+  }
+  const result = settled.result ?? null;
+  if (jsonBytes(result) <= RESULT_BYTES) row.result = result;
+  else {
+    row.preview = previewOf(result, PREVIEW_BYTES);
+    row.resultRef = row.workflowId;
+  }
+}
+
+/** One announcement per fact: who caused a cancellation is not told of it again. */
+function announced(row: RunState): boolean {
+  if (row.detached.notify === 'silent') return false;
+  return !(row.status === 'cancelled' && row.reason !== 'cancelled_by_user');
+}
+
+/** Rows of runs that settled long ago, with nothing left to deliver, shrink to what a receipt needs. */
+function forgetOldRows(state: State): void {
+  const old = state.runs.filter(isDone);
+  for (const row of old.slice(0, Math.max(0, old.length - KEPT_ROWS))) forget(state, row);
+}
+
+export function forget(state: State, row: RunState): void {
+  state.runs.splice(state.runs.indexOf(row), 1);
+  if (!isSettled(row)) {
+    rememberEnd(state.dedupe, entryKey('run', row.runId), row.status);
+    return;
+  }
+  state.forgotten.push({
+    ordinal: row.ordinal, runId: row.runId, status: row.status as 'completed' | 'failed' | 'cancelled', ...(row.reason === undefined ? {} : { reason: row.reason }), settledAt: row.settledAt ?? row.createdAt, forgotten: true,
+  });
+  if (state.forgotten.length > KEPT_FORGOTTEN) state.forgotten.splice(0, state.forgotten.length - KEPT_FORGOTTEN);
+}
