@@ -2,6 +2,8 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { PARENT_EPOCH, type Activities, type LocalActivities } from '../src/contract.ts';
+import { answerRequest } from './answer.ts';
+import { callHandler } from './handler.ts';
 import { lookAtRuns } from './look.ts';
 import { callModel } from './model.ts';
 import type { Registry } from './registry.ts';
@@ -15,6 +17,8 @@ export function createActivities(registry: Registry, client: Client, isStopping:
     task: async (arg) => runTask(registry, client, arg),
     resolveName: async ({ name }) => Promise.resolve(registry.resolve(name)),
     archiveLog: async (arg) => Promise.resolve(arg),
+    answerRequest: async ({ workflowId, answer }) => answerRequest(client, workflowId, answer),
+    handler: async (arg) => callHandler(registry, arg),
     look: async ({ runs }) => lookAtRuns(client, runs),
     lookAtWorkflow: async ({ workflowId }) => look(client, workflowId),
     terminateRun: async ({ workflowId, epoch, reason }) => {

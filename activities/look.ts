@@ -7,6 +7,7 @@ import { TerminatedFailure, TimeoutFailure, CancelledFailure, ApplicationFailure
 import { WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import type { Json, RunResult, SessionSnapshot } from '../src/contract.ts';
 import { heartbeatOf } from '../src/client/heartbeat.ts';
+import { nativeId } from '../src/domain/ids.ts';
 import { jsonBytes, previewOf } from '../src/domain/json.ts';
 import type { Sight } from '../src/domain/looks.ts';
 import type { Settled } from '../src/domain/settle.ts';
@@ -48,11 +49,6 @@ async function lookAt(client: Client, run: LookedFor): Promise<Sight> {
     if (movedAt !== undefined) seen.movedAt = movedAt;
   }
   return seen;
-}
-
-/** The workflow id of what a `workflow:` run executes. */
-export function nativeId(workflowId: string): string {
-  return `${workflowId}/workflow`;
 }
 
 function firstRunId({ raw }: WorkflowExecutionDescription): string {

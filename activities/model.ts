@@ -8,6 +8,7 @@ import type { Client } from '@temporalio/client';
 import type { Json, MessagePart, ModelArg, UIMessage as TranscriptMessage, Usage } from '../src/contract.ts';
 import { HANDED_BACK } from '../src/contract.ts';
 import type { AgentDefinition } from '../src/define.ts';
+import { isRuntimeTool } from '../src/domain/runtime-tools.ts';
 import type { NameFacts } from '../src/domain/state.ts';
 import type { ModelAnswer, ModelCall } from '../src/domain/turn.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
@@ -24,7 +25,7 @@ export async function callModel(registry: Registry, client: Client, isStopping: 
   const agent = registry.agents.get(arg.agent);
   if (agent === undefined) throw outgoing(registry, new Error(`Expected agent to name a registered agent, got "${arg.agent}".`), { type: 'UnknownAgent', nonRetryable: true });
   try {
-    return await withHeartbeat(() => undefined, async () => ask(registry, await readTranscript(client, arg.workflowId, isStopping), agent));
+    return await withHeartbeat(() => undefined, async () => ask(registry, await readTranscript(client, arg.workflowId, isStopping), agent, arg.isRun));
   } catch (error) {
     const { cancellationSignal: signal } = Context.current();
     if (isShutdown(signal)) throw handedBack();
@@ -34,8 +35,8 @@ export async function callModel(registry: Registry, client: Client, isStopping: 
   }
 }
 
-async function ask(registry: Registry, transcript: readonly TranscriptMessage[], agent: AgentDefinition): Promise<ModelAnswer> {
-  const tools = toolset(registry, agent);
+async function ask(registry: Registry, transcript: readonly TranscriptMessage[], agent: AgentDefinition, isRun: boolean): Promise<ModelAnswer> {
+  const tools = toolset(registry, agent, isRun);
   const stall = agent.stallTimeoutMs ?? STALL_MS;
   let failure: unknown;
   const watchdog = new Watchdog(stall);
@@ -110,7 +111,7 @@ function callOf(registry: Registry, agent: AgentDefinition, call: TypedToolCall<
     const why = 'error' in call && call.error instanceof Error ? call.error.message : 'The call is not valid.';
     return { kind: 'invalid', toolCallId, toolName, error: registry.redact(why).slice(0, 2000) };
   }
-  if (toolName === 'start_run') return { kind: 'start_run', toolCallId, input };
+  if (isRuntimeTool(toolName)) return { kind: 'runtime', toolCallId, toolName, input };
   const tool = registry.tool(agent.name, toolName);
   return { kind: 'tool', toolCallId, toolName, input, policy: { idempotent: tool?.idempotent ?? true, timeoutMs: tool?.timeoutMs ?? TOOL_TIMEOUT_MS, retries: tool?.retries ?? 0 } };
 }

@@ -5,6 +5,9 @@ import type { NameFacts } from '../src/domain/state.ts';
 export class Registry {
   readonly agents = new Map<string, AgentDefinition>();
   readonly tasks = new Map<string, TaskDefinition>();
+  readonly handlers: NonNullable<Config['handlers']>;
+  readonly workflows: NonNullable<Config['workflows']>;
+  readonly runHooks: Pick<Config, 'onRunStart' | 'onRunFinish'>;
   readonly names: readonly string[];
   readonly secrets: readonly string[];
   private readonly first: string;
@@ -12,7 +15,10 @@ export class Registry {
   constructor(config: Config) {
     for (const agent of config.agents) this.agents.set(agent.name, agent);
     for (const task of config.tasks ?? []) this.tasks.set(task.name, task);
-    this.names = [...this.agents.keys(), ...this.tasks.keys()];
+    this.handlers = config.handlers ?? {};
+    this.workflows = config.workflows ?? {};
+    this.runHooks = { ...(config.onRunStart === undefined ? {} : { onRunStart: config.onRunStart }), ...(config.onRunFinish === undefined ? {} : { onRunFinish: config.onRunFinish }) };
+    this.names = [...this.agents.keys(), ...this.tasks.keys(), ...Object.keys(this.workflows).map((type) => `workflow:${type}`), ...Object.keys(this.handlers).map((name) => `handler:${name}`)];
     this.secrets = (config.secrets ?? []).filter((secret) => secret !== '');
     this.first = config.agents[0]?.name ?? '';
   }
@@ -23,10 +29,21 @@ export class Registry {
   }
 
   facts(name: string): NameFacts | null {
+    if (name.startsWith('handler:')) return Object.hasOwn(this.handlers, name.slice('handler:'.length)) ? { kind: 'handler' } : null;
+    const run = this.runFacts(name);
+    const hooks = (['onRunStart', 'onRunFinish'] as const).filter((hook) => this.runHooks[hook] !== undefined);
+    return run === null || hooks.length === 0 ? run : { ...run, hooks };
+  }
+
+  private runFacts(name: string): NameFacts | null {
     const agent = this.agents.get(name);
     if (agent !== undefined) return { kind: 'agent', ...(agent.limits === undefined ? {} : { limits: agent.limits }) };
     const task = this.tasks.get(name);
-    return task === undefined ? null : { kind: 'task', retries: task.retries ?? 2 };
+    if (task !== undefined) return { kind: 'task', retries: task.retries ?? 2 };
+    if (!name.startsWith('workflow:')) return null;
+    const type = name.slice('workflow:'.length);
+    const served = Object.hasOwn(this.workflows, type) ? this.workflows[type] : this.workflows['*'];
+    return served === undefined ? null : { kind: 'workflow', ...(served.taskQueue === undefined ? {} : { taskQueue: served.taskQueue }) };
   }
 
   tool(agent: string, tool: string): ToolDefinition | undefined {

@@ -2,11 +2,13 @@
  * A task in the place of a run's turns. Its heartbeat carries the latest progress, the checkpoint and how often it threw; the
  * server keeps the last one and hands it to the next attempt, so losing the worker loses nothing and uses up no retry.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { activityInfo, ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { NAME_PATTERN, type Json, type Progress, type TaskArg, type TaskDone, type TaskHeartbeat } from '../src/contract.ts';
 import type { ProgressReport, TaskContext } from '../src/define.ts';
 import { jsonBytes } from '../src/domain/json.ts';
+import type { RunMessage } from '../src/domain/state.ts';
 import { PAYLOAD_BYTES, SMALL_BYTES, TEXT_CHARS } from '../src/domain/sizes.ts';
 import { InvalidInput } from '../src/errors.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
@@ -15,6 +17,8 @@ import type { Registry } from './registry.ts';
 import { plain } from './tool.ts';
 
 const ENVELOPE_BYTES = 32 * 1024;
+/** How often a task that waits for a message looks for one. */
+const MESSAGES_MS = 500;
 
 export async function runTask(registry: Registry, client: Client, arg: TaskArg): Promise<TaskDone> {
   const definition = registry.tasks.get(arg.task);
@@ -69,9 +73,29 @@ function contextOf(client: Client, arg: TaskArg, beat: TaskHeartbeat, attempt: n
     async milestone(name: string, data?: Json): Promise<void> {
       if (typeof name !== 'string' || !NAME_PATTERN.test(name)) throw new InvalidInput(`Expected the name of a milestone to match ${NAME_PATTERN.source}, got ${JSON.stringify(name)}.`);
       const plainData = data === undefined ? undefined : plain(data, 'the data of a milestone', SMALL_BYTES);
-      await client.workflow.getHandle(workflowId).signal('taskMilestone', { name, ...(plainData === undefined ? {} : { data: plainData }) });
+      await client.workflow.getHandle(workflowId).signal('taskMilestone', { name, ...(plainData === undefined ? {} : { data: plainData }), ...(beat.progress === undefined ? {} : { progress: beat.progress }) });
     },
+    messages: messagesOf(client, workflowId, context.cancellationSignal),
   };
+}
+
+/**
+ * The messages to this run, as they come. One is read when the next is asked for, and then stays read, also for the next
+ * attempt; the iteration ends when the run is cancelled or the worker stops.
+ */
+async function* messagesOf(client: Client, workflowId: string, signal: AbortSignal): AsyncGenerator<{ messageId: string; message: string }> {
+  const handle = client.workflow.getHandle(workflowId);
+  let after = 0;
+  while (!signal.aborted) {
+    const came = await handle.query<RunMessage[], [unknown]>('getMessages', { after });
+    for (const { n, messageId, message } of came) {
+      if (signal.aborted) return;
+      yield { messageId, message };
+      after = n;
+      await handle.signal('taskRead', { n });
+    }
+    if (came.length === 0) await pause(MESSAGES_MS, undefined, { signal }).catch(() => undefined);
+  }
 }
 
 function snapshotOf(report: ProgressReport, n: number): Progress {

@@ -4,6 +4,8 @@ import { z } from 'zod';
 import type { AgentDefinition } from '../src/define.ts';
 import type { Registry } from './registry.ts';
 
+const STATUSES = ['queued', 'running', 'input_required', 'interrupted', 'completed', 'failed', 'cancelled'] as const;
+
 /** A description of everything that the agent may start, for its model. */
 function startable(registry: Registry, agent: AgentDefinition): string {
   return (agent.canStart ?? []).map((name) => {
@@ -12,7 +14,8 @@ function startable(registry: Registry, agent: AgentDefinition): string {
   }).join('\n');
 }
 
-export function toolset(registry: Registry, agent: AgentDefinition): ToolSet {
+/** `isRun`: the agent has a parent to speak to. */
+export function toolset(registry: Registry, agent: AgentDefinition, isRun: boolean): ToolSet {
   const tools: ToolSet = {};
   for (const one of agent.tools ?? []) tools[one.name] = tool({ description: one.description, inputSchema: one.input });
   const [first, ...rest] = agent.canStart ?? [];
@@ -24,8 +27,19 @@ export function toolset(registry: Registry, agent: AgentDefinition): ToolSet {
         agent: z.enum([first, ...rest]).describe('What to start.'),
         input: z.unknown().describe('What it is to work on, as JSON.'),
         label: z.string().max(200).optional().describe('A few words that tell this run from others.'),
+        wait: z.boolean().optional().describe('Only when you can do nothing before it has ended: wait for it and read { runId, status, result or error } as the answer.'),
+        detachAfterMs: z.number().int().min(1).optional().describe('With wait: after so many milliseconds go on; the outcome arrives later as a message.'),
       }),
     });
+    const runId = z.string().describe('The id that start_run answered.');
+    tools['list_runs'] = tool({ description: 'Lists the runs that were started here, oldest first, with status and progress: { runs, hasMore }.', inputSchema: z.object({ status: z.enum(STATUSES).optional().describe('Only runs in this status.') }) });
+    tools['inspect_run'] = tool({ description: 'Looks at one run now: status, progress, milestones and, once it has settled, its outcome. The answer is framed as <background-run>.', inputSchema: z.object({ runId }) });
+    tools['message_run'] = tool({ description: 'Says something to a run that has not settled. If the run has asked a question, the first message is the answer.', inputSchema: z.object({ runId, message: z.string().min(1) }) });
+    tools['cancel_run'] = tool({ description: 'Cancels a run and those that it started: { runId, status, cancelled, pending }. You are not told of it again.', inputSchema: z.object({ runId, reason: z.string().max(2000).optional() }) });
+  }
+  if (isRun) {
+    tools['report_milestone'] = tool({ description: 'Tells whoever started you that a named point is reached. Letters, digits, ".", "_" and "-" only.', inputSchema: z.object({ name: z.string().min(1).max(64), data: z.unknown().optional().describe('A little JSON.') }) });
+    tools['ask_parent'] = tool({ description: 'Asks whoever started you and waits for the answer, however long that takes: { requestId, status, answer }. Only for what you cannot find out or decide yourself.', inputSchema: z.object({ question: z.string().min(1).max(2000) }) });
   }
   return tools;
 }

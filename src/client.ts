@@ -8,6 +8,9 @@ import { DEFAULT_TASK_QUEUE } from './contract.ts';
 import type { ForgottenRow, Json, OnBusy, OutliveEvent, Row, RunStatus, SessionSnapshot, TurnStatus, UIMessage, Budgets, Limits, TurnSettings } from './contract.ts';
 import type { Close } from './domain/closing.ts';
 import type { RunReceipt } from './domain/run-admission.ts';
+import type { AnswerReceipt } from './domain/requests.ts';
+import type { MessageReceipt } from './domain/steering.ts';
+import type { DetachReceipt } from './domain/waits.ts';
 import type { TurnReceipt } from './domain/turn-queue.ts';
 import type { GetEvents, GetTranscript, ListRuns, TurnView } from './domain/view.ts';
 import { readEvents, type EventsOptions, type EventItem } from './client/events.ts';
@@ -41,6 +44,8 @@ export interface RunRequest {
     maxBudgetMs?: number;
     noProgressBudgetMs?: number;
     onBudget?: 'cancel' | 'keep';
+    /** Name of a handler that is registered with the worker. */
+    onFinish?: string;
     onMilestones?: string[] | { names: string[] | '*'; mode?: 'narrate' | 'react' };
   };
 }
@@ -51,6 +56,17 @@ export interface SubmitTurnInput {
   idempotencyKey?: string;
   metadata?: Json;
   onBusy?: OnBusy;
+}
+
+export interface AnswerInput {
+  requestId: string;
+  /** For an approval. */
+  decision?: 'approve' | 'reject';
+  /** The answer to a question, any JSON. */
+  value?: Json;
+  comment?: string;
+  /** Who answers; kept beside the answer. At most 200 characters. */
+  by?: string;
 }
 
 export interface OutliveClientOptions {
@@ -128,6 +144,12 @@ export class SessionHandle {
   async startRuns(argument: { runs: RunRequest[] }): Promise<{ runs: RunReceipt[] }> { return this.update('startRuns', argument); }
   /** Cancels a run; the answer waits at most 5 s for the runs below it. */
   async cancelRun(argument: { runId: string; reason?: string; cascade?: boolean }): Promise<{ runId: string; status: RunStatus; cancelled: string[]; pending: string[] }> { return this.update('cancelRun', argument); }
+  /** Lets the turn that waits for a run go on; the run is not disturbed. */
+  async detachRun(argument: { runId: string }): Promise<DetachReceipt> { return this.update('detachRun', argument); }
+  /** Sends a message to a run, at most 256 KiB: an agent reads it as its next input, a task through its context. */
+  async messageRun(argument: { runId: string; message: string; messageId?: string }): Promise<MessageReceipt> { return this.update('messageRun', argument); }
+  /** Answers an open request anywhere in the tree; a second answer is told what stands. */
+  async answer(argument: AnswerInput): Promise<AnswerReceipt> { return this.update('answer', argument); }
   /** Ends the running turn and skips queued user turns; background inputs stay queued. */
   async resetTurns(argument: { reason?: string } = {}): Promise<{ cancelled?: string; skipped: string[] }> { return this.update('resetTurns', argument); }
   /** Closes the session; by default the running turn is cancelled and the runs go on. */

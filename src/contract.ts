@@ -18,8 +18,9 @@
  */
 import type { ModelAnswer } from './domain/turn.ts';
 import type { Sight } from './domain/looks.ts';
+import type { Answer, AnswerReceipt } from './domain/requests.ts';
 import type { LookedFor, NameFacts } from './domain/state.ts';
-import type { Json, Limits, OutliveEvent, Progress, RunKind } from './domain/types.ts';
+import type { Json, Limits, OutliveEvent, Progress, Refusal, Row, RunKind } from './domain/types.ts';
 
 export type * from './domain/types.ts';
 
@@ -52,7 +53,9 @@ export interface RunInput {
   parentToolCallId?: string;
   depth: number;
   agent: string;
-  kind: Extract<RunKind, 'agent' | 'task'>;
+  kind: RunKind;
+  /** Of a workflow type. */
+  taskQueue?: string;
   input: Json;
   label?: string;
   metadata?: Json;
@@ -85,6 +88,8 @@ export interface SessionResult {
 
 export interface ModelArg { agent: string; workflowId: string; turnId: string; step: number; attempt: number; isRun: boolean }
 export interface ToolArg { agent: string; workflowId: string; sessionId: string; turnId: string; toolCallId: string; toolName: string; input: Json; attempt: number }
+/** What a handler is called with, and which one it is. */
+export interface HandlerArg { handler: string; key: string; kind: 'start' | 'finish' | 'gave-up' | 'milestone'; run: Partial<Row>; result?: Json }
 export interface TaskArg { task: string; input: Json; runId: string; workflowId: string; sessionId: string; retries: number; checkpoint?: Json; n: number }
 export interface TaskDone { result: Json; progress?: Progress }
 
@@ -96,8 +101,12 @@ export interface Activities {
   model(arg: ModelArg): Promise<ModelAnswer>;
   tool(arg: ToolArg): Promise<Json>;
   task(arg: TaskArg): Promise<TaskDone>;
+  /** Calls a handler of the app. */
+  handler(arg: HandlerArg): Promise<void>;
   /** What can be seen of runs from outside; those that do not fit into one answer are left out. */
   look(arg: { runs: LookedFor[] }): Promise<Sight[]>;
+  /** Sends an answer to the workflow that has asked; null when that is closed. */
+  answerRequest(arg: { workflowId: string; answer: Answer }): Promise<AnswerReceipt | Refusal | null>;
   terminateRun(arg: { workflowId: string; epoch: string; reason: string }): Promise<void>;
 }
 

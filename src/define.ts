@@ -4,8 +4,9 @@
  */
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import type { z } from 'zod';
+import { isRuntimeTool } from './domain/runtime-tools.ts';
 import { InvalidInput } from './errors.ts';
-import { NAME_PATTERN, type Json, type Limits } from './contract.ts';
+import { NAME_PATTERN, type Json, type Limits, type Row } from './contract.ts';
 
 /** What a task reports while it works. Every field optional; the latest report wins. */
 export interface ProgressReport {
@@ -36,6 +37,11 @@ export interface TaskContext {
   progress(report: ProgressReport): void;
   /** Records a named, durable point; resolves when it is durable. Throws `InvalidInput` on a bad name or more than 8 KiB of data. */
   milestone(name: string, data?: Json): Promise<void>;
+  /**
+   * The messages that are sent to the run, in order, as they come. One counts as read when the next is asked for, and is not
+   * given to a later attempt. Ends when the run is cancelled or the worker shuts down.
+   */
+  readonly messages: AsyncIterable<{ messageId: string; message: string }>;
 }
 
 export interface TaskDefinition<Input = unknown, Result = unknown> {
@@ -90,6 +96,20 @@ export interface AgentDefinition {
   maxAttempts?: number;
 }
 
+/** What a handler is told. `key` is its idempotency key: a crash may repeat a call. */
+export interface HandlerCall {
+  key: string;
+  /** Which of the run's delivery slots this is. */
+  kind: 'finish' | 'gave-up' | 'milestone';
+  /** The run as `getRun` shows it, without its result. */
+  run: Row;
+  /** Of a completed run, if it is at most 64 KiB; a larger one is read with `run.result()`. */
+  result?: Json;
+}
+
+/** Called until it has succeeded once, at most ten times with growing pauses of up to 5 minutes; each call may take a minute. */
+export type Handler = (call: HandlerCall) => Promise<void> | void;
+
 export interface Config {
   /** Where Temporal is. Left out: the standard Temporal environment configuration. */
   connection?: { address?: string };
@@ -101,6 +121,14 @@ export interface Config {
   tasks?: readonly TaskDefinition<any, any>[];
   /** Path of a module that exports `payloadConverter`; it is wrapped so that an unreadable payload never stops a session. */
   dataConverter?: { payloadConverterPath?: string };
+  /** What `onFinish` of a run may name. */
+  handlers?: Readonly<Record<string, Handler>>;
+  /** Workflow types that may be runs, as `workflow:<type>`, in any SDK's language; `"*"` allows every type. Task queue: by default that of this worker. */
+  workflows?: Readonly<Record<string, { taskQueue?: string }>>;
+  /** Told of every run that is started, with the key `run-start:<workflowId>`. */
+  onRunStart?: (call: { key: string; run: Row }) => Promise<void> | void;
+  /** Told of every run that has settled, with the key `run-finish:<workflowId>`. */
+  onRunFinish?: (call: { key: string; run: Row; result?: Json }) => Promise<void> | void;
   /** Values that are replaced by `[secret]` in every error that leaves an activity. */
   secrets?: readonly string[];
 }
@@ -158,6 +186,7 @@ export function defineTask<Input, Result>(task: TaskDefinition<Input, Result>): 
  */
 export function defineTool<Input, Output>(tool: ToolDefinition<Input, Output>): Readonly<ToolDefinition<Input, Output>> {
   named('a tool', tool.name);
+  if (isRuntimeTool(tool.name)) throw new InvalidInput(`Expected a tool not to be named like one of the runtime, got "${tool.name}".`);
   count(`retries of tool ${tool.name}`, tool.retries, 0);
   count(`timeoutMs of tool ${tool.name}`, tool.timeoutMs, 1);
   return Object.freeze({ ...tool });
@@ -175,9 +204,11 @@ export function defineConfig(config: Config): Readonly<Config> {
     if (names.has(name)) throw new InvalidInput(`Expected the names of agents and tasks to differ, got "${name}" twice.`);
     names.add(name);
   }
+  for (const name of Object.keys(config.handlers ?? {})) named('a handler', name);
+  const types = config.workflows ?? {};
   for (const agent of config.agents) {
     for (const name of agent.canStart ?? []) {
-      if (!names.has(name)) throw new InvalidInput(`Expected canStart of agent "${agent.name}" to name registered agents or tasks, got "${name}".`);
+      if (!names.has(name) && !(name.startsWith('workflow:') && (Object.hasOwn(types, name.slice(9)) || Object.hasOwn(types, '*')))) throw new InvalidInput(`Expected canStart of agent "${agent.name}" to name registered agents or tasks, got "${name}".`);
     }
   }
   return Object.freeze({ ...config });

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { NAME_PATTERN, SESSION_ID_PATTERN } from './contract.ts';
 import { RESERVED_RUN_IDS, RESERVED_SESSION_ENDINGS } from './domain/ids.ts';
-import { jsonBytes } from './domain/json.ts';
+import { jsonBytes, utf8Length } from './domain/json.ts';
 import { BATCH_BYTES, LABEL_CHARS, MESSAGE_BYTES, SMALL_BYTES, TEXT_CHARS } from './domain/sizes.ts';
 import { isRefusal, refuse, type Json, type Refusal, type UIMessage } from './domain/types.ts';
 
@@ -140,12 +140,21 @@ const paths = z.array(path, { error: 'a list of paths' }).transform((all) => {
   return beyond < 0 ? all : all.slice(0, beyond);
 });
 
+const message = string(`a text of 1 to ${MESSAGE_BYTES} bytes`, (text) => text !== '' && utf8Length(text) <= MESSAGE_BYTES);
+const messages = z.array(object({ n: count(0), messageId: name, message }), { error: 'a list of messages' });
+const requestId = string('a request id, "<workflow id>#<n>"', (text) => /^\P{Cc}{1,1000}#\d{1,15}$/u.test(text));
+
 const workflowId = string('a workflow id', (text) => /^\P{Cc}{1,1000}$/u.test(text));
+
+const request = object({
+  requestId, kind: oneOf('approval', 'ask_parent'), workflowId, runId: name.optional(), turnId: name.optional(), toolCallId: z.string({ error: 'a string' }).optional(), toolName: name.optional(),
+  input: small.optional(), question: words.optional(), status: oneOf('open', 'approved', 'rejected', 'answered', 'expired', 'withdrawn', 'parent_closed'), openedAt: instant, expiresAt: instant,
+});
 
 /** The argument of the `run` workflow: made by the workflow that starts it, and checked all the same, since anybody may start one. */
 const runInput = object({
   v: z.literal(1, { error: '1' }), runId: name, parent: object({ workflowId, epoch: key }), sessionId: workflowId, parentRunId: name.optional(), parentToolCallId: z.string({ error: 'a string' }).optional(),
-  depth: count(), agent: agentName, kind: oneOf('agent', 'task'), input: json(MESSAGE_BYTES), label: label.optional(), metadata: small.optional(), limits, retries: count(0), maxBudgetMs: ms(),
+  depth: count(), agent: agentName, kind: oneOf('agent', 'task', 'workflow'), taskQueue: workflowId.optional(), input: json(MESSAGE_BYTES), label: label.optional(), metadata: small.optional(), limits, retries: count(0), maxBudgetMs: ms(),
   onBudget: oneOf('cancel', 'keep'), deadlineAt: instant,
 });
 
@@ -156,6 +165,9 @@ export const schemas = {
   startRun,
   startRuns: object({ runs: z.custom<unknown[]>((value) => Array.isArray(value) && value.length >= 1 && value.length <= 200, { error: 'a list of 1 to 200 runs' }).pipe(z.array(startRun)) }),
   cancelRun: object({ runId: name, reason: words.optional(), cascade: flag.optional() }),
+  detachRun: object({ runId: name }),
+  messageRun: object({ runId: name, message, messageId: name.optional() }),
+  answer: object({ requestId, decision: oneOf('approve', 'reject').optional(), value: json(MESSAGE_BYTES).optional(), comment: words.optional(), by: string('a text of at most 200 characters', (text) => points(text) <= LABEL_CHARS).optional() }),
   resetTurns: object({ reason: words.optional() }),
   close: object({ reason: words.optional(), runs: oneOf('keep', 'cancel').optional(), turn: oneOf('cancel', 'finish').optional() }),
   getSession: object({}),
@@ -169,10 +181,16 @@ export const schemas = {
     resultRef: path.optional(), preview: string('a text of at most 4096 characters', (text) => text.length <= 4096).optional(), error: failure.optional(), usage: usage.optional(), progress: progress.optional(), milestones: milestones.optional(),
     cancelled: paths.optional(),
   }),
-  runMilestones: object({ runId: name, epoch: key, milestones }),
+  runMilestones: object({ runId: name, epoch: key, milestones, progress: progress.optional() }),
+  runRequest: object({ runId: name, epoch: key, request }),
+  runMessagesRead: object({ runId: name, epoch: key, n: count(0) }),
+  runMessage: object({ epoch: key, messages }),
+  requestAnswered: object({ requestId, value: message, messageId: name }),
   parentGone: object({ epoch: key }),
   runCancel: object({ epoch: key, reason: name, comment: words.optional(), cascade: flag.optional() }),
-  taskMilestone: object({ name, data: small.optional() }),
+  taskMilestone: object({ name, data: small.optional(), progress: progress.optional() }),
+  taskRead: object({ n: count(0) }),
+  getMessages: object({ after: count(0).optional() }),
 };
 
 export type SchemaName = keyof typeof schemas;
@@ -206,7 +224,7 @@ export function parse<T>(schema: z.ZodType<T>, payload: unknown, root = 'the arg
 
 /** Parses the argument of a message or query. */
 export function parseMessage<N extends SchemaName>(message: N, payload: unknown): Payload<N> | Refusal {
-  const most = message === 'startRuns' || message === 'runSettled' || message === 'runMilestones' ? 2 * BATCH_BYTES : message === 'startRun' ? 2 * MESSAGE_BYTES : MESSAGE_BYTES;
+  const most = message === 'startRuns' || message === 'runSettled' || message === 'runMilestones' || message === 'runMessage' ? 2 * BATCH_BYTES : ['startRun', 'messageRun', 'answer', 'requestAnswered'].includes(message) ? 2 * MESSAGE_BYTES : MESSAGE_BYTES;
   // A run may wrap what it was given.
   const levels = message === 'runSettled' ? 2 * MOST_LEVELS : MOST_LEVELS;
   const parsed = parse(schemas[message] as unknown as z.ZodType<Payload<N>>, payload, 'the argument', most, levels);

@@ -17,13 +17,13 @@ type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
 
 function runInput(state: State, runId: string): RunInput | undefined {
   const row = findRun(state, runId);
-  if (row?.request === undefined || row.kind === 'workflow') return undefined;
+  if (row?.request === undefined) return undefined;
   const { request } = row;
   const { maxDepth, cancelGraceMs, historyEvents } = state.settings.limits;
   const facts = state.names[row.agent];
   return {
     v: 1, runId, parent: { workflowId: state.workflowId, epoch: state.epoch }, sessionId: state.sessionId, depth: row.depth, agent: row.agent, kind: row.kind,
-    input: request.input, retries: facts?.retries ?? 2, maxBudgetMs: row.detached.maxBudgetMs, onBudget: row.detached.onBudget, deadlineAt: row.deadlineAt,
+    input: request.input, ...(facts?.taskQueue === undefined ? {} : { taskQueue: facts.taskQueue }), retries: facts?.retries ?? 2, maxBudgetMs: row.detached.maxBudgetMs, onBudget: row.detached.onBudget, deadlineAt: row.deadlineAt,
     limits: { maxDepth, cancelGraceMs, ...(historyEvents === undefined ? {} : { historyEvents }), ...facts?.limits },
     ...(state.self === undefined ? {} : { parentRunId: state.self.runId }),
     ...(row.parentToolCallId === undefined ? {} : { parentToolCallId: row.parentToolCallId }),

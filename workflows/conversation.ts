@@ -33,6 +33,7 @@ export class Conversation {
   /** Set when the run's outcome or the session's end is recorded. */
   ended = false;
   readonly steps = new Set<CancellationScope>();
+  private readonly hooks = new Set<CancellationScope>();
   private readonly inbox: Waiting[] = [];
   private ready = false;
   private looking = false;
@@ -124,6 +125,21 @@ export class Conversation {
     } finally {
       this.steps.delete(scope);
     }
+  }
+
+  /** A handler's call has a scope of its own, so that continuing as new does not wait for it. */
+  async hook<T>(work: () => Promise<T>): Promise<T> {
+    const scope = new CancellationScope();
+    this.hooks.add(scope);
+    try {
+      return await scope.run(work);
+    } finally {
+      this.hooks.delete(scope);
+    }
+  }
+
+  abortHooks(): void {
+    for (const scope of this.hooks) scope.cancel();
   }
 
   abortSteps(): void {

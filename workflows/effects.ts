@@ -3,16 +3,24 @@
  * of them run in a non-cancellable scope, because cancelling the workflow is a domain input too; only steps have a scope of
  * their own, which ends with the turn.
  */
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { CancellationScope, ChildWorkflowCancellationType, executeChild, isCancellation, ParentClosePolicy } from '@temporalio/workflow';
 import type { Json } from '../src/contract.ts';
-import { cancelSelf, milestonesTold, parentGone, taskAborted, taskDone, taskFailed } from '../src/domain/self.ts';
-import type { Effect, State } from '../src/domain/state.ts';
+import { runSummary } from '../src/domain/details.ts';
+import { hookAborted, hookDone, hookFailed, keyOfHook } from '../src/domain/hooks.ts';
+import { nativeId } from '../src/domain/ids.ts';
+import { milestonesTold } from '../src/domain/own-milestones.ts';
+import { readTold, runTold } from '../src/domain/steering.ts';
+import { requestTold } from '../src/domain/requests.ts';
+import { cancelSelf, parentGone, taskAborted, taskDone, taskFailed } from '../src/domain/self.ts';
+import { findRun, type Cx, type Effect, type State } from '../src/domain/state.ts';
+import { rowView } from '../src/domain/view.ts';
+import { UNREADABLE } from '../src/schemas.ts';
 import { modelAnswered, modelFailed, stepAborted, toolAnswered, toolFailed } from '../src/domain/turn.ts';
 import { cancelChild, look, start, terminate } from './children.ts';
 import type { Conversation } from './conversation.ts';
-import { isHandedBack, stepFailure, taskFailure, toolFailure } from './failures.ts';
-import { local, step, task } from './proxies.ts';
-import { ALWAYS, ONCE, send } from './send.ts';
+import { failureOf, isHandedBack, nativeFailure, stepFailure, taskFailure, toolFailure } from './failures.ts';
+import { handler, local, step, sure, task } from './proxies.ts';
+import { ALWAYS, FEW, ONCE, send } from './send.ts';
 
 type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
 
@@ -31,9 +39,21 @@ export function perform(conversation: Conversation, effect: Effect): void {
     case 'answer-gone': track(conversation, 'errands', async () => { await send(effect.workflowId, 'parentGone', { epoch: effect.epoch }, ONCE); }); return;
     case 'tell-milestones': track(conversation, 'errands', async () => tellMilestones(conversation, effect)); return;
     case 'look': track(conversation, 'errands', async () => look(conversation, effect)); return;
+    case 'tell-run': track(conversation, 'errands', async () => tellRun(conversation, effect)); return;
+    case 'tell-read': track(conversation, 'errands', async () => tellRead(conversation, effect)); return;
+    case 'tell-request': track(conversation, 'errands', async () => tellRequest(conversation, effect)); return;
+    case 'answer-request': track(conversation, 'errands', async () => { await send(effect.workflowId, 'requestAnswered', effect.answer, FEW); }); return;
+    case 'hook': track(conversation, 'errands', async () => hook(conversation, effect)); return;
+    case 'native': track(conversation, 'stepsInFlight', async () => runNative(conversation)); return;
+    case 'terminate-native': track(conversation, 'errands', async () => { await sure.terminateRun({ workflowId: nativeId(conversation.state.workflowId), epoch: '', reason: 'The run was cancelled.' }); }); return;
     case 'check-parent': track(conversation, 'errands', async () => checkParent(conversation)); return;
     default: effect satisfies never;
   }
+}
+
+/** Work under way on its own; nothing ends or continues meanwhile. What goes wrong with it concerns nobody else. */
+export function errand(conversation: Conversation, work: () => Promise<unknown>): void {
+  track(conversation, 'errands', async () => { await work().catch(() => undefined); });
 }
 
 function track(conversation: Conversation, counter: 'stepsInFlight' | 'errands', work: () => Promise<void>): void {
@@ -93,13 +113,66 @@ async function runTask(conversation: Conversation): Promise<void> {
   }
 }
 
-async function tellMilestones(conversation: Conversation, { milestones }: Of<'tell-milestones'>): Promise<void> {
+async function tellMilestones(conversation: Conversation, { milestones, progress }: Of<'tell-milestones'>): Promise<void> {
+  await tellParent(conversation, 'runMilestones', { milestones, ...(progress === undefined ? {} : { progress }) }, (cx) => milestonesTold(cx, milestones.at(-1)?.n ?? 0));
+}
+
+async function hook(conversation: Conversation, { hook: call }: Of<'hook'>): Promise<void> {
+  const { state } = conversation;
+  const row = findRun(state, call.runId);
+  const { result, ...shown } = row === undefined ? { result: undefined } : rowView(row, true);
+  const invoke = handler(`handler: ${call.handler.replace(/^handler:/u, '')}${call.attempt > 1 ? `, attempt ${call.attempt}` : ''}`);
+  try {
+    await conversation.hook(async () => invoke.handler({
+      handler: call.handler, key: keyOfHook(state, call), kind: call.kind, run: shown, ...(call.kind === 'finish' && result !== undefined ? { result } : {}),
+    }));
+    conversation.dispatch((cx) => hookDone(cx, call));
+  } catch (error) {
+    conversation.dispatch((cx) => (isCancellation(error) || isHandedBack(error) ? hookAborted(cx, call) : hookFailed(cx, call, failureOf(error))));
+  }
+}
+
+/** The workflow of a `workflow:` run is asked to cancel when this one is ended by force. */
+async function runNative(conversation: Conversation): Promise<void> {
+  const { self, agent, workflowId } = conversation.state;
+  if (self === undefined) return;
+  try {
+    const result: unknown = await conversation.step(async () => executeChild(agent.slice('workflow:'.length), {
+      workflowId: nativeId(workflowId), args: [self.input], parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL, workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED, staticSummary: runSummary(agent, self.label), ...(self.taskQueue === undefined ? {} : { taskQueue: self.taskQueue }),
+    }));
+    const unreadable = typeof result === 'object' && result !== null && UNREADABLE in result;
+    conversation.dispatch((cx) => {
+      if (unreadable) taskFailed(cx, { type: 'InvalidResult', message: 'Expected the result of the workflow to be JSON.', cancelled: false }, undefined);
+      else taskDone(cx, (result ?? null) as Json, undefined);
+    });
+  } catch (error) {
+    conversation.dispatch((cx) => taskFailed(cx, nativeFailure(error), undefined));
+  }
+}
+
+async function tellRun(conversation: Conversation, { runId, messages }: Of<'tell-run'>): Promise<void> {
+  const row = findRun(conversation.state, runId);
+  if (row === undefined) return;
+  await send(row.workflowId, 'runMessage', { epoch: row.epoch ?? '', messages }, ALWAYS);
+  conversation.dispatch((cx) => runTold(cx, runId, messages.at(-1)?.n ?? 0));
+}
+
+async function tellRead(conversation: Conversation, { n }: Of<'tell-read'>): Promise<void> {
+  await tellParent(conversation, 'runMessagesRead', { n }, (cx) => readTold(cx, n));
+}
+
+async function tellRequest(conversation: Conversation, { request }: Of<'tell-request'>): Promise<void> {
+  await tellParent(conversation, 'runRequest', { request }, requestTold);
+}
+
+async function tellParent(conversation: Conversation, name: string, about: object, told: (cx: Cx) => void): Promise<void> {
   const { self } = conversation.state;
   if (self === undefined) return;
-  const sent = await send(self.parent.workflowId, 'runMilestones', { runId: self.runId, epoch: self.parent.epoch, milestones }, ALWAYS);
+  const sent = await send(self.parent.workflowId, name, { runId: self.runId, epoch: self.parent.epoch, ...about }, ALWAYS);
   conversation.dispatch((cx) => {
     if (sent === 'gone') parentGone(cx, self.parent.epoch);
-    else milestonesTold(cx, milestones.at(-1)?.n ?? 0);
+    else told(cx);
   });
 }
 

@@ -1,5 +1,6 @@
 /** What Temporal's failures mean to the domain. */
 import { ActivityFailure, ApplicationFailure, CancelledFailure, ChildWorkflowFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { HANDED_BACK } from '../src/contract.ts';
 import { TEXT_CHARS } from '../src/domain/sizes.ts';
 import type { StepFailure } from '../src/domain/turn.ts';
@@ -51,10 +52,20 @@ export function toolFailure(error: unknown): { error: Failure; threw: boolean; r
   return { error: failureOf(error), threw, retryable: threw && cause.nonRetryable !== true };
 }
 
-export function taskFailure(error: unknown): { failure: Failure & { cancelled: boolean; timedOut: boolean }; progress: Progress | undefined; checkpoint: unknown } {
+export function taskFailure(error: unknown): { failure: Failure & { cancelled: boolean; reason?: string }; progress: Progress | undefined; checkpoint: unknown } {
   const cause = causeOf(error);
   const { progress, checkpoint } = detailsOf(error);
-  return { failure: { ...failureOf(error), cancelled: cause instanceof CancelledFailure, timedOut: cause instanceof TimeoutFailure }, progress, checkpoint };
+  return { failure: { ...failureOf(error), cancelled: cause instanceof CancelledFailure, ...(cause instanceof TimeoutFailure ? { reason: 'timed_out' } : {}) }, progress, checkpoint };
+}
+
+/** How the workflow of a `workflow:` run ended that did not complete. */
+export function nativeFailure(error: unknown): Failure & { cancelled: boolean; reason?: string } {
+  const { error: failure, reason } = endOfChild(error);
+  const cause = causeOf(error);
+  const told = failure ?? { type: 'Cancelled', message: 'The workflow was cancelled.' };
+  if (error instanceof WorkflowExecutionAlreadyStartedError) return { type: 'StartFailed', message: `The workflow ${error.workflowId} exists already.`, cancelled: false, reason: 'start_failed' };
+  // What it threw is its own error; everything else happened to it.
+  return { ...told, cancelled: cause instanceof CancelledFailure, ...(cause instanceof ApplicationFailure || reason === undefined ? {} : { reason }) };
 }
 
 /** How a run ended whose workflow Temporal closed without a settle. */

@@ -8,9 +8,13 @@ import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import { NAMES_GLOBAL } from '../src/contract.ts';
 import { recordRefusal } from '../src/domain/refusals.ts';
 import type { Cx, State } from '../src/domain/state.ts';
-import { findRun, isSettled } from '../src/domain/state.ts';
+import { partsOfRequestId } from '../src/domain/ids.ts';
+import { admitAnswer, answerOwn, findRequest, receiptOf, type Answer, type AnswerReceipt } from '../src/domain/requests.ts';
+import { findRun, isOver, isSettled } from '../src/domain/state.ts';
+import { admitMessage, messageRun, type MessageRun } from '../src/domain/steering.ts';
+import { detachRun } from '../src/domain/turn.ts';
 import { admitCancelRun, cancelReceipt, cancelRun } from '../src/domain/cancel-run.ts';
-import { admitRuns, type StartRun } from '../src/domain/run-admission.ts';
+import { admitRuns, namesOf, presentRun, type StartRun } from '../src/domain/run-admission.ts';
 import { startRun, startRuns } from '../src/domain/runs.ts';
 import { closed } from '../src/domain/room.ts';
 import { admitCancelTurn, admitTurn, cancelTurn, presentTurn, resetTurns, submitTurn, type SubmitTurn, type TurnReceipt } from '../src/domain/turn-queue.ts';
@@ -19,7 +23,9 @@ import { isRefusal, refuse, type Refusal } from '../src/domain/types.ts';
 import { getEvents, getRun, getTranscript, getTurn, listRuns, sessionView, type GetEvents, type GetTranscript, type ListRuns } from '../src/domain/view.ts';
 import { parseMessage, type Payload, type SchemaName } from '../src/schemas.ts';
 import type { Conversation } from './conversation.ts';
+import { errand } from './effects.ts';
 import { refusal } from './failures.ts';
+import { reach } from './proxies.ts';
 
 /** One message of the contract: what its names are, whether it would be refused, and what it does. */
 interface Message {
@@ -34,13 +40,8 @@ interface Message {
 /** What the worker registers, as its bundle says it; validators only, since they do not run on replay. */
 function registered(name: string): boolean | undefined {
   const names = (globalThis as Record<string, unknown>)[NAMES_GLOBAL] as readonly string[] | undefined;
-  return names?.includes(name);
-}
-
-function handlerUnknown(requests: readonly StartRun[]): Refusal | undefined {
-  const asked = requests.find((request) => (request.detached as { onFinish?: string } | undefined)?.onFinish !== undefined);
-  if (asked === undefined) return undefined;
-  return refuse('UnknownHandler', `Expected onFinish to name a registered handler, got "${(asked.detached as { onFinish?: string }).onFinish ?? ''}".`);
+  if (names === undefined || names.includes(name)) return names === undefined ? undefined : true;
+  return name.startsWith('workflow:') && names.includes('workflow:*');
 }
 
 function orClosed(state: State): Refusal | undefined {
@@ -54,7 +55,29 @@ const cancelRunMessage: Message = {
   receipt: async (conversation, { runId }: { runId: string }) => confirmed(conversation, runId),
 };
 
+/** What a session and a run take alike. */
+const commonMessages: Record<string, Message> = {
+  cancelRun: cancelRunMessage,
+  detachRun: {
+    description: 'Lets the turn that waits for a run go on; the run is not disturbed: { runId }. Answers { runId, status, deduplicated }.',
+    admit: (state, { runId }: Payload<'detachRun'>) => (isOver(state) ? closed(state) : presentRun(state, runId).known ? undefined : refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${runId}".`)),
+    apply: (cx, payload: Payload<'detachRun'>) => detachRun(cx, payload),
+  },
+  messageRun: {
+    description: 'Sends a message to a run: { runId, message, messageId? }. Answers { messageId, deduplicated }.',
+    admit: (state, payload: MessageRun) => admitMessage(state, payload),
+    apply: (cx, payload: MessageRun) => messageRun(cx, payload),
+  },
+  answer: {
+    description: 'Answers an open request of this workflow or of one below it: { requestId, decision?, value?, comment?, by? }. Answers { requestId, status, deduplicated, answeredAt, by? }.',
+    admit: (state, payload: Answer) => admitAnswer(state, payload),
+    apply: (cx, payload: Answer) => (partsOfRequestId(payload.requestId).workflowId === cx.state.workflowId ? answerOwn(cx, payload) : { forward: payload }),
+    receipt: async (conversation, answer: AnswerReceipt | { forward: Answer }) => ('forward' in answer ? forwardAnswer(conversation, answer.forward) : answer),
+  },
+};
+
 const sessionMessages: Record<string, Message> = {
+  ...commonMessages,
   submitTurn: {
     description: 'Puts input into the turn queue: { input, turnId?, idempotencyKey?, metadata?, onBusy? }. Answers { turnId, status, position, deduplicated }.',
     admit: (state, payload: SubmitTurn) => admitTurn(state, payload),
@@ -68,20 +91,19 @@ const sessionMessages: Record<string, Message> = {
   },
   startRun: {
     description: 'Starts a detached run: { agent, input, runId?, label?, metadata?, detached? }. Answers { runId, workflowId, status, deduplicated } at once.',
-    names: ({ agent }: StartRun) => [agent],
-    admit: (state, payload: StartRun) => orClosed(state) ?? handlerUnknown([payload]) ?? admitRuns(state, [payload], registered),
-    apply: (cx, payload: StartRun) => handlerUnknown([payload]) ?? startRun(cx, payload),
+    names: namesOf,
+    admit: (state, payload: StartRun) => admitRuns(state, [payload], registered),
+    apply: (cx, payload: StartRun) => startRun(cx, payload),
   },
   startRuns: {
     description: 'Starts up to 200 detached runs, all or none: { runs: [...] }. Answers { runs: [receipt] }.',
-    names: ({ runs }: { runs: StartRun[] }) => runs.map((run) => run.agent),
-    admit: (state, { runs }: { runs: StartRun[] }) => orClosed(state) ?? handlerUnknown(runs) ?? admitRuns(state, runs, registered),
+    names: ({ runs }: { runs: StartRun[] }) => runs.flatMap(namesOf),
+    admit: (state, { runs }: { runs: StartRun[] }) => admitRuns(state, runs, registered),
     apply: (cx, { runs }: { runs: StartRun[] }) => {
-      const receipts = handlerUnknown(runs) ?? startRuns(cx, runs);
+      const receipts = startRuns(cx, runs);
       return isRefusal(receipts) ? receipts : { runs: receipts };
     },
   },
-  cancelRun: cancelRunMessage,
   resetTurns: {
     description: 'Ends the running turn and skips queued user turns; background inputs stay queued: { reason? }. Answers { cancelled?, skipped }.',
     admit: orClosed,
@@ -116,9 +138,19 @@ async function confirmed(conversation: Conversation, runId: string): Promise<unk
   return cancelReceipt(state, runId);
 }
 
+/** Brings an answer to the workflow that has asked, which alone decides what becomes of it. */
+async function forwardAnswer({ state }: Conversation, answer: Answer): Promise<unknown> {
+  const { workflowId } = partsOfRequestId(answer.requestId);
+  const told = await reach(`answer to ${answer.requestId}`).answerRequest({ workflowId, answer });
+  if (told !== null && 'refused' in told) throw refusal(told);
+  const copy = findRequest(state, answer.requestId);
+  // A workflow that is gone asks nothing any more.
+  return told ?? (copy === undefined ? { requestId: answer.requestId, status: 'withdrawn', deduplicated: true } : receiptOf({ ...copy, status: copy.status === 'open' ? 'withdrawn' : copy.status }, true));
+}
+
 /** Registers everything. Called before the first await, so that nothing is buffered. */
 export function register(conversation: Conversation, extraSignals: Partial<Record<SchemaName, (cx: Cx, payload: any) => Refusal | undefined | void>>): void {
-  const messages = conversation.state.kind === 'session' ? sessionMessages : { cancelRun: cancelRunMessage };
+  const messages = conversation.state.kind === 'session' ? sessionMessages : commonMessages;
   const internal = Object.entries(extraSignals).map(([name, apply]): [string, Message] => [name, { description: 'Between workflows; see the documentation.', admit: () => undefined, apply }]);
   const signals = new Map<string, Message>([...Object.entries(messages), ...internal]);
   const activator = getActivator();
@@ -192,6 +224,7 @@ function takeSignal(conversation: Conversation, name: string, payload: unknown, 
   void conversation.inOrder(names, (cx) => {
     const answer = isRefusal(parsed) ? parsed : message.apply(cx, parsed);
     if (isRefusal(answer)) note(cx, name, answer.message);
+    else if (name === 'answer' && typeof answer === 'object' && answer !== null && 'forward' in answer) errand(conversation, async () => forwardAnswer(conversation, answer.forward as Answer));
   });
 }
 
@@ -203,6 +236,7 @@ function registerQueries(conversation: Conversation): void {
     getRun: ['One run, or null: { runId }.', ({ runId }: { runId: string }) => getRun(state, runId)],
     getTurn: ['One turn with its messages, or null: { turnId }.', ({ turnId }: { turnId: string }) => getTurn(state, turnId)],
     getTranscript: ['The messages: { after?, limit?, includeHidden? }.', (payload: GetTranscript) => getTranscript(state, payload)],
+    ...(state.kind === 'run' ? { getMessages: ['Between a run and its task; see the documentation.', ({ after = 0 }: { after?: number }) => (state.self?.inbox ?? []).filter((one) => one.n > after)] as [string, (payload: any) => unknown] } : {}),
     getEvents: ['The events after a number: { after?, limit?, types? }.', (payload: GetEvents) => getEvents(state, payload)],
   };
   for (const [name, [description, answer]] of Object.entries(queries)) {

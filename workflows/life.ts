@@ -6,6 +6,7 @@ import { allHandlersFinished, condition, sleep } from '@temporalio/workflow';
 import { isQuiet, mayAbort, startPending, stepInFlight } from '../src/domain/advance.ts';
 import { pack, type Carried } from '../src/domain/carry.ts';
 import { jsonBytes } from '../src/domain/json.ts';
+import { forgetNames } from '../src/domain/runs.ts';
 import { flushRefusals } from '../src/domain/refusals.ts';
 import { MIB } from '../src/domain/sizes.ts';
 import type { OutliveEvent } from '../src/contract.ts';
@@ -24,6 +25,8 @@ export async function live(conversation: Conversation): Promise<Carried | undefi
   await condition(() => conversation.ended || mayContinue());
   if (!conversation.ended) {
     conversation.holding = true;
+    conversation.abortHooks();
+    forgetNames(conversation);
     if (stepInFlight(state)) {
       conversation.aborting = true;
       conversation.abortSteps();

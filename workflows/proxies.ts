@@ -32,9 +32,21 @@ export function task(summary: string): ActivityInterfaceFor<Activities> {
   });
 }
 
+/** A handler of the app: one call; the workflow owns the repetition. */
+export function handler(summary: string): ActivityInterfaceFor<Activities> {
+  return proxyActivities<Activities>({
+    startToCloseTimeout: '1m', heartbeatTimeout: HEARTBEAT_TIMEOUT_MS, retry: { maximumAttempts: 1 }, cancellationType: ActivityCancellationType.TRY_CANCEL, summary,
+  });
+}
+
 /** A look at runs: repeated until it has an answer. */
 export function inspect(summary: string): ActivityInterfaceFor<Activities> {
   return proxyActivities<Activities>({ startToCloseTimeout: '1m', heartbeatTimeout: HEARTBEAT_TIMEOUT_MS, retry: { initialInterval: '1s', maximumInterval: '1m' }, summary });
+}
+
+/** A word to another workflow that somebody waits for: not for long. */
+export function reach(summary: string): ActivityInterfaceFor<Activities> {
+  return proxyActivities<Activities>({ startToCloseTimeout: '10s', retry: { initialInterval: '500ms', maximumAttempts: 3 }, summary });
 }
 
 /** Something that is repeated until it is done. */

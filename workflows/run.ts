@@ -6,13 +6,15 @@ import { CancellationScope, continueAsNew, workflowInfo } from '@temporalio/work
 import type { RunInput, RunResult } from '../src/contract.ts';
 import { unpack, type Carried } from '../src/domain/carry.ts';
 import { jsonBytes, previewOf } from '../src/domain/json.ts';
-import { runMilestones, runSettled } from '../src/domain/messages.ts';
-import { cancelledBelow, cancelSelf, ownMilestone, parentGone } from '../src/domain/self.ts';
+import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/messages.ts';
+import { ownMilestone } from '../src/domain/own-milestones.ts';
+import { cancelledBelow, cancelSelf, parentGone } from '../src/domain/self.ts';
+import { requestAnswered, takeMessages, taskRead } from '../src/domain/steering.ts';
 import { settingsOf } from '../src/domain/settings.ts';
 import { PREVIEW_BYTES, RESULT_BYTES } from '../src/domain/sizes.ts';
 import { newState, type Cx, type RunSelf, type State } from '../src/domain/state.ts';
 import { submitTurn } from '../src/domain/turn-queue.ts';
-import { isRefusal, refuse, type Json, type Refusal, type UIMessage } from '../src/domain/types.ts';
+import { isRefusal, refuse, type Json, type Progress, type Refusal, type UIMessage } from '../src/domain/types.ts';
 import { parseMessage, parseRunInput, type Payload } from '../src/schemas.ts';
 import { Conversation } from './conversation.ts';
 import { parentIsThere } from './effects.ts';
@@ -27,10 +29,13 @@ export async function run(input: RunInput, carried?: Carried): Promise<RunResult
   const conversation = new Conversation(continued ? unpack(carried) : begin(input));
   const { state } = conversation;
   register(conversation, {
-    runSettled, runMilestones,
+    runSettled, runMilestones, runRequest, runMessagesRead,
+    runMessage: (cx, payload: Payload<'runMessage'>) => takeMessages(cx, payload),
+    requestAnswered: (cx, payload: Payload<'requestAnswered'>) => requestAnswered(cx, payload),
+    taskRead: (cx, { n }: Payload<'taskRead'>) => taskRead(cx, n),
     parentGone: (cx, { epoch }: Payload<'parentGone'>) => parentGone(cx, epoch),
     runCancel: (cx, payload: Payload<'runCancel'>) => runCancel(cx, payload),
-    taskMilestone: (cx, { name, data }: Payload<'taskMilestone'>) => milestone(cx, name, data),
+    taskMilestone: (cx, { name, data, progress }: Payload<'taskMilestone'>) => milestone(cx, name, data, progress as Progress | undefined),
   });
   const asked = CancellationScope.current().cancelRequested;
   return CancellationScope.nonCancellable(async () => {
@@ -52,7 +57,7 @@ function begin(input: unknown): State {
   const self: RunSelf = {
     runId: made.runId, parent: made.parent, kind: made.kind, input: made.input, retries: made.retries, maxBudgetMs: made.maxBudgetMs, onBudget: made.onBudget,
     deadline: Date.parse(made.deadlineAt), milestones: [], told: 0, movedAt: Date.now(),
-    ...(made.kind === 'task' ? { task: 'ready' as const } : {}),
+    ...(made.kind === 'agent' ? {} : { task: 'ready' as const }), ...(made.taskQueue === undefined ? {} : { taskQueue: made.taskQueue }),
     ...(made.parentToolCallId === undefined ? {} : { parentToolCallId: made.parentToolCallId }), ...(made.parentRunId === undefined ? {} : { parentRunId: made.parentRunId }),
     ...(made.label === undefined ? {} : { label: made.label }), ...(made.metadata === undefined ? {} : { metadata: made.metadata }),
   };
@@ -70,8 +75,8 @@ function messagesOf(input: Json): UIMessage[] {
   return [{ id: '', role: 'user', parts: [{ type: 'text', text: typeof input === 'string' ? input : JSON.stringify(input) }] }];
 }
 
-function milestone(cx: Cx, name: string, data: Json | undefined): Refusal | undefined {
-  const taken = ownMilestone(cx, name, data);
+function milestone(cx: Cx, name: string, data: Json | undefined, progress: Progress | undefined): Refusal | undefined {
+  const taken = ownMilestone(cx, name, data, progress);
   return isRefusal(taken) ? taken : undefined;
 }
 

@@ -4,7 +4,7 @@ import type { SessionResult } from '../src/contract.ts';
 import { unpack, type Carried } from '../src/domain/carry.ts';
 import { close } from '../src/domain/closing.ts';
 import { emit } from '../src/domain/log.ts';
-import { runMilestones, runSettled } from '../src/domain/messages.ts';
+import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/messages.ts';
 import { settingsOf } from '../src/domain/settings.ts';
 import { newState, type State } from '../src/domain/state.ts';
 import { isRefusal } from '../src/domain/types.ts';
@@ -21,7 +21,7 @@ import { archiveAll, live } from './life.ts';
 export async function session(input?: unknown, carried?: Carried): Promise<SessionResult> {
   const continued = workflowInfo().continuedFromExecutionRunId !== undefined && carried !== undefined;
   const conversation = new Conversation(continued ? unpack(carried) : begin(input));
-  register(conversation, { runSettled, runMilestones });
+  register(conversation, { runSettled, runMilestones, runRequest, runMessagesRead });
   const asked = CancellationScope.current().cancelRequested;
   return CancellationScope.nonCancellable(async () => {
     if (!continued) await identify(conversation);

@@ -12,6 +12,7 @@ export type InspectedRun = Row | ForgottenRow | { runId: string; workflowId: str
 interface Rows {
   readonly sessionId: string;
   getRun(argument: { runId: string }): Promise<Row | ForgottenRow | null>;
+  messageRun(argument: { runId: string; message: string }): Promise<{ messageId: string; deduplicated: boolean }>;
   cancelRun(argument: { runId: string; reason?: string; cascade?: boolean }): Promise<{ runId: string; status: string; cancelled: string[]; pending: string[] }>;
 }
 
@@ -98,6 +99,11 @@ export class RunHandle {
       if (error instanceof WorkflowNotFoundError || error instanceof WorkflowFailedError) return undefined;
       throw error;
     }
+  }
+
+  /** Sends a message to the run, as `messageRun` of its session. */
+  async message(text: string): Promise<{ messageId: string; deduplicated: boolean }> {
+    return this.session.messageRun({ runId: this.runId, message: text });
   }
 
   /** Cancels the run, as `cancelRun` of its session. */

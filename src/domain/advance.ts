@@ -4,11 +4,14 @@
  */
 import { endSession, sweep } from './closing.ts';
 import { passDeadlines } from './deadlines.ts';
+import { startHooks } from './hooks.ts';
 import { startLook } from './looks.ts';
 import { advanceSelf, noticeFailedTurn } from './self.ts';
 import { startQueued } from './runs.ts';
 import { isOver, type Cx, type State } from './state.ts';
-import { startTurn } from './turn.ts';
+import { tellRequest } from './requests.ts';
+import { sendMessages, tellRead } from './steering.ts';
+import { passWaits, startTurn } from './turn.ts';
 import { nextTurn } from './turn-queue.ts';
 
 /** `hold`: start nothing that would be in flight, because the workflow is about to continue as new. */
@@ -16,17 +19,23 @@ export function advance(cx: Cx, hold = false): void {
   const { state } = cx;
   if (isOver(state)) return;
   passDeadlines(cx);
+  passWaits(cx);
   noticeFailedTurn(cx);
   if (hold) return;
   startQueued(cx);
   startLook(cx);
+  startHooks(cx);
   if (state.turn === null && state.closing === undefined && state.agent !== '') {
     const next = nextTurn(state, cx.now);
     if (next !== undefined) startTurn(cx, next);
   }
   startStep(cx);
-  if (state.kind === 'run') advanceSelf(cx);
-  else if (state.closing !== undefined && sweep(cx)) endSession(cx);
+  sendMessages(cx);
+  if (state.kind === 'run') {
+    tellRequest(cx);
+    tellRead(cx);
+    advanceSelf(cx);
+  } else if (state.closing !== undefined && sweep(cx)) endSession(cx);
 }
 
 function startStep(cx: Cx): void {
@@ -48,7 +57,8 @@ function startStep(cx: Cx): void {
 export function isQuiet(state: State): boolean {
   const { turn, self } = state;
   if (turn !== null && (turn.phase === 'model' || turn.calls.some((call) => call.state === 'running'))) return false;
-  if (self?.task === 'running' || self?.telling === true || state.looking === true) return false;
+  if (self?.task === 'running' || self?.telling === true || self?.asking === true || self?.tellingRead === true || state.looking === true) return false;
+  if (state.runs.some((row) => row.sending === true) || state.hooks.some((hook) => hook.state === 'running')) return false;
   return !startPending(state);
 }
 
@@ -65,5 +75,6 @@ export function stepInFlight(state: State): boolean {
 
 /** True when what is in flight may be aborted and taken again. */
 export function mayAbort(state: State): boolean {
+  if (state.self?.kind === 'workflow') return false;
   return state.turn === null || state.turn.calls.every((call) => call.state !== 'running' || call.policy.idempotent);
 }

@@ -5,38 +5,42 @@
 import { HASH } from './dedupe.ts';
 import { longTurnId, shortTurnId } from './ids.ts';
 import { canonical } from './json.ts';
-import { iso, noUsage, slotOf, type ActiveTurn, type QueuedTurn, type RunState, type SlotRef, type State, type TurnInput } from './state.ts';
+import { iso, noUsage, slotOf, type ActiveTurn, type Body, type QueuedTurn, type RunState, type SlotRef, type State, type TurnInput } from './state.ts';
 import { isOpen } from './step-size.ts';
 import type { InputRef, Json, MessagePart, UIMessage } from './types.ts';
 
-const SLOTS: readonly SlotRef['kind'][] = ['finish', 'gave-up', 'milestone'];
+const SLOTS: readonly SlotRef['kind'][] = ['finish', 'gave-up', 'milestone', 'ask'];
 
-type PackedSlot = [row: number, kind: number, milestone?: number];
+/** The last number counts watched milestones or questions of the row. */
+type PackedSlot = [row: number, kind: number, which?: number];
+type PackedMessage = [n: number, messageId: string, message: string];
 
 /** Packs slots of these rows; the numbers of the rows are looked up once. */
 export function slotPacker(rows: readonly RunState[]): (slot: SlotRef) => PackedSlot {
   const numbers = new Map(rows.map((row, i) => [row.runId, i]));
   return (slot) => {
     const number = numbers.get(slot.runId) ?? -1;
+    if (slot.kind === 'ask') return [number, SLOTS.indexOf(slot.kind), rows[number]?.asks?.findIndex((ask) => ask.requestId === slot.requestId) ?? -1];
     if (slot.kind !== 'milestone') return [number, SLOTS.indexOf(slot.kind)];
     return [number, SLOTS.indexOf(slot.kind), Object.keys(rows[number]?.delivery.milestones ?? {}).indexOf(slot.name)];
   };
 }
 
 export function unpackSlotRef(rows: readonly RunState[], packed: unknown): SlotRef {
-  const [number, kind, milestone = 0] = packed as PackedSlot;
+  const [number, kind, which = 0] = packed as PackedSlot;
   const row = rows[number];
   const runId = row?.runId ?? '';
   const named = SLOTS[kind] ?? 'finish';
-  return named === 'milestone' ? { runId, kind: named, name: Object.keys(row?.delivery.milestones ?? {})[milestone] ?? '' } : { runId, kind: named };
+  if (named === 'milestone') return { runId, kind: named, name: Object.keys(row?.delivery.milestones ?? {})[which] ?? '' };
+  return named === 'ask' ? { runId, kind: named, requestId: row?.asks?.[which]?.requestId ?? '' } : { runId, kind: named };
 }
 
 interface UserTurn { i: string; n: number; c: number; k?: string[]; m?: Json; s?: number; p: [key: string | 0, messages: UIMessage[], bytes: number][] }
-interface BackgroundTurn { i: string; n: number; b: [slot: PackedSlot, bytes: number][] }
+interface BackgroundTurn { i: string; n: number; b: [input: PackedSlot | PackedMessage, bytes: number][] }
 
 export function packTurn(state: State, turn: QueuedTurn, packSlot: (slot: SlotRef) => PackedSlot): UserTurn | BackgroundTurn {
   const core = { i: shortTurnId(state.epoch, turn.turnId), n: Date.parse(turn.queuedAt) };
-  if (turn.origin === 'background') return { ...core, b: turn.pending.flatMap(({ body, bytes }) => (body.source === 'user' ? [] : [[packSlot(body.slot), bytes] as [PackedSlot, number]])) };
+  if (turn.origin === 'background') return { ...core, b: turn.pending.flatMap(({ body, bytes }) => packBackground(body, bytes, packSlot)) };
   return {
     ...core, c: turn.cost, ...(turn.keys.length === 0 ? {} : { k: turn.keys }), ...(turn.metadata === undefined ? {} : { m: turn.metadata }), ...(turn.startAfter === undefined ? {} : { s: turn.startAfter }),
     p: turn.pending.map(({ ref, body, bytes }) => [ref.key ?? 0, body.source === 'user' ? body.messages : [], bytes]),
@@ -46,18 +50,37 @@ export function packTurn(state: State, turn: QueuedTurn, packSlot: (slot: SlotRe
 export function unpackTurn(state: State, rows: readonly RunState[], packed: unknown): QueuedTurn {
   const turn = packed as UserTurn | BackgroundTurn;
   const pending = 'b' in turn
-    ? turn.b.map(([slot, bytes]): TurnInput => {
-      const ref = unpackSlotRef(rows, slot);
-      const row = rows.find((one) => one.runId === ref.runId);
-      return { ref: { source: 'background-run', key: row === undefined ? '' : (slotOf(row, ref)?.key ?? '') }, body: { source: 'background-run', slot: ref }, bytes };
-    })
+    ? turn.b.map(([input, bytes]) => unpackBackground(rows, input, bytes))
     : turn.p.map(([key, messages, bytes]): TurnInput => ({ ref: key === 0 ? { source: 'user' } : { source: 'user', key }, body: { source: 'user', messages }, bytes }));
   const inputs: InputRef[] = pending.map((input) => input.ref);
   return {
-    turnId: longTurnId(state.epoch, turn.i), cost: 'c' in turn ? turn.c : 0, origin: 'b' in turn ? 'background' : 'user', queuedAt: iso(turn.n), inputs, pending, usage: noUsage(),
+    turnId: longTurnId(state.epoch, turn.i), cost: 'c' in turn ? turn.c : pending.reduce((sum, input) => sum + (input.body.source === 'message' ? input.bytes : 0), 0), origin: 'b' in turn ? 'background' : 'user', queuedAt: iso(turn.n), inputs, pending, usage: noUsage(),
     bytes: pending.reduce((sum, input) => sum + input.bytes, 0), keys: ('k' in turn && turn.k) || [],
     ...('m' in turn ? { metadata: turn.m } : {}), ...('s' in turn && turn.s !== undefined ? { startAfter: turn.s } : {}),
   };
+}
+
+function packBackground(body: Body, bytes: number, packSlot: (slot: SlotRef) => PackedSlot): [PackedSlot | PackedMessage, number][] {
+  switch (body.source) {
+    case 'user': return [];
+    case 'message': return [[[body.message.n, body.message.messageId, body.message.message], bytes]];
+    case 'background-run': return [[packSlot(body.slot), bytes]];
+    default: return body satisfies never;
+  }
+}
+
+function isMessage(packed: PackedSlot | PackedMessage): packed is PackedMessage {
+  return typeof packed[1] === 'string';
+}
+
+function unpackBackground(rows: readonly RunState[], packed: PackedSlot | PackedMessage, bytes: number): TurnInput {
+  if (isMessage(packed)) {
+    const [n, messageId, message] = packed;
+    return { ref: { source: 'background-run', key: messageId }, body: { source: 'message', message: { n, messageId, message } }, bytes };
+  }
+  const slot = unpackSlotRef(rows, packed);
+  const row = rows.find((one) => one.runId === slot.runId);
+  return { ref: { source: 'background-run', key: row === undefined ? '' : (slotOf(row, slot)?.key ?? '') }, body: { source: 'background-run', slot }, bytes };
 }
 
 /** The running turn: a call that has no answer yet has its input once, not in its part too. */

@@ -49,8 +49,11 @@ export function sweep(cx: Cx): boolean {
       const queued = row.status === 'queued';
       if (queued || closing.runs === 'cancel') requestCancel(cx, row, closing.code, closing.reason, closing.cascade);
       if (queued) settle(cx, row, { status: 'cancelled', reason: closing.code });
+      else if (closing.runs === 'keep' && row.asks?.some((ask) => ask.open) === true) cx.effects.push({ do: 'answer-gone', workflowId: row.workflowId, epoch: state.epoch });
     }
   }
+  // What handlers are still to be told is told before nobody is left to tell it.
+  if (state.hooks.length > 0) return false;
   return state.runs.every((row) => row.starting !== true && (closing.runs === 'keep' || isSettled(row) || isLost(row)));
 }
 

@@ -1,7 +1,9 @@
 /** Deadlines: every wait has one, all of them absolute, and one timer stands for the nearest. */
+import { hookDeadlines, passHooks } from './hooks.ts';
 import { lookDeadlines, passLooks } from './looks.ts';
 import { giveUp } from './give-up.ts';
 import { settle } from './settle.ts';
+import { closeRequest, ownOpen } from './requests.ts';
 import { flushRefusals, refusalsDue } from './refusals.ts';
 import { isOver, isSettled, type Cx, type State } from './state.ts';
 import { endTurn } from './turn.ts';
@@ -14,22 +16,26 @@ function* deadlines(state: State): Generator<Deadline> {
   const due = refusalsDue(state);
   if (due !== undefined) yield { at: due, what: 'refusals that were counted' };
   if (turn !== null) {
-    yield { at: turn.deadline, what: `ceiling of turn ${turn.turnId}` };
+    if (state.pausedAt === undefined) yield { at: turn.deadline, what: `ceiling of turn ${turn.turnId}` };
     if (turn.phase === 'backoff' && turn.retryAt !== undefined) yield { at: turn.retryAt, what: `retry of step ${turn.step} of turn ${turn.turnId}` };
     for (const call of turn.calls) {
       if (call.state === 'backoff' && call.retryAt !== undefined) yield { at: call.retryAt, what: `retry of tool ${call.toolName}` };
+      if (call.wait !== undefined && 'until' in call.wait && call.wait.until !== undefined) yield { at: call.wait.until, what: `wait of ${call.toolName}` };
     }
   } else {
     for (const queued of state.queue) if (queued.startAfter !== undefined) yield { at: queued.startAfter, what: `quiet before turn ${queued.turnId}` };
   }
   for (const row of state.runs) {
     if (isSettled(row)) continue;
-    if (row.status !== 'interrupted') yield { at: Date.parse(row.deadlineAt), what: `ceiling of run ${row.runId}` };
+    if (row.status !== 'interrupted' && row.pausedAt === undefined) yield { at: Date.parse(row.deadlineAt), what: `ceiling of run ${row.runId}` };
     if (row.graceAt !== undefined) yield { at: row.graceAt, what: `cancellation of run ${row.runId}` };
   }
   yield* lookDeadlines(state);
+  yield* hookDeadlines(state);
+  for (const request of ownOpen(state)) yield { at: Date.parse(request.expiresAt), what: `end of request ${request.requestId}` };
   if (self !== undefined) {
-    if (self.outcome === undefined) yield { at: self.deadline, what: 'own ceiling' };
+    if (self.outcome === undefined && state.pausedAt === undefined) yield { at: self.deadline, what: 'own ceiling' };
+    if (self.parentLookAt !== undefined) yield { at: self.parentLookAt, what: 'look at the parent' };
     if (closing?.graceAt !== undefined) yield { at: closing.graceAt, what: 'own cancellation' };
   }
 }
@@ -60,21 +66,31 @@ export function passDeadlines(cx: Cx): void {
         delete call.retryAt;
       }
     }
-    if (turn.deadline <= now) {
+    if (turn.deadline <= now && state.pausedAt === undefined) {
       const { turnMs } = state.settings.budgets;
       endTurn(cx, 'failed', { error: { type: 'BudgetExceeded', message: `The turn took ${turnMs} ms, as long as budgets.turnMs allows.` } });
     }
   }
   for (const row of state.runs.slice()) {
     if (isSettled(row)) continue;
-    if (row.status !== 'interrupted' && Date.parse(row.deadlineAt) <= now) giveUp(cx, row, 'budget_exceeded');
+    if (row.status !== 'interrupted' && row.pausedAt === undefined && Date.parse(row.deadlineAt) <= now) giveUp(cx, row, 'budget_exceeded');
     if (row.graceAt !== undefined && row.graceAt <= now && !isSettled(row)) {
       delete row.graceAt;
       cx.effects.push({ do: 'terminate', runId: row.runId, reason: row.cancelReason ?? 'cancelled_by_user' });
     }
   }
   passLooks(cx);
-  if (self !== undefined && self.outcome === undefined && self.deadline <= now) {
+  passHooks(cx);
+  for (const request of ownOpen(state)) if (Date.parse(request.expiresAt) <= now) closeRequest(cx, request, 'expired');
+  if (self !== undefined && self.parentGone !== true && state.pausedAt !== undefined) {
+    // Who was terminated says nothing: a question must not wait for a parent that is gone.
+    if ((self.parentLookAt ?? Infinity) <= now) {
+      self.parentLookAt = now + PARENT_LOOK_MS;
+      cx.effects.push({ do: 'check-parent' });
+    }
+    self.parentLookAt ??= now + PARENT_LOOK_MS;
+  }
+  if (self !== undefined && self.outcome === undefined && state.pausedAt === undefined && self.deadline <= now) {
     // The parent gives up by its own clock; the run looks again later whether there is still one.
     self.deadline = now + OWN_CEILING_LOOK_MS;
     cx.effects.push({ do: 'check-parent' });
@@ -86,6 +102,7 @@ export function passDeadlines(cx: Cx): void {
 }
 
 const OWN_CEILING_LOOK_MS = 60_000;
+const PARENT_LOOK_MS = 120_000;
 
 /** A run ended by force: it never answered its cancellation. */
 export function terminated(cx: Cx, runId: string): void {

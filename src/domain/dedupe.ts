@@ -8,7 +8,7 @@ import { hashShort, mintTurnId } from './ids.ts';
 import { canonical } from './json.ts';
 import type { State } from './state.ts';
 
-export type KeySpace = 'turn-key' | 'turn' | 'run';
+export type KeySpace = 'turn-key' | 'turn' | 'run' | 'message';
 
 /** Characters of a hash: 66 bits. */
 export const HASH = 11;

@@ -9,7 +9,7 @@ import { bodyOf, frame, narration, statusOf } from './frame.ts';
 import { freshTurnId } from './dedupe.ts';
 import { emit } from './log.ts';
 import { BATCH_INPUTS, FRAME_BYTES, MESSAGE_BYTES } from './sizes.ts';
-import { findRun, iso, noUsage, slotOf, type Cx, type QueuedTurn, type RunState, type SlotRef, type TurnInput } from './state.ts';
+import { findRun, iso, noUsage, slotOf, type Cx, type QueuedTurn, type RunMessage, type RunState, type SlotRef, type TurnInput } from './state.ts';
 import { addMessage, text } from './transcript.ts';
 import { jsonBytes } from './json.ts';
 import type { UIMessage } from './types.ts';
@@ -23,7 +23,7 @@ export function deliver(cx: Cx, row: RunState, slot: SlotRef, mode: 'react' | 'n
     return;
   }
   const { closing } = cx.state;
-  if (mode === 'narrate') {
+  if (mode === 'narrate' && slot.kind !== 'ask') {
     delivery.state = 'queued';
     if (cx.state.turn?.phase === 'tools') cx.state.lines.push(slot);
     else narrate(cx, row, slot);
@@ -52,13 +52,15 @@ function metadataOf(row: RunState, slot: SlotRef, hidden: boolean): NonNullable<
   };
 }
 
-function markDelivered(cx: Cx, row: RunState, slot: SlotRef, turnId?: string): void {
+/** Fills a slot: its message stands in the transcript. */
+export function markDelivered(cx: Cx, row: RunState, slot: SlotRef, turnId?: string): void {
   const delivery = slotOf(row, slot);
   if (delivery === undefined) return;
   delivery.state = 'delivered';
   delivery.at = iso(cx.now);
   if (turnId !== undefined) delivery.turnId = turnId;
-  emit(cx, 'run.delivered', { runId: row.runId, key: delivery.key, kind: slot.kind, turnId, agent: row.agent });
+  // A question is told by its request; the log names deliveries of what a run has come to.
+  if (slot.kind !== 'ask') emit(cx, 'run.delivered', { runId: row.runId, key: delivery.key, kind: slot.kind, turnId, agent: row.agent });
 }
 
 /** Appends a background input to the transcript: the moment of its delivery. */
@@ -73,36 +75,61 @@ export function appendBackground(cx: Cx, row: RunState, slot: SlotRef, turnId?: 
 
 /** Puts a background input into the turn queue: it joins the last turn if that is a background turn with room, else opens one. */
 function enqueue(cx: Cx, row: RunState, slot: SlotRef): void {
-  const { state } = cx;
   const delivery = slotOf(row, slot);
   if (delivery === undefined) return;
   delivery.state = 'queued';
   const bytes = Math.min(jsonBytes(bodyOf(row, slot)) + FRAME_BYTES, MESSAGE_BYTES);
-  const input: TurnInput = { ref: { source: 'background-run', key: delivery.key }, body: { source: 'background-run', slot }, bytes };
+  delivery.turnId = admit(cx, { ref: { source: 'background-run', key: delivery.key }, body: { source: 'background-run', slot }, bytes });
+}
+
+/** In a run: puts a message of its starter into the turn queue. */
+export function enqueueMessage(cx: Cx, message: RunMessage): void {
+  admit(cx, { ref: { source: 'background-run', key: message.messageId }, body: { source: 'message', message }, bytes: jsonBytes(message) + FRAME_BYTES });
+}
+
+/** Admits a background input; answers the turn that will read it. */
+function admit(cx: Cx, input: TurnInput): string {
+  const { state } = cx;
+  const { bytes } = input;
+  // What a slot tells is in its row; a message is nowhere else.
+  const cost = input.body.source === 'message' ? bytes : 0;
   const last = state.queue.at(-1);
   if (last !== undefined && state.settings.turns.batchBackground && last.origin === 'background'
     && last.pending.length < BATCH_INPUTS && last.bytes + bytes <= MESSAGE_BYTES) {
     last.pending.push(input);
     last.inputs.push(input.ref);
     last.bytes += bytes;
-    delivery.turnId = last.turnId;
+    last.cost += cost;
     emit(cx, 'turn.joined', { turnId: last.turnId, inputs: [input.ref] });
-    return;
+    return last.turnId;
   }
   const turn: QueuedTurn = {
     turnId: freshTurnId(state), origin: 'background', inputs: [input.ref], pending: [input], bytes,
-    queuedAt: iso(cx.now), usage: noUsage(), keys: [], cost: 0,
+    queuedAt: iso(cx.now), usage: noUsage(), keys: [], cost,
   };
-  delivery.turnId = turn.turnId;
   state.queue.push(turn);
   emit(cx, 'turn.queued', { turnId: turn.turnId, inputs: turn.inputs.slice() });
+  return turn.turnId;
+}
+
+/** Appends one background input to the transcript. */
+export function appendInput(cx: Cx, { body }: TurnInput, turnId: string): void {
+  if (body.source === 'message') appendMessage(cx, body.message, turnId);
+  if (body.source !== 'background-run') return;
+  const row = findRun(cx.state, body.slot.runId);
+  if (row !== undefined) appendBackground(cx, row, body.slot, turnId);
+}
+
+function appendMessage(cx: Cx, { n, messageId, message }: RunMessage, turnId: string): void {
+  const { self, agent } = cx.state;
+  if (self === undefined) return;
+  const status = 'running';
+  const framed = frame({ id: self.runId, agent, status, key: messageId }, { message });
+  addMessage(cx, { role: 'user', parts: [text(framed)], metadata: { source: 'background-run', hidden: true, kind: 'message', key: messageId, runId: self.runId, agent, status } }, turnId);
+  self.read = Math.max(self.read ?? 0, n);
 }
 
 /** Appends what a background turn holds without a model call: it was cancelled while queued, or the session closes. */
 export function appendWithoutTurn(cx: Cx, turn: QueuedTurn): void {
-  for (const { body } of turn.pending) {
-    if (body.source !== 'background-run') continue;
-    const row = findRun(cx.state, body.slot.runId);
-    if (row !== undefined) appendBackground(cx, row, body.slot, turn.turnId);
-  }
+  for (const input of turn.pending) appendInput(cx, input, turn.turnId);
 }

@@ -26,6 +26,10 @@ export function bodyOf(row: RunState, slot: SlotRef): Json {
     const milestone = row.milestones.find((one) => one.name === slot.name);
     return { milestone: milestoneBody(slot.name, milestone) };
   }
+  if (slot.kind === 'ask') {
+    const ask = row.asks?.find((one) => one.requestId === slot.requestId);
+    return { question: ask?.question ?? '', requestId: slot.requestId, ...(ask?.open === true ? {} : { status: 'closed' }) };
+  }
   if (slot.kind === 'gave-up') return { reason: row.gaveUpReason ?? null };
   switch (row.status) {
     case 'completed':
@@ -42,6 +46,7 @@ function milestoneBody(name: string, milestone: Milestone | undefined): Json {
 /** The status that the frame shows: a give-up was one even if the run has settled since. */
 export function statusOf(row: RunState, slot: SlotRef): string {
   if (slot.kind === 'gave-up') return 'interrupted';
+  if (slot.kind === 'ask') return 'input_required';
   return slot.kind === 'milestone' ? 'running' : row.status;
 }
 
@@ -52,6 +57,7 @@ export function narration(row: RunState, slot: SlotRef): string {
     case 'milestone': return `Background run ${name} reached "${slot.name}".`;
     case 'gave-up': return `Background run ${name} was given up (${row.gaveUpReason ?? 'budget_exceeded'}).`;
     case 'finish': return `Background run ${name} ${row.status}${row.reason === undefined ? '' : ` (${row.reason})`}.`;
+    case 'ask': return `Background run ${name} asks.`;
     default: return slot satisfies never;
   }
 }

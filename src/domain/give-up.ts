@@ -4,6 +4,7 @@
  */
 import { requestCancel } from './cancel-run.ts';
 import { deliver } from './delivery.ts';
+import { callOnFinish } from './hooks.ts';
 import { gaveUpKey } from './ids.ts';
 import { emit } from './log.ts';
 import { settle } from './settle.ts';
@@ -23,6 +24,7 @@ export function giveUp(cx: Cx, row: RunState, reason: GiveUpReason): void {
   row.gaveUpReason = reason;
   row.delivery.gaveUp = { key: gaveUpKey(state.workflowId, row.runId), state: 'pending' };
   row.childStillRunning = !neverStarted && reason !== 'lost';
+  callOnFinish(cx, row, { runId: row.runId, kind: 'gave-up' });
   emit(cx, 'run.gave_up', { runId: row.runId, agent: row.agent, label: row.label, status: 'interrupted', reason, usage: { ...row.usage }, parentToolCallId: row.parentToolCallId });
   const cancel = neverStarted || (row.detached.onBudget === 'cancel' && reason !== 'lost');
   if (cancel && row.cancelRequestedAt === undefined) {

@@ -63,6 +63,11 @@ export function workflowIdOfRun(starter: string, runId: string): string {
   return `${starter}/${runId}`;
 }
 
+/** The workflow that a `workflow:` run executes. */
+export function nativeId(run: string): string {
+  return `${run}/workflow`;
+}
+
 export function finishKey(starter: string, runId: string): string {
   return `bg-task:${starter}:${runId}`;
 }
@@ -73,6 +78,26 @@ export function gaveUpKey(starter: string, runId: string): string {
 
 export function milestoneKey(starter: string, runId: string, name: string): string {
   return `bg-task:${starter}:${runId}:milestone:${name}`;
+}
+
+export function askKey(starter: string, runId: string, n: number): string {
+  return `bg-task:${starter}:${runId}:ask:${n}`;
+}
+
+/** `n` counts the requests of one workflow id. */
+export function mintRequestId(workflowId: string, n: number): string {
+  return `${workflowId}#${n}`;
+}
+
+/** The workflow that a request is of, and its number there. */
+export function partsOfRequestId(requestId: string): { workflowId: string; n: number } {
+  const at = requestId.lastIndexOf('#');
+  return { workflowId: requestId.slice(0, Math.max(0, at)), n: Number(requestId.slice(at + 1)) };
+}
+
+/** The id of a message that a model sends, the same for every retry of its call. */
+export function messageIdOfToolCall(epoch: string, turnId: string, step: number, toolCallId: string): string {
+  return `m-${epoch8(epoch)}-${hashHex(`${turnId}\n${step}\n${toolCallId}`, 12)}`;
 }
 
 export const RESERVED_RUN_IDS: readonly string[] = ['gave-up', 'milestone', 'ask'];

@@ -87,6 +87,7 @@ export function looked(cx: Cx, asked: readonly string[], sights: readonly Sight[
 }
 
 function see(cx: Cx, row: RunState, sight: Sight): void {
+  row.lookedAt = cx.now;
   switch (sight.found) {
     case 'closed': settle(cx, row, sight.outcome); return;
     case 'nothing':

@@ -1,13 +1,18 @@
 /** Messages between workflows: what a run says to its starter. Anyone in the namespace can send them, so each is checked. */
 import { takeMilestone } from './milestones.ts';
+import { seeProgress } from './progress.ts';
 import { echo } from './refusals.ts';
 import { presentRun } from './run-admission.ts';
 import { settle, type Settled } from './settle.ts';
-import { findRun, type Cx } from './state.ts';
-import { refuse, type Milestone, type Refusal } from './types.ts';
+import { takeRequest } from './requests.ts';
+import { messagesRead } from './steering.ts';
+import { findRun, isSettled, type Cx } from './state.ts';
+import { refuse, type Milestone, type Progress, type Refusal, type Request } from './types.ts';
 
 export interface RunSettledMessage extends Settled { runId: string; epoch: string }
-export interface RunMilestonesMessage { runId: string; epoch: string; milestones: Milestone[] }
+export interface RunMilestonesMessage { runId: string; epoch: string; milestones: Milestone[]; progress?: Progress }
+export interface RunRequestMessage { runId: string; epoch: string; request: Request }
+export interface MessagesReadMessage { runId: string; epoch: string; n: number }
 
 /** A message of another epoch is answered to its sender: that its parent is gone. */
 function foreign(cx: Cx, message: { runId: string; epoch: string }): Refusal | undefined {
@@ -39,5 +44,21 @@ export function runMilestones(cx: Cx, message: RunMilestonesMessage): Refusal | 
   const row = findRun(cx.state, message.runId);
   if (row === undefined) return unknown(cx, message.runId);
   for (const milestone of message.milestones) takeMilestone(cx, row, milestone);
+  if (message.progress !== undefined && !isSettled(row)) seeProgress(row, message.progress, cx.now);
+  return undefined;
+}
+
+/** A run asks, or what it or one below it asked has been answered. */
+export function runRequest(cx: Cx, message: RunRequestMessage): Refusal | undefined {
+  return foreign(cx, message) ?? (findRun(cx.state, message.runId) === undefined ? unknown(cx, message.runId) : takeRequest(cx, message));
+}
+
+/** A run has read what it was sent up to a number. */
+export function runMessagesRead(cx: Cx, message: MessagesReadMessage): Refusal | undefined {
+  const other = foreign(cx, message);
+  if (other !== undefined) return other;
+  const row = findRun(cx.state, message.runId);
+  if (row === undefined) return unknown(cx, message.runId);
+  messagesRead(row, message.n);
   return undefined;
 }

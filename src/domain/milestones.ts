@@ -1,5 +1,6 @@
 /** Milestones of a run as its starter takes them: each number once, in order; the first of each watched name is delivered. */
 import { deliver } from './delivery.ts';
+import { callOnFinish } from './hooks.ts';
 import { milestoneKey } from './ids.ts';
 import { emit } from './log.ts';
 import { moved } from './progress.ts';
@@ -33,5 +34,6 @@ export function takeMilestone(cx: Cx, row: RunState, given: Milestone): void {
     row.bytes += bytes;
   }
   slots[milestone.name] = { key: milestoneKey(state.workflowId, row.runId, milestone.name), state: 'pending' };
+  callOnFinish(cx, row, { runId: row.runId, kind: 'milestone', name: milestone.name });
   deliver(cx, row, { runId: row.runId, kind: 'milestone', name: milestone.name }, watch.mode);
 }

@@ -31,7 +31,13 @@ export function activeCost(turn: { inputs: readonly InputRef[]; keys: readonly s
 export function liveBytes(state: State): number {
   let bytes = state.turn?.cost ?? 0;
   for (const queued of state.queue) bytes += queued.cost;
-  for (const row of state.runs) if (!isDone(row)) bytes += row.bytes + (row.status === 'queued' ? (row.inputBytes ?? 0) : 0);
+  for (const row of state.runs) {
+    if (!isDone(row)) bytes += row.bytes + (row.status === 'queued' ? (row.inputBytes ?? 0) : 0);
+    if (row.unread !== undefined) bytes += jsonBytes(row.unread);
+    if (row.asks !== undefined) bytes += jsonBytes(row.asks);
+  }
+  for (const request of state.requests) if (request.status === 'open') bytes += jsonBytes(request);
+  if (state.self?.inbox !== undefined) bytes += jsonBytes(state.self.inbox);
   return bytes;
 }
 

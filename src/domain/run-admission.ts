@@ -6,7 +6,7 @@ import { entryKey, payloadHash, recall } from './dedupe.ts';
 import { workflowIdOfRun } from './ids.ts';
 import { jsonBytes } from './json.ts';
 import { closed, full, liveBytes, queuedBytes } from './room.ts';
-import { LIVE_BYTES, MESSAGE_BYTES, ROW_GROWTH_BYTES, START_WAVE, WATCHED_BYTES } from './sizes.ts';
+import { HOOK_BYTES, LIVE_BYTES, MESSAGE_BYTES, ROW_GROWTH_BYTES, START_WAVE, WATCHED_BYTES } from './sizes.ts';
 import { findRun, type State } from './state.ts';
 import { isRefusal, refuse, type Detached, type Json, type OnMilestones, type Refusal, type RunStatus } from './types.ts';
 
@@ -39,14 +39,15 @@ export function waveLeft(state: State): number {
 }
 
 /** `detached` with its defaults filled in. */
-export function fillDetached(state: State, given: StartRun['detached'] = {}): Detached {
+export function fillDetached(state: State, { agent, detached }: Partial<Pick<StartRun, 'agent' | 'detached'>> = {}): Detached {
   const { maxBudgetMs, noProgressBudgetMs } = state.settings.budgets;
-  return { notify: 'react', maxBudgetMs, noProgressBudgetMs, onBudget: 'cancel', ...given };
+  // Of a workflow in another language nobody knows how often it shows a sign of life.
+  return { notify: 'react', maxBudgetMs, noProgressBudgetMs: agent?.startsWith('workflow:') === true ? 0 : noProgressBudgetMs, onBudget: 'cancel', ...detached };
 }
 
 export function payloadOf(state: State, request: StartRun): string {
   const { agent, input, label, metadata } = request;
-  return payloadHash({ agent, input, label, metadata, detached: fillDetached(state, request.detached) });
+  return payloadHash({ agent, input, label, metadata, detached: fillDetached(state, request) });
 }
 
 export function presentRun(state: State, runId: string): { status: RunStatus; known: boolean } {
@@ -76,10 +77,11 @@ function conflict(runId: string): Refusal {
 }
 
 /** What is never shed of a run once it is accepted, with what it may grow by. */
-export function coreBytes(request: StartRun, origin: Origin): number {
+export function coreBytes(request: StartRun, origin: Origin, hooks = 0): number {
   const names = request.detached?.onMilestones?.names ?? [];
   const watched = names === '*' ? 0 : names.reduce((sum, name) => sum + 2 * name.length + WATCHED_BYTES, 0);
-  return jsonBytes({ ...request, input: null, metadata: null }) + jsonBytes(origin) + ROW_GROWTH_BYTES + watched;
+  const calls = hooks + (request.detached?.onFinish === undefined ? 0 : 2 + (names === '*' ? 0 : names.length));
+  return jsonBytes({ ...request, input: null, metadata: null }) + jsonBytes(origin) + ROW_GROWTH_BYTES + watched + calls * HOOK_BYTES;
 }
 
 export function inputBytes(request: StartRun): number {
@@ -105,12 +107,22 @@ export function admitRuns(
     if (runId !== undefined) payloads.set(runId, payloadOf(state, request));
     if (twice === undefined) fresh.push(request);
   }
-  return unknownName(fresh, kindOf) ?? noRoom(state, fresh, origin) ?? answers;
+  return unknownName(fresh, kindOf) ?? unknownHandler(fresh, kindOf) ?? noRoom(state, fresh, origin) ?? answers;
 }
 
 function unknownName(requests: readonly StartRun[], kindOf: (name: string) => boolean | undefined): Refusal | undefined {
   const stranger = requests.find((request) => kindOf(request.agent) === false);
   return stranger === undefined ? undefined : refuse('UnknownAgent', `Expected agent to name a registered agent or task, got "${stranger.agent}".`);
+}
+
+function unknownHandler(requests: readonly StartRun[], kindOf: (name: string) => boolean | undefined): Refusal | undefined {
+  const stranger = requests.find(({ detached }) => detached?.onFinish !== undefined && kindOf(`handler:${detached.onFinish}`) === false)?.detached?.onFinish;
+  return stranger === undefined ? undefined : refuse('UnknownHandler', `Expected onFinish to name a registered handler, got "${stranger}".`);
+}
+
+/** The names that a request needs to be known. */
+export function namesOf({ agent, detached }: StartRun): string[] {
+  return detached?.onFinish === undefined ? [agent] : [agent, `handler:${detached.onFinish}`];
 }
 
 function noRoom(state: State, requests: readonly StartRun[], origin: Origin): Refusal | undefined {
@@ -126,7 +138,7 @@ function noRoom(state: State, requests: readonly StartRun[], origin: Origin): Re
   for (const request of requests) {
     if (jsonBytes(request.input) > MESSAGE_BYTES) return refuse('InvalidInput', `Expected input to be at most ${MESSAGE_BYTES} bytes of JSON, got ${jsonBytes(request.input)}.`);
     waiting++;
-    live += coreBytes(request, origin);
+    live += coreBytes(request, origin, state.names[request.agent]?.hooks?.length);
     if (waiting > Math.min(free, wave)) live += inputBytes(request);
     if (waiting > free) {
       if (waiting - free > maxQueuedRuns) {

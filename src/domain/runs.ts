@@ -1,6 +1,7 @@
 /** Starting runs: what is accepted waits for a place, in order, and is confirmed by Temporal. */
 import { askToCancel } from './cancel-run.ts';
 import { entryKey, remember } from './dedupe.ts';
+import { callOnRunStart } from './hooks.ts';
 import { finishKey, mintRunId, workflowIdOfRun } from './ids.ts';
 import { emit } from './log.ts';
 import { admitRuns, coreBytes, fillDetached, inputBytes, knownRun, payloadOf, placesTaken, presentRun, receiptOf, waveLeft, type Origin, type RunReceipt, type StartRun } from './run-admission.ts';
@@ -30,16 +31,18 @@ export function startRuns(cx: Cx, requests: readonly StartRun[], origin: Origin 
 function accept(cx: Cx, request: StartRun, origin: Origin): RunReceipt {
   const { state } = cx;
   const runId = request.runId ?? freshRunId(state);
-  const detached = fillDetached(state, request.detached);
+  const detached = fillDetached(state, request);
+  const facts = state.names[request.agent];
   const kept: RunRequest = { agent: request.agent, input: request.input, detached };
   if (request.label !== undefined) kept.label = request.label;
   if (request.metadata !== undefined) kept.metadata = request.metadata;
   const row: RunState = {
-    runId, workflowId: workflowIdOfRun(state.workflowId, runId), agent: request.agent, kind: state.names[request.agent]?.kind ?? 'task',
+    runId, workflowId: workflowIdOfRun(state.workflowId, runId), agent: request.agent, kind: facts === undefined || facts.kind === 'handler' ? 'task' : facts.kind,
     status: 'queued', depth: state.depth + 1, createdAt: iso(cx.now), deadlineAt: iso(cx.now + detached.maxBudgetMs), milestones: [], usage: noUsage(),
     delivery: { finish: { key: finishKey(state.workflowId, runId), state: 'pending' } },
-    ordinal: ++state.counters.start, request: kept, detached, bytes: coreBytes(request, origin), inputBytes: inputBytes(request),
+    ordinal: ++state.counters.start, request: kept, detached, bytes: coreBytes(request, origin, facts?.hooks?.length), inputBytes: inputBytes(request),
   };
+  if (facts?.hooks?.includes('onRunFinish') === true) row.finishHook = true;
   if (request.label !== undefined) row.label = request.label;
   if (origin.turnId !== undefined) row.turnId = origin.turnId;
   if (origin.toolCallId !== undefined) row.parentToolCallId = origin.toolCallId;
@@ -70,6 +73,7 @@ export function startQueued(cx: Cx): void {
     row.movedAt = cx.now;
     places--;
     emit(cx, 'run.started', { runId: row.runId, agent: row.agent, label: row.label, turnId: row.turnId, parentToolCallId: row.parentToolCallId });
+    callOnRunStart(cx, row);
     cx.effects.push({ do: 'start', runId: row.runId });
   }
 }
@@ -96,4 +100,10 @@ export function startFailed(cx: Cx, runId: string, message: string): void {
   if (row === undefined) return;
   delete row.starting;
   settle(cx, row, { status: 'failed', reason: 'start_failed', error: { type: 'StartFailed', message } });
+}
+
+/** Names are looked up anew by the next execution: a deployment may have changed what they stand for. */
+export function forgetNames({ state }: Pick<Cx, 'state'>): void {
+  const needed = new Set(state.runs.filter((row) => row.request !== undefined).map((row) => row.agent));
+  state.names = Object.fromEntries(Object.entries(state.names).filter(([name]) => needed.has(name)));
 }

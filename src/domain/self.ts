@@ -7,10 +7,11 @@
 import { beginClosing, sweep } from './closing.ts';
 import { fitting } from './json.ts';
 import { emit } from './log.ts';
+import { parentClosed } from './requests.ts';
 import { flushRefusals } from './refusals.ts';
-import { isDone, iso, type Cx, type Outcome, type RunSelf } from './state.ts';
+import { isDone, type Cx, type Outcome, type RunSelf } from './state.ts';
 import { textOf } from './transcript.ts';
-import { MAX_MILESTONES, MESSAGE_BYTES } from './sizes.ts';
+import { MESSAGE_BYTES } from './sizes.ts';
 import { refuse, type Json, type Progress, type Refusal } from './types.ts';
 
 /** A cancellation by the parent or an operator. The first outcome stands. */
@@ -45,13 +46,13 @@ export function taskDone(cx: Cx, result: Json, progress: Progress | undefined): 
   if (self.outcome === undefined || self.outcome.status === 'cancelled') self.outcome = { status: 'completed', result };
 }
 
-export function taskFailed(cx: Cx, failure: { type: string; message: string; cancelled: boolean; timedOut?: boolean }, progress: Progress | undefined): void {
+export function taskFailed(cx: Cx, failure: { type: string; message: string; cancelled: boolean; reason?: string }, progress: Progress | undefined): void {
   const self = running(cx);
   if (self === undefined) return;
   self.task = 'done';
   if (progress !== undefined) self.progress = progress;
-  const reason = failure.timedOut === true ? 'timed_out' : 'agent_error';
-  self.outcome ??= { status: 'failed', reason, error: { type: failure.type, message: failure.message } };
+  if (failure.reason === 'cancelled_by_user') self.outcome ??= { status: 'cancelled', reason: failure.reason };
+  self.outcome ??= { status: 'failed', reason: failure.reason ?? 'agent_error', error: { type: failure.type, message: failure.message } };
 }
 
 /** The task's worker was given up so that the workflow could continue as new; the task is run again from its checkpoint. */
@@ -63,39 +64,16 @@ export function taskAborted(cx: Cx, progress: Progress | undefined, checkpoint: 
   if (progress !== undefined) self.progress = progress;
 }
 
-export function ownMilestone(cx: Cx, name: string, data: Json | undefined): { n: number } | Refusal {
-  const { self } = cx.state;
-  if (self === undefined || self.settled === true) return refuse('RunSettled', 'Expected a running run, got one that has settled.');
-  const n = (self.milestones.at(-1)?.n ?? 0) + 1;
-  if (n > MAX_MILESTONES) return refuse('InvalidInput', `Expected at most ${MAX_MILESTONES} milestones in a run, got one more.`);
-  self.movedAt = cx.now;
-  self.milestones.push({ n, name, at: iso(cx.now), ...(data === undefined ? {} : { data }) });
-  emit(cx, 'run.milestone', { n, name, data });
-  tellMilestones(cx, self);
-  return { n };
-}
-
-export function milestonesTold(cx: Cx, n: number): void {
-  const { self } = cx.state;
-  if (self === undefined) return;
-  delete self.telling;
-  self.told = Math.max(self.told, n);
-  tellMilestones(cx, self);
-}
-
-function tellMilestones(cx: Cx, self: RunSelf): void {
-  const untold = self.milestones.filter((one) => one.n > self.told);
-  if (self.telling === true || self.parentGone === true || self.settled === true || untold.length === 0) return;
-  self.telling = true;
-  cx.effects.push({ do: 'tell-milestones', milestones: fitting(untold, MESSAGE_BYTES) });
-}
-
 /** The parent is gone: nobody hears this run any more, it goes on and keeps its ceiling. */
 export function parentGone(cx: Cx, epoch: string): Refusal | undefined {
   const { self } = cx.state;
   if (self === undefined || epoch !== self.parent.epoch) return refuse('InvalidInput', 'Expected epoch to be that of the parent, got another.');
   self.parentGone = true;
   delete self.telling;
+  delete self.asking;
+  delete self.tellingRead;
+  delete self.untold;
+  parentClosed(cx);
   return undefined;
 }
 
@@ -113,10 +91,10 @@ export function advanceSelf(cx: Cx): void {
   const { self } = state;
   if (self === undefined || self.settled === true) return;
   const late = state.closing?.late === true;
-  if (self.kind === 'task') {
+  if (self.kind !== 'agent') {
     if (self.task === 'ready' && self.outcome === undefined) {
       self.task = 'running';
-      cx.effects.push({ do: 'task' });
+      cx.effects.push({ do: self.kind === 'workflow' ? 'native' : 'task' });
     }
     if (self.outcome !== undefined && (self.task === 'done' || late)) settleSelf(cx, self);
     return;
@@ -125,7 +103,7 @@ export function advanceSelf(cx: Cx): void {
     if (sweep(cx) || late) settleSelf(cx, self);
     return;
   }
-  if (state.turn === null && state.queue.length === 0 && state.runs.every(isDone)) {
+  if (state.turn === null && state.queue.length === 0 && state.runs.every(isDone) && state.hooks.length === 0) {
     const last = state.transcript.findLast((entry) => entry.message.role === 'assistant' && entry.message.metadata?.['source'] === undefined);
     self.outcome = { status: 'completed', result: last === undefined ? '' : textOf(last.message) };
     settleSelf(cx, self);
@@ -137,7 +115,10 @@ function settleSelf(cx: Cx, self: RunSelf): void {
   if (outcome === undefined) return;
   flushRefusals(cx);
   self.settled = true;
-  if (self.task === 'running') self.task = 'done';
+  if (self.task === 'running') {
+    if (self.kind === 'workflow') cx.effects.push({ do: 'terminate-native' });
+    self.task = 'done';
+  }
   // What the parent has not heard goes with the settle: as whole as one message takes.
   const untold = self.milestones.filter((one) => one.n > self.told);
   for (const one of untold.slice(fitting(untold, MESSAGE_BYTES).length)) delete one.data;

@@ -6,12 +6,14 @@
  */
 import { deliver } from './delivery.ts';
 import { entryKey, rememberEnd } from './dedupe.ts';
+import { callOnFinish, callOnRunFinish } from './hooks.ts';
 import { fitting, jsonBytes, previewOf } from './json.ts';
 import { emit } from './log.ts';
 import { takeMilestone } from './milestones.ts';
 import { seeProgress } from './progress.ts';
+import { dropRequests } from './requests.ts';
 import { KEPT_FORGOTTEN, KEPT_ROWS, MESSAGE_BYTES, PREVIEW_BYTES, RESULT_BYTES } from './sizes.ts';
-import { addUsage, isDone, iso, isOver, isSettled, type Cx, type Outcome, type RunState, type State } from './state.ts';
+import { addUsage, isDone, iso, isOver, isSettled, isWaitedFor, type Cx, type Outcome, type RunState, type State } from './state.ts';
 import type { Milestone, Progress, Usage } from './types.ts';
 
 export interface Settled extends Outcome {
@@ -32,7 +34,7 @@ export function settle(cx: Cx, row: RunState, settled: Settled): void {
   row.status = settled.status;
   delete row.reason;
   delete row.childStillRunning;
-  for (const field of ['graceAt', 'movedAt', 'silent', 'lookAt', 'looks', 'due', 'missed', 'seenEvents'] as const) delete row[field];
+  for (const field of ['graceAt', 'movedAt', 'silent', 'lookAt', 'looks', 'due', 'missed', 'seenEvents', 'lookedAt'] as const) delete row[field];
   if (state.self !== undefined) state.self.movedAt = cx.now;
   if (settled.status === 'cancelled') row.reason = row.cancelReason ?? settled.reason ?? 'cancelled_by_user';
   if (settled.status === 'failed') row.reason = settled.reason ?? 'agent_error';
@@ -52,6 +54,11 @@ export function settle(cx: Cx, row: RunState, settled: Settled): void {
     runId: row.runId, agent: row.agent, label: row.label, status: row.status, reason: row.reason, comment: row.comment, error: row.error,
     resultRef: row.resultRef, usage: { ...row.usage }, cancelled: row.cancelledBelow?.map((path) => `${row.runId}/${path}`), parentToolCallId: row.parentToolCallId,
   });
+  dropRequests(cx, row);
+  callOnRunFinish(cx, row);
+  callOnFinish(cx, row, { runId: row.runId, kind: 'finish' });
+  delete row.unread;
+  if (isWaitedFor(state, row.runId)) return;
   if (announced(row)) deliver(cx, row, { runId: row.runId, kind: 'finish' }, row.detached.notify);
   else row.delivery.finish.state = 'not_required';
   forgetOldRows(state);

@@ -6,6 +6,7 @@
 import { jsonBytes, previewOf } from './json.ts';
 import { emit } from './log.ts';
 import { lastNumber } from './milestones.ts';
+import { forgetNames } from './runs.ts';
 import { forget } from './settle.ts';
 import { KIB, PREVIEW_BYTES } from './sizes.ts';
 import { isDone, isSettled, type Cx, type RunState, type State, type TranscriptEntry } from './state.ts';
@@ -61,6 +62,7 @@ const oldSteps: Step[] = [
       if (turn.error !== undefined) turn.error = { type: turn.error.type, message: previewOf(turn.error.message, 100) };
     }
   },
+  ({ state }) => { state.requests = state.requests.filter((one) => one.status === 'open'); },
   ({ state }) => { state.past.splice(0, Math.max(0, state.past.length - 10)); },
   ({ state }) => { state.forgotten.splice(0, Math.max(0, state.forgotten.length - 500)); },
   ({ state }) => { if (state.turn !== null) state.turn.parts = fitParts(state.turn.parts, STEP_BYTES); },
@@ -86,10 +88,7 @@ const lastSteps: Step[] = [
       scale.touched(row);
     }
   },
-  ({ state }) => {
-    const needed = new Set(state.runs.filter((row) => row.request !== undefined).map((row) => row.agent));
-    state.names = Object.fromEntries(Object.entries(state.names).filter(([name]) => needed.has(name)));
-  },
+  (cx) => forgetNames(cx),
   ({ state: { turn } }) => {
     if (turn !== null) turn.parts = fitParts(turn.parts, STEP_LEAST + turn.calls.reduce((sum, call) => sum + jsonBytes(call.input), 0));
   },

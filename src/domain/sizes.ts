@@ -47,6 +47,8 @@ export const LIVE_BYTES = 600 * KIB;
 export const ROW_GROWTH_BYTES = 440;
 /** What a watched milestone takes beside its name, which stands twice. */
 export const WATCHED_BYTES = 120;
+/** What a call of a handler takes that has not succeeded yet. */
+export const HOOK_BYTES = 190;
 /** What a queued turn takes beside its inputs and its id. */
 export const TURN_GROWTH_BYTES = 84;
 /** What an input of a queued turn takes beside its messages and its key. */

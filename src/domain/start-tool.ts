@@ -3,13 +3,14 @@ import { runIdOfToolCall } from './ids.ts';
 import type { StartRun } from './run-admission.ts';
 import { startRun } from './runs.ts';
 import { LABEL_CHARS } from './sizes.ts';
-import type { ActiveTurn, Cx, NameFacts } from './state.ts';
+import type { ActiveTurn, Cx, NameFacts, Wait } from './state.ts';
 import { isRefusal, type Json } from './types.ts';
+import type { Outcome } from './waits.ts';
 
 /** Starts the run at once, inside the step; a refusal is an error result that the model reads. */
 export function startFromTool(
   cx: Cx, turn: ActiveTurn, call: { toolCallId: string; input: Json }, canStart: Record<string, NameFacts>,
-): { output: Json } | { errorText: string } {
+): Outcome | { wait: Wait } {
   const { state } = cx;
   const asked = typeof call.input === 'object' && call.input !== null && !Array.isArray(call.input) ? (call.input as { [key: string]: Json | undefined }) : {};
   const agent = asked['agent'];
@@ -27,5 +28,8 @@ export function startFromTool(
   const receipt = startRun(cx, request, { turnId: turn.turnId, toolCallId: call.toolCallId });
   if (isRefusal(receipt)) return { errorText: `${receipt.refused}: ${receipt.message}` };
   if (!receipt.deduplicated) turn.runsStarted += 1;
-  return { output: { runId: receipt.runId, workflowId: receipt.workflowId, status: receipt.status } };
+  const { runId, workflowId, status } = receipt;
+  if (asked['wait'] !== true) return { output: { runId, workflowId, status } };
+  const after = asked['detachAfterMs'];
+  return { wait: { for: 'settle', runId, ...(typeof after === 'number' && after > 0 ? { until: cx.now + after } : {}) } };
 }

@@ -5,20 +5,25 @@
  * the time of the input and collects what is to be done; nothing here reads a clock, makes randomness or waits.
  */
 import type {
-  Delivery, Detached, Failure, ForgottenRow, InputRef, Json, MessagePart, Milestone, OutliveEvent, Progress, Row, RunKind, Settings,
+  Delivery, Detached, Failure, ForgottenRow, InputRef, Json, MessagePart, Milestone, OutliveEvent, Progress, Request, Row, RunKind, Settings,
   SettledStatus, TurnStatus, UIMessage, Usage,
 } from './types.ts';
 
 /** What a queued turn will append to the transcript. A background body points at its row: the row is the memory. */
 export type Body =
   | { source: 'user'; messages: UIMessage[] }
-  | { source: 'background-run'; slot: SlotRef };
+  | { source: 'background-run'; slot: SlotRef }
+  | { source: 'message'; message: RunMessage };
+
+/** A message from a starter to its run; `n` counts from 1 for each run. */
+export interface RunMessage { n: number; messageId: string; message: string }
 
 /** A delivery slot: which run, and which of its facts. */
 export type SlotRef =
   | { runId: string; kind: 'finish' }
   | { runId: string; kind: 'gave-up' }
-  | { runId: string; kind: 'milestone'; name: string };
+  | { runId: string; kind: 'milestone'; name: string }
+  | { runId: string; kind: 'ask'; requestId: string };
 
 export interface TurnInput { ref: InputRef; body: Body; bytes: number }
 
@@ -51,9 +56,18 @@ export interface ToolCall {
   input: Json;
   policy: ToolPolicy;
   attempt: number;
-  state: 'ready' | 'running' | 'backoff';
+  state: 'ready' | 'running' | 'backoff' | 'waiting';
   retryAt?: number;
+  /** What a call of a tool of the runtime waits for; nothing is in flight meanwhile. */
+  wait?: Wait;
 }
+
+/** `until`: milliseconds; then the call is answered with what there is. */
+export type Wait =
+  | { for: 'settle'; runId: string; until?: number }
+  | { for: 'cancel'; runId: string; until: number }
+  | { for: 'look'; runId: string; since: number; until: number }
+  | { for: 'answer'; requestId: string; given?: Json };
 
 export interface ActiveTurn extends TurnCore {
   startedAt: string;
@@ -71,6 +85,8 @@ export interface ActiveTurn extends TurnCore {
   calls: ToolCall[];
   stepsDone: number;
   runsStarted: number;
+  /** Runs whose outcome is the result of a call of this step. */
+  handed?: string[];
 }
 
 export interface PastTurn {
@@ -121,6 +137,8 @@ export interface RunState extends Row {
   looks?: number;
   /** It is to be looked at as soon as may be. */
   due?: boolean;
+  /** When it was last looked at, milliseconds. */
+  lookedAt?: number;
   /** Looks in a row that found nothing. */
   missed?: number;
   /** History events that the workflow of a `workflow:` run had when it was last seen. */
@@ -128,9 +146,48 @@ export interface RunState extends Row {
   /** Paths below this run that its settle named as cancelled. */
   cancelledBelow?: string[];
   preview?: string;
+  /** Messages to it that it has not read yet, oldest first; their text only until it has them. */
+  unread?: { n: number; messageId: string; bytes: number; message?: string }[];
+  /** How many messages it was sent. */
+  messages?: number;
+  /** Messages are on their way to it. */
+  sending?: boolean;
+  /** Its questions to this workflow that were not answered when last heard of. */
+  asks?: Ask[];
+  /** Its clocks stand still since then, milliseconds. */
+  pausedAt?: number;
+  /** Calls of handlers about it that have not succeeded yet. */
+  hooks?: number;
+  /** The worker wants to be told when it has settled. */
+  finishHook?: boolean;
   /** The number of its last milestone, when that was shed. */
   lastMilestone?: number;
 }
+
+/** A call of an app's handler that has not succeeded yet. */
+export interface HookCall {
+  /** `handler:<name>` of an `onFinish`, or one of the worker's own. */
+  handler: string;
+  kind: 'start' | 'finish' | 'gave-up' | 'milestone';
+  runId: string;
+  /** Of a milestone. */
+  name?: string;
+  attempt: number;
+  state: 'ready' | 'running' | 'backoff';
+  retryAt?: number;
+}
+
+/** A question of a run to its starter. */
+export interface Ask {
+  requestId: string;
+  question: string;
+  delivery: Delivery;
+  /** Open as far as this workflow knows; one that it has answered itself is not. */
+  open: boolean;
+}
+
+/** A question as it is kept: one's own, or a copy of one of a run below. */
+export interface RequestState extends Request { answeredAt?: string; by?: string }
 
 /** What is kept of a forgotten run, with its place in the order of lists. */
 export interface OldRow extends ForgottenRow { ordinal: number }
@@ -143,10 +200,12 @@ export interface RunSelf {
   parent: { workflowId: string; epoch: string };
   parentToolCallId?: string;
   parentRunId?: string;
-  kind: 'agent' | 'task';
+  kind: RunKind;
   label?: string;
   metadata?: Json;
   input: Json;
+  /** Of a workflow type: where it is served, if not with us. */
+  taskQueue?: string;
   retries: number;
   maxBudgetMs: number;
   onBudget: 'cancel' | 'keep';
@@ -162,6 +221,18 @@ export interface RunSelf {
   checkpoint?: Json;
   task?: 'ready' | 'running' | 'done';
   parentGone?: boolean;
+  /** Messages from the parent that a task has not read yet, oldest first. */
+  inbox?: RunMessage[];
+  /** The number of the last message that came, and of the last one that was read, and of that which the parent knows to be read. */
+  heard?: number;
+  read?: number;
+  readTold?: number;
+  /** Requests of this run and of those below whose state the parent is to be told. */
+  untold?: string[];
+  asking?: boolean;
+  tellingRead?: boolean;
+  /** The next look whether the parent is still there, as long as it has a question to answer, milliseconds. */
+  parentLookAt?: number;
   outcome?: Outcome;
   /** The settle is recorded and on its way to the parent. */
   settled?: boolean;
@@ -213,18 +284,31 @@ export interface State {
   runs: RunState[];
   forgotten: OldRow[];
   dedupe: Record<string, string>;
-  counters: { turn: number; run: number; message: number; start: number };
+  counters: { turn: number; run: number; message: number; start: number; request: number };
   usage: Usage;
   closing?: Closing;
   refusals: { since: number; count: number; suppressed: number };
   /** Assistant lines by the framework that wait for the end of a step. */
   lines: SlotRef[];
+  /** Open requests of the whole tree, and the last ones that were closed. */
+  requests: RequestState[];
+  hooks: HookCall[];
+  /** The clocks of the running turn, and of a run itself, stand still since then, milliseconds: a question of its own is open. */
+  pausedAt?: number;
   /** A look at runs is under way. */
   looking?: boolean;
 }
 
 /** What a name stands for, as a worker said it. */
-export interface NameFacts { kind: 'agent' | 'task'; retries?: number; limits?: Partial<Settings['limits']> }
+export interface NameFacts {
+  kind: RunKind | 'handler';
+  retries?: number;
+  limits?: Partial<Settings['limits']>;
+  /** Of a workflow type: where it is served, if not with us. */
+  taskQueue?: string;
+  /** What the worker wants to be told of every run. */
+  hooks?: readonly ('onRunStart' | 'onRunFinish')[];
+}
 
 export type Effect =
   | { do: 'model'; turnId: string; step: number; attempt: number }
@@ -236,11 +320,21 @@ export type Effect =
   | { do: 'answer-gone'; workflowId: string; epoch: string }
   | { do: 'task' }
   | { do: 'cancel-task' }
-  | { do: 'tell-milestones'; milestones: Milestone[] }
+  | { do: 'tell-milestones'; milestones: Milestone[]; progress?: Progress }
   | { do: 'check-parent' }
+  | { do: 'hook'; hook: HookCall }
+  | { do: 'native' }
+  | { do: 'terminate-native' }
   | { do: 'look'; runs: LookedFor[] }
+  | { do: 'tell-run'; runId: string; messages: RunMessage[] }
+  | { do: 'tell-read'; n: number }
+  | { do: 'tell-request'; request: RequestState }
+  | { do: 'answer-request'; workflowId: string; answer: ForwardedAnswer }
   | { do: 'settle' }
   | { do: 'closed' };
+
+/** An answer on its way to the run that has asked. One that comes too late is a message all the same when it has a `messageId`. */
+export interface ForwardedAnswer { requestId: string; value: string; messageId: string }
 
 /** A run to look at; `closely`: it has been silent for too long, so that every trace of progress counts. */
 export interface LookedFor { runId: string; workflowId: string; epoch: string; kind: RunKind; closely: boolean }
@@ -291,13 +385,18 @@ export interface NewState {
 export function newState(given: NewState, now: number): State {
   return {
     v: 1, ...given, createdAt: iso(now), names: {}, lastSeq: 0, log: [], transcript: [], turn: null, queue: [], past: [], runs: [],
-    forgotten: [], dedupe: {}, counters: { turn: 0, run: 0, message: 0, start: 0 }, usage: noUsage(),
-    refusals: { since: 0, count: 0, suppressed: 0 }, lines: [],
+    forgotten: [], dedupe: {}, counters: { turn: 0, run: 0, message: 0, start: 0, request: 0 }, usage: noUsage(),
+    refusals: { since: 0, count: 0, suppressed: 0 }, lines: [], requests: [], hooks: [],
   };
 }
 
 export function findRun(state: State, runId: string): RunState | undefined {
   return state.runs.find((row) => row.runId === runId);
+}
+
+/** Whether a call of the running turn takes the outcome of a run. */
+export function isWaitedFor({ turn }: State, runId: string): boolean {
+  return turn?.calls.some((call) => call.wait?.for === 'settle' && call.wait.runId === runId) === true;
 }
 
 /** True when its starter has given up on a run that is nowhere to be found: it holds no place, and a settle is still taken. */
@@ -307,6 +406,7 @@ export function isLost(row: { status: string; childStillRunning?: boolean }): bo
 
 /** True when nothing of a run is to come any more: it has settled or is lost, and what was to be told is. */
 export function isDone(row: RunState): boolean {
+  if (row.hooks !== undefined) return false;
   if (isSettled(row)) return delivered(row);
   return isLost(row) && row.delivery.gaveUp !== undefined && isFilled(row.delivery.gaveUp);
 }
@@ -318,6 +418,7 @@ export function isSettled(row: { status: string }): boolean {
 /** True when nothing of a run is still on its way into the transcript. */
 export function delivered(row: RunState): boolean {
   const { finish, gaveUp, milestones } = row.delivery;
+  if (row.asks?.some((ask) => !isFilled(ask.delivery)) === true) return false;
   return isFilled(finish) && (gaveUp === undefined || isFilled(gaveUp)) && (milestones === undefined || Object.values(milestones).every(isFilled));
 }
 
@@ -335,6 +436,7 @@ export function slotOf(row: RunState, slot: SlotRef): Delivery | undefined {
     case 'finish': return row.delivery.finish;
     case 'gave-up': return row.delivery.gaveUp;
     case 'milestone': return row.delivery.milestones?.[slot.name];
+    case 'ask': return row.asks?.find((ask) => ask.requestId === slot.requestId)?.delivery;
     default: return slot satisfies never;
   }
 }

@@ -4,17 +4,20 @@
  * `ready → model → (backoff → ready)* → tools → ready …` until the model asks for no tool. Between two steps nothing is in
  * flight. Answers of attempts that are no longer the present one are not listened to.
  */
-import { appendBackground, narrateWaiting } from './delivery.ts';
+import { appendInput, narrateWaiting } from './delivery.ts';
 import { emit } from './log.ts';
 import { remain } from './past-turns.ts';
 import { activeCost } from './room.ts';
 import { jsonBytes } from './json.ts';
 import { MAX_CALLS, MESSAGE_BYTES, STEP_BYTES } from './sizes.ts';
-import { startFromTool } from './start-tool.ts';
-import { addUsage, findRun, iso, type ActiveTurn, type Cx, type NameFacts, type QueuedTurn, type ToolCall, type ToolPolicy } from './state.ts';
+import { presentRun } from './run-admission.ts';
+import { withdraw } from './requests.ts';
+import { callRuntimeTool, type RuntimeTool } from './runtime-tools.ts';
+import { addUsage, findRun, iso, isSettled, type ActiveTurn, type Cx, type NameFacts, type QueuedTurn, type ToolCall, type ToolPolicy } from './state.ts';
 import { fitParts, isOpen } from './step-size.ts';
 import { addMessage } from './transcript.ts';
-import type { Failure, Json, MessagePart, Usage } from './types.ts';
+import { refuse, type Failure, type Json, type MessagePart, type Refusal, type Usage } from './types.ts';
+import { deliverHanded, endWait, letGo, outcomeOf, type DetachReceipt, type Outcome } from './waits.ts';
 
 const BACKOFF_MS = 1000;
 const BACKOFF_MOST_MS = 60_000;
@@ -30,7 +33,7 @@ export interface ModelAnswer {
 
 export type ModelCall =
   | { kind: 'tool'; toolCallId: string; toolName: string; input: Json; policy: ToolPolicy }
-  | { kind: 'start_run'; toolCallId: string; input: Json }
+  | { kind: 'runtime'; toolCallId: string; toolName: RuntimeTool; input: Json }
   /** The model's own mistake: an unknown tool or arguments that do not fit. */
   | { kind: 'invalid'; toolCallId: string; toolName: string; error: string };
 
@@ -47,16 +50,14 @@ export function startTurn(cx: Cx, queued: QueuedTurn): void {
     startedAt: iso(cx.now), deadline: cx.now + state.settings.budgets.turnMs, step: 1, attempt: 1, phase: 'ready', parts: [], calls: [], stepsDone: 0, runsStarted: 0,
   };
   emit(cx, 'turn.started', { turnId, inputs: inputs.slice() });
-  for (const { body } of queued.pending) {
+  for (const input of queued.pending) {
+    const { body } = input;
     if (body.source === 'user') {
       for (const message of body.messages) {
         const metadata = message.metadata ?? metadataOf(queued.metadata);
         addMessage(cx, { id: message.id, role: 'user', parts: message.parts, metadata }, turnId);
       }
-    } else {
-      const row = findRun(state, body.slot.runId);
-      if (row !== undefined) appendBackground(cx, row, body.slot, turnId);
-    }
+    } else appendInput(cx, input, turnId);
   }
 }
 
@@ -92,7 +93,7 @@ export function modelAnswered(cx: Cx, at: { turnId: string; step: number; attemp
     }
     switch (call.kind) {
       case 'invalid': output(turn, call.toolCallId, { errorText: call.error }); break;
-      case 'start_run': output(turn, call.toolCallId, startFromTool(cx, turn, call, answer.canStart)); break;
+      case 'runtime': callRuntime(cx, turn, call, answer.canStart); break;
       case 'tool':
         turn.calls.push({ toolCallId: call.toolCallId, toolName: call.toolName, input: call.input, policy: call.policy, attempt: 1, state: 'ready' });
         break;
@@ -102,7 +103,39 @@ export function modelAnswered(cx: Cx, at: { turnId: string; step: number; attemp
   if (turn.calls.length === 0) finishStep(cx, turn);
 }
 
-function output(turn: ActiveTurn, toolCallId: string, outcome: { output: Json } | { errorText: string }): void {
+const RUNTIME: ToolPolicy = { idempotent: true, timeoutMs: 0, retries: 0 };
+
+function callRuntime(cx: Cx, turn: ActiveTurn, call: Extract<ModelCall, { kind: 'runtime' }>, canStart: Record<string, NameFacts>): void {
+  const { toolCallId, toolName, input } = call;
+  const outcome = callRuntimeTool(cx, turn, call, canStart);
+  if ('wait' in outcome) turn.calls.push({ toolCallId, toolName, input, policy: RUNTIME, attempt: 1, state: 'waiting', wait: outcome.wait });
+  else output(turn, toolCallId, outcome);
+}
+
+/** Answers the waiting calls whose fact has come. */
+export function passWaits(cx: Cx): void {
+  const { turn } = cx.state;
+  if (turn?.phase !== 'tools') return;
+  for (const call of turn.calls.filter((one) => one.state === 'waiting')) {
+    const outcome = outcomeOf(cx, turn, call);
+    if (outcome !== undefined) answered(cx, turn, call, outcome);
+  }
+}
+
+/** The turn that waits for a run goes on; the run is not disturbed. */
+export function detachRun(cx: Cx, { runId }: { runId: string }): DetachReceipt | Refusal {
+  const { state } = cx;
+  const { known, status } = presentRun(state, runId);
+  if (!known) return refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${runId}".`);
+  const { turn } = state;
+  const row = findRun(state, runId);
+  const call = turn?.calls.find((one) => one.wait?.for === 'settle' && one.wait.runId === runId);
+  if (turn === null || row === undefined || call === undefined || isSettled(row)) return { runId, status, deduplicated: true };
+  answered(cx, turn, call, letGo(cx, row, 'requested'));
+  return { runId, status, deduplicated: false };
+}
+
+function output(turn: ActiveTurn, toolCallId: string, outcome: Outcome): void {
   const index = turn.parts.findIndex((part) => part['toolCallId'] === toolCallId && isOpen(part));
   const part = turn.parts[index];
   if (part === undefined) return;
@@ -147,7 +180,7 @@ export function toolAnswered(cx: Cx, at: { turnId: string; step: number; toolCal
   if (turn !== undefined && call !== undefined) answered(cx, turn, call, { output: result });
 }
 
-function answered(cx: Cx, turn: ActiveTurn, call: ToolCall, outcome: { output: Json } | { errorText: string }): void {
+function answered(cx: Cx, turn: ActiveTurn, call: ToolCall, outcome: Outcome): void {
   turn.calls.splice(turn.calls.indexOf(call), 1);
   if (cx.state.self !== undefined) cx.state.self.movedAt = cx.now;
   output(turn, call.toolCallId, outcome);
@@ -201,6 +234,7 @@ function addStepMessage(cx: Cx, turn: ActiveTurn): void {
   if (turn.parts.length > 0) addMessage(cx, { role: 'assistant', parts: turn.parts }, turn.turnId);
   turn.parts = [];
   turn.calls = [];
+  deliverHanded(cx, turn);
   turn.stepsDone += 1;
   if (cx.state.self !== undefined) cx.state.self.movedAt = cx.now;
   turn.phase = 'ready';
@@ -216,8 +250,9 @@ export function endTurn(cx: Cx, status: 'completed' | 'failed' | 'cancelled', en
   if (turn === null) return;
   const inFlight = turn.phase === 'model' || turn.calls.some((call) => call.state === 'running');
   if (inFlight) cx.effects.push({ do: 'abort-step' });
+  withdraw(cx, turn.turnId);
   if (turn.phase === 'tools') {
-    for (const call of turn.calls) output(turn, call.toolCallId, { errorText: 'The turn ended before this call had an answer.' });
+    for (const call of turn.calls) output(turn, call.toolCallId, endWait(cx, turn, call) ?? { errorText: 'The turn ended before this call had an answer.' });
     addStepMessage(cx, turn);
   }
   const { turnId, inputs, queuedAt, startedAt, usage, keys } = turn;

@@ -90,6 +90,8 @@ export interface Detached {
   noProgressBudgetMs: number;
   onBudget: 'cancel' | 'keep';
   onMilestones?: OnMilestones;
+  /** Name of a registered handler. */
+  onFinish?: string;
 }
 
 /** What the starter of a run knows of it and shows. */
@@ -129,7 +131,8 @@ export type EventType =
   | 'session.started' | 'session.closed'
   | 'turn.queued' | 'turn.joined' | 'turn.started' | 'turn.completed' | 'turn.failed' | 'turn.cancelled' | 'turn.skipped'
   | 'message.added'
-  | 'run.queued' | 'run.started' | 'run.cancel_requested' | 'run.milestone' | 'run.gave_up' | 'run.settled' | 'run.delivered'
+  | 'run.queued' | 'run.started' | 'run.input_required' | 'run.resumed' | 'run.detached' | 'run.cancel_requested' | 'run.milestone' | 'run.gave_up' | 'run.settled' | 'run.delivered'
+  | 'message.sent' | 'message.received' | 'request.opened' | 'request.answered' | 'handler.failed'
   | 'input.refused' | 'transcript.compacted' | 'log.truncated';
 
 /** A durable, numbered entry in the log of one workflow id; (`workflowId`, `seq`) is its identity. */
@@ -165,15 +168,21 @@ export function isRefusal(value: unknown): value is Refusal {
   return typeof value === 'object' && value !== null && 'refused' in value;
 }
 
-/** An open question to a person or a parent. */
-export interface OpenRequest {
+export type RequestStatus = 'open' | 'approved' | 'rejected' | 'answered' | 'expired' | 'withdrawn' | 'parent_closed';
+
+/** A question to a person or a parent. */
+export interface Request {
   requestId: string;
   kind: 'approval' | 'ask_parent';
+  /** The workflow that asks. */
   workflowId: string;
   runId?: string;
   turnId?: string;
+  toolCallId?: string;
+  toolName?: string;
+  input?: Json;
   question?: string;
-  status: string;
+  status: RequestStatus;
   openedAt: string;
   expiresAt: string;
 }
@@ -190,7 +199,8 @@ export interface SessionSnapshot {
   turn: { turnId: string; status: TurnStatus; step: number; attempt: number; recovering: boolean; startedAt: string } | null;
   queue: { turnId: string; position: number; inputs: InputRef[]; queuedAt: string }[];
   runs: Record<RunStatus, number>;
-  requests: OpenRequest[];
+  /** The open ones of the whole tree. */
+  requests: Request[];
   usage: Usage;
   lastSeq: number;
   /** Of a run: when it last finished a step or a tool, reached a milestone, or a run of its own settled. */

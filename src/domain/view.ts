@@ -2,10 +2,11 @@
 import { jsonBytes } from './json.ts';
 import { firstSeq } from './log.ts';
 import { LIST_BYTES } from './sizes.ts';
+import { presentRun } from './run-admission.ts';
 import { findRun, iso, type OldRow, type PastTurn, type RunState, type State } from './state.ts';
 import { isHidden } from './transcript.ts';
 import type {
-  ForgottenRow, OutliveEvent, Row, RunStatus, SessionSnapshot, UIMessage, Usage, InputRef, Failure, TurnStatus,
+  ForgottenRow, OutliveEvent, Request, Row, RunStatus, SessionSnapshot, UIMessage, Usage, InputRef, Failure, TurnStatus,
 } from './types.ts';
 
 /** So many inputs, each with the longest key, are less than 1 MiB. */
@@ -21,11 +22,11 @@ export function sessionView(state: State): SessionSnapshot {
     ...(state.title === undefined ? {} : { title: state.title }), ...(state.metadata === undefined ? {} : { metadata: state.metadata }),
     createdAt: state.createdAt,
     turn: turn === null ? null : {
-      turnId: turn.turnId, status: 'running', step: turn.step, attempt: turn.attempt, recovering: turn.phase === 'backoff' || turn.attempt > 1,
+      turnId: turn.turnId, status: turnStatus(state), step: turn.step, attempt: turn.attempt, recovering: turn.phase === 'backoff' || turn.attempt > 1,
       startedAt: turn.startedAt,
     },
     queue: queueView(state),
-    runs: counts, requests: [], usage: { ...state.usage }, lastSeq: state.lastSeq,
+    runs: counts, requests: openRequests(state), usage: { ...state.usage }, lastSeq: state.lastSeq,
     ...(state.self === undefined ? {} : { progressAt: iso(state.self.movedAt) }),
   };
 }
@@ -37,16 +38,26 @@ function queueView(state: State): SessionSnapshot['queue'] {
   return inputs <= FEW_INPUTS ? queue : cut(queue, queue.length, 'queue').queue;
 }
 
+/** A turn that only waits for an answer. */
+function turnStatus({ turn, pausedAt }: State): TurnStatus {
+  return pausedAt !== undefined && turn !== null && turn.calls.every((call) => call.state === 'waiting') ? 'input_required' : 'running';
+}
+
+function openRequests({ requests }: State): Request[] {
+  const open = requests.filter((one) => one.status === 'open').map(({ answeredAt: _at, by: _by, ...request }): Request => request);
+  return cut(open, open.length, 'requests').requests;
+}
+
 function statusOf(state: State): SessionSnapshot['status'] {
   if (state.closing !== undefined) return state.closing.done === true ? 'closed' : 'closing';
-  return state.turn === null ? 'idle' : 'running';
+  return state.turn === null ? 'idle' : turnStatus(state) === 'input_required' ? 'input_required' : 'running';
 }
 
 /** A row as it is shown: without what only its starter needs. */
 export function rowView(row: RunState, withResult: boolean): Row {
   const {
     request: _request, detached: _detached, starting: _starting, epoch: _epoch, bytes: _bytes, cancelReason: _reason, cancelComment: _comment, cancelCascade: _cascade,
-    graceAt: _grace, movedAt: _moved, silent: _silent, lookAt: _lookAt, looks: _looks, due: _due, missed: _missed, seenEvents: _seenEvents, cancelledBelow: _below, gaveUpReason: _gaveUp, ordinal: _ordinal, inputBytes: _inputBytes, lastMilestone: _last, result, ...shown
+    graceAt: _grace, movedAt: _moved, silent: _silent, lookAt: _lookAt, looks: _looks, due: _due, lookedAt: _lookedAt, unread: _unread, messages: _messages, sending: _sending, asks: _asks, hooks: _hooks, finishHook: _finishHook, pausedAt: _pausedAt, missed: _missed, seenEvents: _seenEvents, cancelledBelow: _below, gaveUpReason: _gaveUp, ordinal: _ordinal, inputBytes: _inputBytes, lastMilestone: _last, result, ...shown
   } = row;
   // A thousand milestones with all their data are more than a query can answer; the log has them.
   if (jsonBytes(shown.milestones) > LIST_BYTES / 4) shown.milestones = shown.milestones.map(({ data: _data, ...one }) => one);
@@ -107,7 +118,7 @@ export function getTurn(state: State, turnId: string): TurnView | null {
   const { turn } = state;
   if (turn?.turnId === turnId) {
     return {
-      turnId, status: 'running', inputs: turn.inputs, position: 0, steps: turn.stepsDone, queuedAt: turn.queuedAt, startedAt: turn.startedAt,
+      turnId, status: turnStatus(state), inputs: turn.inputs, position: 0, steps: turn.stepsDone, queuedAt: turn.queuedAt, startedAt: turn.startedAt,
       usage: turn.usage, messages: shown,
     };
   }
@@ -127,8 +138,23 @@ export interface GetTranscript { after?: string; limit?: number; includeHidden?:
 /** The messages after the one named; with `includeHidden` exactly what the model sees. */
 export function getTranscript(state: State, { after, limit = 100, includeHidden = false }: GetTranscript): { messages: UIMessage[]; hasMore: boolean } {
   const start = after === undefined ? 0 : state.transcript.findIndex((entry) => entry.message.id === after) + 1;
-  const wanted = state.transcript.slice(start).map((entry) => entry.message).filter((message) => includeHidden || !isHidden(message));
+  const messages = state.transcript.slice(start).map((entry) => entry.message);
+  const wanted = includeHidden ? messages : messages.filter((message) => !isHidden(message)).map((message) => withPresentRuns(state, message));
   return cut(wanted, limit, 'messages');
+}
+
+/** A reader is shown how the runs that a message started stand now; the model goes on reading what it was told. */
+function withPresentRuns(state: State, message: UIMessage): UIMessage {
+  if (!message.parts.some((part) => part.type === 'tool-start_run')) return message;
+  return {
+    ...message,
+    parts: message.parts.map((part) => {
+      const output = part['output'] as { runId?: unknown } | undefined;
+      if (part.type !== 'tool-start_run' || typeof output?.runId !== 'string') return part;
+      const { known, status } = presentRun(state, output.runId);
+      return known ? { ...part, output: { ...output, status } } : part;
+    }),
+  };
 }
 
 export interface GetEvents { after?: number; limit?: number; types?: readonly string[] }

@@ -107,7 +107,7 @@ test('X-01 the names that the contract gives its refusals', async () => {
   await expect(session.startRun({ agent: 'nobody', input: 1 })).rejects.toMatchObject({ type: 'UnknownAgent' });
   await expect(session.startRun({ agent: 'workflow:Other', input: 1 })).rejects.toMatchObject({ type: 'UnknownAgent' });
   await expect(session.startRuns({ runs: [{ agent: 'echo', input: 1 }, { agent: 'nobody', input: 1 }] })).rejects.toMatchObject({ type: 'UnknownAgent' });
-  await expect(session.startRun({ agent: 'echo', input: 1, detached: { onFinish: 'nobody' } as never })).rejects.toMatchObject({ type: 'UnknownHandler' });
+  await expect(session.startRun({ agent: 'echo', input: 1, detached: { onFinish: 'nobody' } })).rejects.toMatchObject({ type: 'UnknownHandler' });
   await expect(session.cancelRun({ runId: 'nobody' })).rejects.toMatchObject({ type: 'UnknownRun' });
   await expect(session.cancelTurn({ turnId: 'nobody' })).rejects.toMatchObject({ type: 'UnknownTurn' });
   await expect(session.getTurn({ turnId: 'not a name' })).rejects.toThrow(/Expected turnId to be/u);

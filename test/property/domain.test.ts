@@ -104,7 +104,7 @@ class Watch {
   /** Every slot that is queued stands once in the queue or among the lines that wait, and no other does. */
   private slots(rows: readonly RunState[]): void {
     const { queue, lines } = this.world.d.state;
-    const refs = [...queue.flatMap((turn) => turn.pending.flatMap(({ body }) => (body.source === 'user' ? [] : [body.slot]))), ...lines];
+    const refs = [...queue.flatMap((turn) => turn.pending.flatMap(({ body }) => (body.source === 'background-run' ? [body.slot] : []))), ...lines];
     const waiting = refs.map((slot) => `${slot.runId} ${slot.kind} ${slot.kind === 'milestone' ? slot.name : ''}`).toSorted();
     const queued = rows.flatMap((row) => [
       ...(row.delivery.finish.state === 'queued' ? [`${row.runId} finish `] : []), ...(row.delivery.gaveUp?.state === 'queued' ? [`${row.runId} gave-up `] : []),

@@ -11,6 +11,7 @@ import { runMilestones, runSettled } from '../../src/domain/messages.ts';
 import type { RunReceipt, StartRun } from '../../src/domain/run-admission.ts';
 import { startConfirmed, startFailed, startRun, startRuns } from '../../src/domain/runs.ts';
 import { settle, type Settled } from '../../src/domain/settle.ts';
+import type { RuntimeTool } from '../../src/domain/runtime-tools.ts';
 import { settingsOf, type GivenSettings } from '../../src/domain/settings.ts';
 import { findRun, newState, type Cx, type Effect, type NameFacts, type RunSelf, type RunState, type State } from '../../src/domain/state.ts';
 import { modelAnswered, modelFailed, toolAnswered, toolFailed, type ModelCall, type StepFailure } from '../../src/domain/turn.ts';
@@ -25,6 +26,7 @@ type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
 
 export interface ToolAsk { id: string; name?: string; input?: Json; idempotent?: boolean; retries?: number; invalid?: string }
 export interface StartAsk { id: string; start: Json }
+export interface RuntimeAsk { id: string; runtime: RuntimeTool; input: Json }
 
 export class Driver {
   state: State;
@@ -163,7 +165,7 @@ export class Driver {
   }
 
   /** The model answers the call that waits: a text, or calls of tools. */
-  say(answer: string | (ToolAsk | StartAsk)[], more: { usage?: Usage; canStart?: string[] } = {}): void {
+  say(answer: string | (ToolAsk | StartAsk | RuntimeAsk)[], more: { usage?: Usage; canStart?: string[] } = {}): void {
     const { turnId, step, attempt } = this.take('model');
     const parts: MessagePart[] = typeof answer === 'string' ? [{ type: 'text', text: answer }] : answer.map(partOf);
     const calls = typeof answer === 'string' ? [] : answer.map(callOf);
@@ -250,13 +252,15 @@ export function tell(event: OutliveEvent): string {
   return words.filter((word): word is string => typeof word === 'string').join(' ');
 }
 
-function partOf(ask: ToolAsk | StartAsk): MessagePart {
+function partOf(ask: ToolAsk | StartAsk | RuntimeAsk): MessagePart {
+  if ('runtime' in ask) return { type: `tool-${ask.runtime}`, toolCallId: ask.id, state: 'input-available', input: ask.input };
   const name = 'start' in ask ? 'start_run' : (ask.name ?? 'tool');
   return { type: `tool-${name}`, toolCallId: ask.id, state: 'input-available', input: 'start' in ask ? ask.start : (ask.input ?? {}) };
 }
 
-function callOf(ask: ToolAsk | StartAsk): ModelCall {
-  if ('start' in ask) return { kind: 'start_run', toolCallId: ask.id, input: ask.start };
+function callOf(ask: ToolAsk | StartAsk | RuntimeAsk): ModelCall {
+  if ('start' in ask) return { kind: 'runtime', toolCallId: ask.id, toolName: 'start_run', input: ask.start };
+  if ('runtime' in ask) return { kind: 'runtime', toolCallId: ask.id, toolName: ask.runtime, input: ask.input };
   if (ask.invalid !== undefined) return { kind: 'invalid', toolCallId: ask.id, toolName: ask.name ?? 'tool', error: ask.invalid };
   return { kind: 'tool', toolCallId: ask.id, toolName: ask.name ?? 'tool', input: ask.input ?? {}, policy: { idempotent: ask.idempotent ?? true, timeoutMs: 60_000, retries: ask.retries ?? 0 } };
 }

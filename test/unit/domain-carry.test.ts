@@ -1,7 +1,8 @@
 /** What goes from one execution to the next, and in which order it is shed when it does not fit. */
 import { describe, expect, test } from 'vitest';
 import { CARRY_BYTES, CARRY_VERSION, pack, unpack, type Carried } from '../../src/domain/carry.ts';
-import { milestonesTold, ownMilestone, taskAborted } from '../../src/domain/self.ts';
+import { milestonesTold, ownMilestone } from '../../src/domain/own-milestones.ts';
+import { taskAborted } from '../../src/domain/self.ts';
 import { cancelTurn } from '../../src/domain/turn-queue.ts';
 import { getTranscript, getTurn } from '../../src/domain/view.ts';
 import { textOf } from '../../src/domain/transcript.ts';

@@ -1,7 +1,8 @@
 /** Milestones of a run on their way up: at most one message outstanding, none larger than a message may be. */
 import { expect, test } from 'vitest';
 import { isQuiet } from '../../src/domain/advance.ts';
-import { milestonesTold, ownMilestone, parentGone, taskDone } from '../../src/domain/self.ts';
+import { milestonesTold, ownMilestone } from '../../src/domain/own-milestones.ts';
+import { parentGone, taskDone } from '../../src/domain/self.ts';
 import { isRefusal } from '../../src/domain/types.ts';
 import { Driver, refusal } from '../support/domain.ts';
 

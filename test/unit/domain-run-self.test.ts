@@ -147,7 +147,7 @@ describe('a task run', () => {
     d.send((cx) => taskFailed(cx, FAILED, undefined));
     expect(d.state.self?.outcome).toEqual({ status: 'failed', reason: 'agent_error', error: { type: 'Error', message: 'no rows' } });
     const late = Driver.run('task');
-    late.send((cx) => taskFailed(cx, { ...FAILED, timedOut: true }, undefined));
+    late.send((cx) => taskFailed(cx, { ...FAILED, reason: 'timed_out' }, undefined));
     expect(late.state.self?.outcome?.reason).toBe('timed_out');
   });
 

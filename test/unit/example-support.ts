@@ -13,7 +13,7 @@ export interface RecordedContext extends TaskContext {
 export function taskContext(given: Partial<TaskContext> & { onProgress?: (report: ProgressReport) => void } = {}): RecordedContext {
   const { onProgress, ...rest } = given;
   const context: RecordedContext = {
-    runId: 'r-1', workflowId: 's/r-1', sessionId: 's', attempt: 1, checkpoint: undefined, signal: new AbortController().signal, reports: [], milestones: [],
+    runId: 'r-1', workflowId: 's/r-1', sessionId: 's', attempt: 1, checkpoint: undefined, signal: new AbortController().signal, messages: nothing(), reports: [], milestones: [],
     progress(report) {
       context.reports.push(report);
       onProgress?.(report);
@@ -34,3 +34,5 @@ export function folder(): { path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), 'example-'));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
+
+async function* nothing(): AsyncGenerator<never> {}

@@ -32,12 +32,10 @@ beforeAll(async () => {
       echo, held.task,
       defineTask({
         name: 'lively', run: async (_input, ctx) => {
-          let open = false;
-          void lively.opened.then(() => { open = true; });
-          for (let i = 0; !open; i++) {
-            ctx.progress({ message: `beat ${i}` });
-            await new Promise((resolve) => { setTimeout(resolve, 200); });
-          }
+          let beat = 0;
+          const beats = setInterval(() => ctx.progress({ message: `beat ${++beat}` }), 200);
+          await lively.opened;
+          clearInterval(beats);
           return 'done';
         },
       }),
@@ -107,8 +105,8 @@ test('D-10 a run that Temporal timed out, or that failed by a bug, settles as ti
   const session = await h.client.startSession(uniqueId());
   const { epoch } = await session.getSession();
   // Runs that are there already, started by this session in an earlier life: what a reset leaves.
-  const there = async (runId: string, more: { args: unknown[]; workflowRunTimeout?: string; taskQueue?: string }): Promise<void> => {
-    await h.temporal.workflow.start('run', { workflowId: `${session.sessionId}/${runId}`, taskQueue: h.taskQueue, memo: { [PARENT_EPOCH]: epoch }, ...more } as never);
+  const there = async (runId: string, more: { args: unknown[]; workflowRunTimeout?: '1s'; taskQueue?: string }): Promise<void> => {
+    await h.temporal.workflow.start('run', { workflowId: `${session.sessionId}/${runId}`, taskQueue: h.taskQueue, memo: { [PARENT_EPOCH]: epoch }, ...more });
   };
   await there('late', { args: [{}], workflowRunTimeout: '1s', taskQueue: uniqueId('nobody') });
   await there('broken', { args: [{ not: 'a run' }] });

@@ -77,6 +77,6 @@ test('current details are a page about the session, and handlers have descriptio
   const metadata = await h.temporal.workflow.getHandle(session.sessionId).query<{ currentDetails: string; definition: { updateDefinitions: { name: string; description: string }[]; signalDefinitions: { name: string }[]; queryDefinitions: { name: string; description: string }[] } }>('__temporal_workflow_metadata');
   expect(metadata.currentDetails).toContain('the label');
   const names = metadata.definition.updateDefinitions.map((one) => one.name);
-  expect(names.toSorted()).toEqual(['cancelRun', 'cancelTurn', 'close', 'resetTurns', 'startRun', 'startRuns', 'submitTurn']);
+  expect(names.toSorted()).toEqual(['answer', 'cancelRun', 'cancelTurn', 'close', 'detachRun', 'messageRun', 'resetTurns', 'startRun', 'startRuns', 'submitTurn']);
   for (const one of [...metadata.definition.updateDefinitions, ...metadata.definition.queryDefinitions.filter((query) => query.name.startsWith('get'))]) expect(one.description).not.toBe('');
 });
