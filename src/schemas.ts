@@ -185,6 +185,7 @@ export const schemas = {
   runRequest: object({ runId: name, epoch: key, request }),
   runMessagesRead: object({ runId: name, epoch: key, n: count(0) }),
   runMessage: object({ epoch: key, messages }),
+  requestRefused: object({ requestId }),
   requestAnswered: object({ requestId, value: message, messageId: name }),
   parentGone: object({ epoch: key }),
   runCancel: object({ epoch: key, reason: name, comment: words.optional(), cascade: flag.optional() }),

@@ -9,6 +9,7 @@ import { jsonBytes, previewOf } from '../src/domain/json.ts';
 import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/messages.ts';
 import { ownMilestone } from '../src/domain/own-milestones.ts';
 import { cancelledBelow, cancelSelf, parentGone } from '../src/domain/self.ts';
+import { requestRefused } from '../src/domain/requests.ts';
 import { requestAnswered, takeMessages, taskRead } from '../src/domain/steering.ts';
 import { settingsOf } from '../src/domain/settings.ts';
 import { PREVIEW_BYTES, RESULT_BYTES } from '../src/domain/sizes.ts';
@@ -32,6 +33,7 @@ export async function run(input: RunInput, carried?: Carried): Promise<RunResult
     runSettled, runMilestones, runRequest, runMessagesRead,
     runMessage: (cx, payload: Payload<'runMessage'>) => takeMessages(cx, payload),
     requestAnswered: (cx, payload: Payload<'requestAnswered'>) => requestAnswered(cx, payload),
+    requestRefused: (cx, payload: Payload<'requestRefused'>) => requestRefused(cx, payload),
     taskRead: (cx, { n }: Payload<'taskRead'>) => taskRead(cx, n),
     parentGone: (cx, { epoch }: Payload<'parentGone'>) => parentGone(cx, epoch),
     runCancel: (cx, payload: Payload<'runCancel'>) => runCancel(cx, payload),

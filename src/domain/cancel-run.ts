@@ -6,8 +6,16 @@ import { settle } from './settle.ts';
 import { findRun, iso, isOver, isSettled, type Cx, type RunState, type State } from './state.ts';
 import { refuse, type Refusal, type RunStatus } from './types.ts';
 
-/** A run ends its own unwilling task at its grace time; only one that cannot even do that is terminated by its starter, this much later. */
-const TERMINATE_MARGIN_MS = 5000;
+/**
+ * A run ends its own unwilling task at its grace time; only one that cannot even do that is terminated by its starter, this much
+ * later, and later still for each level that may be below it, so that it can name all that it has taken with it.
+ */
+const MARGIN_MS = 5000;
+
+/** How much longer than its grace time a run may take because of those below it. */
+export function marginBelow({ settings: { limits } }: State, depth: number): number {
+  return MARGIN_MS * Math.max(0, limits.maxDepth - depth);
+}
 
 /** Records the request to cancel a run and, when it has started, asks it. */
 export function requestCancel(cx: Cx, row: RunState, reason: string, comment: string | undefined, cascade: boolean): void {
@@ -22,7 +30,7 @@ export function requestCancel(cx: Cx, row: RunState, reason: string, comment: st
 
 /** Sends the request on its way. */
 export function askToCancel(cx: Cx, row: RunState): void {
-  row.graceAt = cx.now + cx.state.settings.limits.cancelGraceMs + TERMINATE_MARGIN_MS;
+  row.graceAt = cx.now + cx.state.settings.limits.cancelGraceMs + MARGIN_MS + (row.kind === 'agent' ? marginBelow(cx.state, row.depth) : 0);
   cx.effects.push({
     do: 'cancel-run', runId: row.runId, reason: row.cancelReason ?? 'cancelled_by_user', cascade: row.cancelCascade ?? true,
     ...(row.cancelComment === undefined ? {} : { comment: row.cancelComment }),

@@ -59,6 +59,7 @@ export function markDelivered(cx: Cx, row: RunState, slot: SlotRef, turnId?: str
   delivery.state = 'delivered';
   delivery.at = iso(cx.now);
   if (turnId !== undefined) delivery.turnId = turnId;
+  if (slot.kind === 'ask') for (const ask of row.asks ?? []) if (ask.requestId === slot.requestId) ask.question = '';
   // A question is told by its request; the log names deliveries of what a run has come to.
   if (slot.kind !== 'ask') emit(cx, 'run.delivered', { runId: row.runId, key: delivery.key, kind: slot.kind, turnId, agent: row.agent });
 }

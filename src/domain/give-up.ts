@@ -8,14 +8,14 @@ import { callOnFinish } from './hooks.ts';
 import { gaveUpKey } from './ids.ts';
 import { emit } from './log.ts';
 import { settle } from './settle.ts';
-import { isSettled, type Cx, type RunState } from './state.ts';
+import { isOver, isSettled, type Cx, type RunState } from './state.ts';
 
 export type GiveUpReason = 'budget_exceeded' | 'no_progress' | 'lost';
 
 /** The session stops waiting for a run and says so; the run may still settle. */
 export function giveUp(cx: Cx, row: RunState, reason: GiveUpReason): void {
   const { state } = cx;
-  if (isSettled(row)) return;
+  if (isSettled(row) || isOver(state)) return;
   if (reason === 'lost') loseSight(row);
   if (row.status === 'interrupted') return;
   const neverStarted = row.status === 'queued';

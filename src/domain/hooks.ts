@@ -5,7 +5,7 @@
  */
 import { finishKey, gaveUpKey, milestoneKey } from './ids.ts';
 import { emit } from './log.ts';
-import { findRun, type Cx, type HookCall, type RunState, type SlotRef, type State } from './state.ts';
+import { findRun, isOver, type Cx, type HookCall, type RunState, type SlotRef, type State } from './state.ts';
 import type { Failure } from './types.ts';
 
 const MOST_CALLS = 10;
@@ -74,7 +74,7 @@ export function hookDone(cx: Cx, call: HookCall): void {
 export function hookFailed(cx: Cx, call: HookCall, error: Failure): void {
   const { state } = cx;
   const hook = state.hooks.find((one) => same(one, call));
-  if (hook === undefined) return;
+  if (hook === undefined || isOver(state)) return;
   if (hook.attempt >= MOST_CALLS) {
     emit(cx, 'handler.failed', { runId: hook.runId, handler: hook.handler.replace(/^handler:/u, ''), key: keyOfHook(state, hook), error });
     hookDone(cx, hook);

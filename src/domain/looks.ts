@@ -8,7 +8,7 @@
 import { giveUp } from './give-up.ts';
 import { moved, seeProgress } from './progress.ts';
 import { settle, type Settled } from './settle.ts';
-import { findRun, isLost, isSettled, type Cx, type RunState, type State } from './state.ts';
+import { findRun, isLost, isOver, isSettled, type Cx, type RunState, type State } from './state.ts';
 import type { Progress } from './types.ts';
 
 /** What one look has seen of a run. */
@@ -77,6 +77,7 @@ export function startLook(cx: Cx): void {
 export function looked(cx: Cx, asked: readonly string[], sights: readonly Sight[]): void {
   const { state } = cx;
   delete state.looking;
+  if (isOver(state)) return;
   for (const runId of asked) {
     const row = findRun(state, runId);
     if (row === undefined || !isLookedAt(row)) continue;

@@ -16,8 +16,8 @@ import { refuse, type Refusal, type Request, type RequestStatus } from './types.
 
 /** Closed requests that are kept to answer a second answer. */
 const KEPT_CLOSED = 100;
-/** What a copy of a question keeps of it when there is no room. */
-const SHORT_CHARS = 64;
+/** What a copy of a request takes beside what it says. */
+const COPY_GROWTH = 150;
 /** Questions of one run that are open at once. */
 export const MOST_OPEN = 16;
 
@@ -143,25 +143,28 @@ export function takeRequest(cx: Cx, { runId, request: given }: { runId: string; 
   }
   const before = findRequest(state, given.requestId);
   if (before !== undefined && before.status !== 'open') return undefined;
-  if (before === undefined) state.requests.push(copyOf(cx, given));
-  else before.status = given.status;
+  const direct = workflowId === row.workflowId;
+  if (before === undefined) {
+    const copy: RequestState = { ...given, openedAt: instant(given.openedAt, cx.now), expiresAt: instant(given.expiresAt, cx.now) };
+    const bytes = liveBytes(state) + (direct ? 2 : 1) * (jsonBytes(copy) + COPY_GROWTH);
+    if (given.status === 'open' && bytes > LIVE_BYTES) {
+      // Not to be kept: whoever asks reads so and decides alone. One from further below is only not shown here.
+      if (direct) cx.effects.push({ do: 'refuse-request', workflowId, requestId: given.requestId });
+      return undefined;
+    }
+    state.requests.push(copy);
+  } else before.status = given.status;
   if (before !== undefined && given.status !== 'open') {
     before.answeredAt = iso(cx.now);
     shorten(before);
   }
   tell(state, given.requestId);
-  if (workflowId === row.workflowId) {
+  if (direct) {
     if (given.status === 'open') opened(cx, row, given, n);
     else answered(cx, row, given.requestId);
   }
   keepLast(state);
   return undefined;
-}
-
-function copyOf(cx: Cx, given: Request): RequestState {
-  const copy: RequestState = { ...given, openedAt: instant(given.openedAt, cx.now), expiresAt: instant(given.expiresAt, cx.now) };
-  if (copy.question !== undefined && liveBytes(cx.state) + 2 * jsonBytes(copy) > LIVE_BYTES) copy.question = Array.from(copy.question).slice(0, SHORT_CHARS).join('');
-  return copy;
 }
 
 /** A run waits for an answer: its clocks stand still, and its question is a turn input. */
@@ -222,4 +225,16 @@ export function tellRequest(cx: Cx): void {
 export function requestTold(cx: Cx): void {
   const { self } = cx.state;
   if (self !== undefined) delete self.asking;
+}
+
+/** The parent holds so much that it cannot keep a question of this run. */
+export function requestRefused(cx: Cx, { requestId }: { requestId: string }): Refusal | undefined {
+  const { state } = cx;
+  const request = findRequest(state, requestId);
+  if (request === undefined || request.workflowId !== state.workflowId) return refuse('UnknownRequest', `Expected requestId to name a request of this ${state.kind}, got "${requestId.slice(0, 200)}".`);
+  if (request.status !== 'open') return undefined;
+  const call = state.turn?.calls.find((one) => one.wait?.for === 'answer' && one.wait.requestId === requestId);
+  if (call?.wait?.for === 'answer') call.wait.given = { error: 'QueueFull: whoever started you holds too much to take a question now. Decide yourself, or ask later.' };
+  closeRequest(cx, request, 'withdrawn');
+  return undefined;
 }

@@ -4,12 +4,13 @@
  * Its outcome is decided once. It then ends what it started, records `run.settled` in its own log and tells its parent; its
  * workflow completes with the same outcome. Milestones go up as signals, at most one outstanding, each with all since the last.
  */
+import { marginBelow } from './cancel-run.ts';
 import { beginClosing, sweep } from './closing.ts';
 import { fitting } from './json.ts';
 import { emit } from './log.ts';
 import { parentClosed } from './requests.ts';
 import { flushRefusals } from './refusals.ts';
-import { isDone, type Cx, type Outcome, type RunSelf } from './state.ts';
+import { isDone, isSettled, type Cx, type Outcome, type RunSelf } from './state.ts';
 import { textOf } from './transcript.ts';
 import { MESSAGE_BYTES } from './sizes.ts';
 import { refuse, type Json, type Progress, type Refusal } from './types.ts';
@@ -27,7 +28,7 @@ function decide(cx: Cx, self: RunSelf, outcome: Outcome, cascade: boolean): void
   self.outcome = outcome;
   beginClosing(cx, {
     ...(outcome.comment === undefined ? {} : { reason: outcome.comment }),
-    runs: cascade ? 'cancel' : 'keep', turn: 'cancel', code: 'cancelled_by_parent', cascade, graceAt: cx.now + cx.state.settings.limits.cancelGraceMs,
+    runs: cascade ? 'cancel' : 'keep', turn: 'cancel', code: 'cancelled_by_parent', cascade, graceAt: cx.now + cx.state.settings.limits.cancelGraceMs + (cx.state.runs.every(isSettled) ? 0 : marginBelow(cx.state, cx.state.depth)),
   });
 }
 

@@ -329,6 +329,7 @@ export type Effect =
   | { do: 'tell-run'; runId: string; messages: RunMessage[] }
   | { do: 'tell-read'; n: number }
   | { do: 'tell-request'; request: RequestState }
+  | { do: 'refuse-request'; workflowId: string; requestId: string }
   | { do: 'answer-request'; workflowId: string; answer: ForwardedAnswer }
   | { do: 'settle' }
   | { do: 'closed' };

@@ -110,6 +110,47 @@ test('D-02 P-03 killed while a run of its turn works: progress stays readable, t
   await other.kill();
 });
 
+test('D-28 killed between a model\'s start_run and the start, or with its step retried: one run', async () => {
+  let asked = 0;
+  const first = await bench.worker();
+  answer = async (call) => {
+    if (last(call).text.includes('<background-run')) return 'heard';
+    if (last(call).role !== 'user') return 'started';
+    asked += 1;
+    // The worker dies with the answer on its way; what it may still have recorded goes on.
+    if (asked === 1) await first.kill();
+    return { tools: [{ name: 'start_run', input: { agent: 'count', input: { to: 2, hold: 9, gate: 'none' } } }] };
+  };
+  const session = await h.client.startSession(uniqueId());
+  await session.submitTurn({ input: 'go' });
+  await eventually('the first call', async () => Promise.resolve(asked === 1));
+  const other = await bench.worker();
+  await eventually('the run', async () => (await session.listRuns()).runs.length === 1);
+  await atRest(session);
+  const { runs } = await session.listRuns();
+  expect(runs).toMatchObject([{ status: 'completed' }]);
+  expect(bench.lines('attempts').filter((line) => line.startsWith(runs[0]?.runId ?? '-'))).toHaveLength(1);
+  expect((await allEvents(session)).filter((event) => event.type === 'run.queued')).toHaveLength(1);
+  await session.close();
+  await other.kill();
+});
+
+test('P-05 killed between a milestone and the end: both are delivered, in this order, once', async () => {
+  answer = () => 'heard';
+  const first = await bench.worker();
+  const session = await h.client.startSession(uniqueId());
+  const { runId } = await session.startRun({ agent: 'count', input: { to: 6, hold: 4, gate: 'milestone-gate' }, detached: { onMilestones: { names: ['two'], mode: 'react' } } });
+  await eventually('the milestone in the run', async () => Promise.resolve(bench.lines('counted').includes(`${runId} 4`)));
+  await first.kill();
+  bench.open('milestone-gate');
+  const other = await bench.worker();
+  expect(await session.run(runId).result()).toEqual({ counted: 6 });
+  await atRest(session);
+  expect((await allEvents(session)).filter((event) => event.type === 'run.delivered').map((event) => event['kind'])).toEqual(['milestone', 'finish']);
+  await session.close();
+  await other.kill();
+});
+
 test('X-05 SIGTERM: the worker lets a task finish and exits 0; a second one ends it at once', async () => {
   answer = () => 'ok';
   const polite = await bench.worker();

@@ -61,6 +61,9 @@ function kept({ before, after }: Passage): void {
   expect(Object.entries(after.dedupe).slice(-4000)).toEqual(keys.slice(-4000));
   for (const [entry, value] of keys) if (value[11] === '-') expect(after.dedupe[entry]).toBe(value);
   expect(after.turn?.turnId).toBe(before.turn?.turnId);
+  expect(after.requests.filter((one) => one.status === 'open')).toEqual(before.requests.filter((one) => one.status === 'open'));
+  expect(after.hooks).toEqual(before.hooks);
+  for (const row of before.runs) expect(after.runs.find((one) => one.runId === row.runId)?.unread).toEqual(row.unread);
 }
 
 /** Every event stands once, in the archive or in what is carried. */

@@ -7,10 +7,13 @@ import { cancelRun } from '../../src/domain/cancel-run.ts';
 import type { StartRun } from '../../src/domain/run-admission.ts';
 import { startRun } from '../../src/domain/runs.ts';
 import type { Settled } from '../../src/domain/settle.ts';
-import { stepAborted } from '../../src/domain/turn.ts';
+import { hookAborted, hookDone, hookFailed } from '../../src/domain/hooks.ts';
+import { runRequest } from '../../src/domain/messages.ts';
+import { messageRun, runTold } from '../../src/domain/steering.ts';
+import { detachRun, stepAborted } from '../../src/domain/turn.ts';
 import { cancelTurn, resetTurns, submitTurn, type SubmitTurn } from '../../src/domain/turn-queue.ts';
 import { isRefusal, type Milestone, type OnBusy } from '../../src/domain/types.ts';
-import { Driver, user, type StartAsk, type ToolAsk } from './domain.ts';
+import { Driver, user, type RuntimeAsk, type StartAsk, type ToolAsk } from './domain.ts';
 
 const onBusy: fc.Arbitrary<OnBusy> = fc.oneof(
   { weight: 6, arbitrary: fc.constant<OnBusy>('queue') },
@@ -26,11 +29,12 @@ const names = ['half', 'most', 'done'];
 const submit = fc.record({ do: fc.constant('submit' as const), text: words, turn: fc.option(fc.nat({ max: 40 })), key: fc.option(fc.nat({ max: 40 })), onBusy });
 const start = fc.record({
   do: fc.constant('start' as const), run: fc.option(fc.nat({ max: 40 })), notify, onBudget: fc.constantFrom('cancel' as const, 'keep' as const), budget: fc.integer({ min: 1, max: 100_000 }),
+  silence: fc.constantFrom(0, 0, 7000, 50_000), handler: fc.boolean(),
   watch: fc.option(fc.record({ names: fc.oneof(fc.constant('*' as const), fc.subarray(names)), mode: fc.constantFrom('react' as const, 'narrate' as const) })),
 });
 const milestones = fc.array(fc.record({ skip: fc.integer({ min: -2, max: 3 }), name: fc.constantFrom(...names) }), { maxLength: 3 });
 const settle = fc.record({ do: fc.constant('settle' as const), which, status: fc.constantFrom('completed' as const, 'completed' as const, 'failed' as const, 'cancelled' as const), foreign: fc.integer({ min: 0, max: 9 }), milestones });
-const call = fc.record({ kind: fc.constantFrom('tool' as const, 'tool' as const, 'start' as const, 'invalid' as const), idempotent: fc.boolean(), retries: fc.nat({ max: 2 }) });
+const call = fc.record({ kind: fc.constantFrom('tool' as const, 'tool' as const, 'start' as const, 'wait' as const, 'inspect' as const, 'cancel' as const, 'say' as const, 'invalid' as const), which, idempotent: fc.boolean(), retries: fc.nat({ max: 2 }) });
 
 export const input = fc.oneof(
   { weight: 8, arbitrary: submit },
@@ -46,6 +50,12 @@ export const input = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(0, 1, 500, 5000, 60_000, 3_600_000) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('terminated' as const) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('continue' as const), abort: fc.boolean() }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('look' as const), which, found: fc.constantFrom('open' as const, 'open' as const, 'nothing' as const, 'nothing' as const, 'closed' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('message' as const), which }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('told' as const) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('ask' as const), which, n: fc.integer({ min: 1, max: 3 }), below: fc.boolean(), status: fc.constantFrom('open' as const, 'open' as const, 'answered' as const, 'withdrawn' as const) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('hook' as const), fails: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('detach' as const), which }) },
 );
 export type Input = typeof input extends fc.Arbitrary<infer T> ? T : never;
 
@@ -117,6 +127,20 @@ export class World {
       case 'pass': d.pass(one.ms); return;
       case 'terminated': this.terminate(); return;
       case 'continue': this.continueAsNew(one.abort); return;
+      case 'look': this.look(one); return;
+      case 'message': {
+        const runId = this.run(one.which);
+        if (runId !== undefined) d.send((cx) => messageRun(cx, { runId, message: `message ${d.now}` }));
+        return;
+      }
+      case 'told': this.told(); return;
+      case 'ask': this.request(one); return;
+      case 'hook': this.hook(one.fails); return;
+      case 'detach': {
+        const runId = this.run(one.which);
+        if (runId !== undefined) d.send((cx) => detachRun(cx, { runId }));
+        return;
+      }
       case 'close': d.send((cx) => close(cx, { runs: one.runs, turn: one.turn })); return;
       default: one satisfies never;
     }
@@ -128,12 +152,15 @@ export class World {
     for (let round = 0; round < 2000; round++) {
       d.confirm();
       this.terminate();
+      this.told();
+      if (d.asks('look')) d.glance();
+      this.hook(false);
       if (d.asks('model')) d.say('text');
       else if (d.asks('tool')) d.answerTool(null);
       else {
-        const live = d.state.runs.find((row) => row.status === 'running' || row.status === 'interrupted');
+        const live = d.state.runs.find((row) => row.status === 'running' || row.status === 'input_required' || row.status === 'interrupted');
         if (live !== undefined && d.state.closing?.done !== true) d.settled(live.runId);
-        else if (d.state.turn !== null || d.state.queue.length > 0) d.pass(60_000);
+        else if (d.state.turn !== null || d.state.queue.length > 0 || d.state.hooks.length > 0) d.pass(60_000);
         else return;
       }
     }
@@ -151,14 +178,51 @@ export class World {
   private start(one: Extract<Input, { do: 'start' }>): void {
     const request: StartRun = {
       agent: 'load', input: { n: 1 }, ...(one.run === null ? {} : { runId: `run-${one.run}` }),
-      detached: { notify: one.notify, onBudget: one.onBudget, maxBudgetMs: one.budget, ...(one.watch === null ? {} : { onMilestones: one.watch }) },
+      detached: {
+        notify: one.notify, onBudget: one.onBudget, maxBudgetMs: one.budget, noProgressBudgetMs: one.silence, ...(one.handler ? { onFinish: 'told' } : {}), ...(one.watch === null ? {} : { onMilestones: one.watch }) },
     };
     this.d.send((cx) => startRun(cx, request));
   }
 
-  private ask({ kind, idempotent, retries }: { kind: 'tool' | 'start' | 'invalid'; idempotent: boolean; retries: number }): ToolAsk | StartAsk {
+  private look({ which, found }: Extract<Input, { do: 'look' }>): void {
+    const { d } = this;
+    if (!d.asks('look')) return;
+    const runId = this.run(which);
+    if (runId === undefined || found === 'open') d.glance();
+    else d.glance(found === 'closed' ? { runId, found, outcome: { status: 'failed', reason: 'lost' } } : { runId, found });
+  }
+
+  private told(): void {
+    while (this.d.asks('tell-run')) {
+      const { runId, messages } = this.d.take('tell-run');
+      this.d.send((cx) => runTold(cx, runId, messages.at(-1)?.n ?? 0));
+    }
+  }
+
+  private request({ which, n, below, status }: Extract<Input, { do: 'ask' }>): void {
+    const { d } = this;
+    const runId = this.run(which);
+    if (runId === undefined) return;
+    const workflowId = `s/${runId}${below ? '/y' : ''}`;
+    const at = new Date(d.now).toISOString();
+    d.send((cx) => runRequest(cx, { runId, epoch: d.state.epoch, request: { requestId: `${workflowId}#${n}`, kind: 'ask_parent', workflowId, question: 'what?', status, openedAt: at, expiresAt: at } }));
+  }
+
+  private hook(fails: boolean): void {
+    const { d } = this;
+    while (d.asks('hook')) {
+      const { hook } = d.take('hook');
+      d.send((cx) => (fails ? hookFailed(cx, hook, { type: 'Error', message: 'no' }) : hookDone(cx, hook)));
+    }
+  }
+
+  private ask({ kind, idempotent, retries, which: number }: { kind: 'tool' | 'start' | 'wait' | 'inspect' | 'cancel' | 'say' | 'invalid'; idempotent: boolean; retries: number; which: number }): ToolAsk | StartAsk | RuntimeAsk {
     const id = `call-${++this.calls}`;
     if (kind === 'start') return { id, start: { agent: 'load', input: id } };
+    if (kind === 'wait') return { id, start: { agent: 'load', input: id, wait: true, ...(idempotent ? { detachAfterMs: 5000 } : {}) } };
+    const runId = this.run(number) ?? 'nobody';
+    if (kind === 'inspect' || kind === 'cancel') return { id, runtime: `${kind}_run`, input: { runId } };
+    if (kind === 'say') return { id, runtime: 'message_run', input: { runId, message: id } };
     return { id, idempotent, retries, input: { id }, ...(kind === 'invalid' ? { invalid: 'no such tool' } : {}) };
   }
 
@@ -183,6 +247,7 @@ export class World {
   /** At a quiet point, or after aborting the step in flight where that is allowed. */
   private continueAsNew(abort: boolean): void {
     const { d } = this;
+    this.told();
     if (!this.continues) return;
     if (abort && mayAbort(d.state) && d.state.turn !== null) {
       d.holding = true;
@@ -193,6 +258,10 @@ export class World {
       }
       d.holding = false;
     }
+    d.holding = true;
+    d.send((cx) => { for (const hook of cx.state.hooks) if (hook.state === 'running') hookAborted(cx, hook); });
+    d.asked = d.asked.filter((effect) => effect.do !== 'hook');
+    d.holding = false;
     if (isQuiet(d.state)) d.continueAsNew();
     else d.send(() => undefined);
   }

@@ -1,5 +1,8 @@
 /** Fills a session through its real admission, with as much of the nastiest as that takes, up to the first refusal. */
 import * as fc from 'fast-check';
+import { hookFailed } from '../../src/domain/hooks.ts';
+import { runRequest } from '../../src/domain/messages.ts';
+import { messageRun, runTold } from '../../src/domain/steering.ts';
 import { liveBytes } from '../../src/domain/room.ts';
 import { cancelRun } from '../../src/domain/cancel-run.ts';
 import type { StartRun } from '../../src/domain/run-admission.ts';
@@ -35,6 +38,9 @@ export const filler = fc.oneof(
   fc.record({ fill: fc.constant('queuedTurns' as const), text, size, count, merge: fc.boolean(), keys: fc.boolean(), metadata: fc.boolean() }),
   fc.record({ fill: fc.constant('waiting' as const), text, size, count, status: fc.constantFrom('completed' as const, 'failed' as const, 'cancelled' as const) }),
   fc.record({ fill: fc.constant('givenUp' as const), text, count, keep: fc.boolean(), comment: fc.boolean() }),
+  fc.record({ fill: fc.constant('asks' as const), text, count: fc.constantFrom(1, 20, 400), below: fc.boolean(), kept: fc.boolean() }),
+  fc.record({ fill: fc.constant('messages' as const), text, size, count: fc.constantFrom(1, 20, 400), told: fc.boolean() }),
+  fc.record({ fill: fc.constant('hooks' as const), count: fc.constantFrom(1, 20, 400), watch: fc.nat({ max: 5 }) }),
   fc.record({ fill: fc.constant('milestones' as const), text, count: fc.constantFrom(1, 20), each: fc.constantFrom(3, 150, 900), data: fc.boolean(), mode: fc.constantFrom('react' as const, 'narrate' as const) }),
 );
 export type Filler = typeof filler extends fc.Arbitrary<infer T> ? T : never;
@@ -56,6 +62,7 @@ export function stuffed(given: { limits: object; batch: boolean; metadata: boole
   for (const one of given.fillers) fill(d, one);
   d.confirm();
   while (d.asks('tool')) d.failTool({ threw: true });
+  for (const row of d.state.runs) delete row.sending;
   return d;
 }
 
@@ -149,6 +156,46 @@ function fill(d: Driver, one: Filler): void {
         d.reached(runId, Array.from({ length: one.each }, (_, i) => [i + 1, id(64), ...(one.data ? [blob(one.text, Math.floor(8000 / one.each) + 100)] : [])] as [number, string, Json?]));
         return true;
       });
+      return;
+    case 'asks':
+      times(one.count, (i) => {
+        const runId = id();
+        if (!started(d, { runId })) return false;
+        d.confirm();
+        const workflowId = `${d.state.workflowId}/${runId}${one.below ? `/${id()}` : ''}`;
+        const at = new Date(d.now).toISOString();
+        d.send((cx) => runRequest(cx, { runId, epoch: d.state.epoch, request: { requestId: `${workflowId}#${i + 1}`, kind: 'ask_parent', workflowId, runId, turnId: id(), toolCallId: id(), question: one.text.repeat(2000), status: 'open', openedAt: at, expiresAt: at } }));
+        if (!one.kept) d.send((cx) => runRequest(cx, { runId, epoch: d.state.epoch, request: { requestId: `${workflowId}#${i + 1}`, kind: 'ask_parent', workflowId, status: 'answered', openedAt: at, expiresAt: at } }));
+        return true;
+      });
+      return;
+    case 'messages':
+      times(one.count, () => {
+        const runId = id();
+        if (!started(d, { runId })) return false;
+        const accepted = !isRefusal(d.send((cx) => messageRun(cx, { runId, messageId: id(), message: one.text.repeat(Math.min(one.size, 60_000)) })));
+        d.confirm();
+        while (d.asks('tell-run')) {
+          const { messages } = d.take('tell-run');
+          d.send((cx) => runTold(cx, runId, one.told ? (messages.at(-1)?.n ?? 0) : 0));
+          if (!one.told) break;
+        }
+        return accepted;
+      });
+      return;
+    case 'hooks':
+      times(one.count, () => {
+        const runId = id();
+        if (!started(d, { runId, detached: { onFinish: 'told', onMilestones: { names: Array.from({ length: one.watch }, (_, i) => `name-${i}`), mode: 'narrate' } } })) return false;
+        d.confirm();
+        d.reached(runId, Array.from({ length: one.watch }, (_, i) => [i + 1, `name-${i}`] as [number, string]));
+        d.settled(runId);
+        return true;
+      });
+      while (d.asks('hook')) {
+        const { hook } = d.take('hook');
+        d.send((cx) => hookFailed(cx, { ...hook, attempt: 9 }, { type: 'Error', message: 'no' }));
+      }
       return;
     default: one satisfies never;
   }

@@ -20,7 +20,7 @@ import { isRefusal, type Json, type MessagePart, type OutliveEvent, type Refusal
 
 export const START = Date.parse('2030-01-01T00:00:00.000Z');
 export const EPOCH = '01990000-0000-7000-8000-000000000001';
-export const NAMES: Record<string, NameFacts> = { chat: { kind: 'agent' }, load: { kind: 'task', retries: 2 }, check: { kind: 'task', retries: 2 } };
+export const NAMES: Record<string, NameFacts> = { chat: { kind: 'agent' }, load: { kind: 'task', retries: 2 }, check: { kind: 'task', retries: 2 }, 'handler:told': { kind: 'handler' } };
 
 type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
 
