@@ -89,11 +89,12 @@ describe('an agent run', () => {
   });
 
   test('at its grace time it settles, whatever the runs below it do, and nothing is written after its settle', () => {
-    const d = Driver.run('agent', { limits: { cancelGraceMs: 1000 } });
+    const d = Driver.run('agent', { limits: { cancelGraceMs: 1000, maxDepth: 2 } });
     d.start({ runId: 'a' });
     d.confirm();
     cancel(d);
-    d.pass(999);
+    // Its own grace time, and five seconds for the one level that may be below it.
+    d.pass(5999);
     expect(d.asks('settle')).toBe(false);
     d.pass(1);
     expect(d.asks('settle')).toBe(true);
@@ -106,12 +107,12 @@ describe('an agent run', () => {
   });
 
   test('a grace time that comes while the workflow holds still keeps no timer alive and holds in the next execution', () => {
-    const d = Driver.run('agent', { limits: { cancelGraceMs: 1000 } });
+    const d = Driver.run('agent', { limits: { cancelGraceMs: 1000, maxDepth: 2 } });
     d.start({ runId: 'a' });
     d.confirm();
     cancel(d);
     d.holding = true;
-    d.pass(5000);
+    d.pass(9000);
     expect(nextDeadline(d.state)?.at ?? Infinity).toBeGreaterThan(d.now);
     d.continueAsNew();
     expect(d.asks('settle')).toBe(true);
