@@ -148,7 +148,8 @@ const workflowId = string('a workflow id', (text) => /^\P{Cc}{1,1000}$/u.test(te
 
 const request = object({
   requestId, kind: oneOf('approval', 'ask_parent'), workflowId, runId: name.optional(), turnId: name.optional(), toolCallId: z.string({ error: 'a string' }).optional(), toolName: name.optional(),
-  input: small.optional(), question: words.optional(), status: oneOf('open', 'approved', 'rejected', 'answered', 'expired', 'withdrawn', 'parent_closed'), openedAt: instant, expiresAt: instant,
+  input: small.optional(), question: words.optional(), status: oneOf('open', 'approved', 'rejected', 'answered', 'expired', 'withdrawn', 'parent_closed'), openedAt: instant, expiresAt: instant, answeredAt: instant.optional(),
+  by: string('a text of at most 200 characters', (text) => points(text) <= LABEL_CHARS).optional(),
 });
 
 /** The argument of the `run` workflow: made by the workflow that starts it, and checked all the same, since anybody may start one. */
@@ -178,7 +179,7 @@ export const schemas = {
   getEvents: object({ after: count(0, Number.MAX_SAFE_INTEGER).optional(), limit: count().optional(), types: z.array(z.string({ error: 'a string' }), { error: 'a list of event types' }).optional() }),
   runSettled: object({
     runId: name, epoch: key, status: oneOf('completed', 'failed', 'cancelled'), reason: name.optional(), comment: words.optional(), result: json(BATCH_BYTES).optional(),
-    resultRef: path.optional(), preview: string('a text of at most 4096 characters', (text) => text.length <= 4096).optional(), error: failure.optional(), usage: usage.optional(), progress: progress.optional(), milestones: milestones.optional(),
+    resultRef: path.optional(), preview: string('a text of at most 4096 characters', (text) => text.length <= 4096).optional(), error: failure.optional(), usage, progress: progress.optional(), milestones: milestones.optional(),
     cancelled: paths.optional(),
   }),
   runMilestones: object({ runId: name, epoch: key, milestones, progress: progress.optional() }),

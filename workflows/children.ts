@@ -88,7 +88,7 @@ export async function terminate(conversation: Conversation, { runId, reason }: O
 }
 
 export async function look(conversation: Conversation, { runs }: Of<'look'>): Promise<void> {
-  let sights: Sight[] = [];
+  let sights: Sight[] | undefined;
   try {
     sights = await inspect(`look at ${runs.length} ${runs.length === 1 ? 'run' : 'runs'}`).look({ runs });
   } finally {

@@ -43,7 +43,7 @@ export function perform(conversation: Conversation, effect: Effect): void {
     case 'tell-read': track(conversation, 'errands', async () => tellRead(conversation, effect)); return;
     case 'tell-request': track(conversation, 'errands', async () => tellRequest(conversation, effect)); return;
     case 'refuse-request': track(conversation, 'errands', async () => { await send(effect.workflowId, 'requestRefused', { requestId: effect.requestId }, FEW); }); return;
-    case 'answer-request': track(conversation, 'errands', async () => { await send(effect.workflowId, 'requestAnswered', effect.answer, FEW); }); return;
+    case 'answer-request': track(conversation, 'errands', async () => { await send(effect.workflowId, 'requestAnswered', effect.answer, ALWAYS); }); return;
     case 'hook': track(conversation, 'errands', async () => hook(conversation, effect)); return;
     case 'native': track(conversation, 'stepsInFlight', async () => runNative(conversation)); return;
     case 'terminate-native': track(conversation, 'errands', async () => { await sure.terminateRun({ workflowId: nativeId(conversation.state.workflowId), epoch: '', reason: 'The run was cancelled.' }); }); return;

@@ -145,7 +145,8 @@ async function forwardAnswer({ state }: Conversation, answer: Answer): Promise<u
   if (told !== null && 'refused' in told) throw refusal(told);
   const copy = findRequest(state, answer.requestId);
   // A workflow that is gone asks nothing any more.
-  return told ?? (copy === undefined ? { requestId: answer.requestId, status: 'withdrawn', deduplicated: true } : receiptOf({ ...copy, status: copy.status === 'open' ? 'withdrawn' : copy.status }, true));
+  if (told === null && copy === undefined) throw refusal(refuse('UnknownRequest', `Expected requestId to name a request of this ${state.kind}, got "${answer.requestId.slice(0, 200)}".`));
+  return told ?? (copy === undefined ? undefined : receiptOf({ ...copy, status: copy.status === 'open' ? 'withdrawn' : copy.status }, true));
 }
 
 /** Registers everything. Called before the first await, so that nothing is buffered. */

@@ -8,7 +8,7 @@ import { unpack, type Carried } from '../src/domain/carry.ts';
 import { jsonBytes, previewOf } from '../src/domain/json.ts';
 import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/messages.ts';
 import { ownMilestone } from '../src/domain/own-milestones.ts';
-import { cancelledBelow, cancelSelf, parentGone } from '../src/domain/self.ts';
+import { cancelledBelow, cancelSelf, parentGone, refuseInput } from '../src/domain/self.ts';
 import { requestRefused } from '../src/domain/requests.ts';
 import { requestAnswered, takeMessages, taskRead } from '../src/domain/steering.ts';
 import { settingsOf } from '../src/domain/settings.ts';
@@ -41,7 +41,7 @@ export async function run(input: RunInput, carried?: Carried): Promise<RunResult
   });
   const asked = CancellationScope.current().cancelRequested;
   return CancellationScope.nonCancellable(async () => {
-    if (!continued && state.self?.kind === 'agent') conversation.dispatch((cx) => submitTurn(cx, { input: messagesOf(input.input) }));
+    if (!continued && state.self?.kind === 'agent') conversation.dispatch((cx) => takeInput(cx, input.input));
     conversation.open();
     asked.catch(() => conversation.dispatch((cx) => cancelSelf(cx, 'cancelled_by_user', undefined, true)));
     const next = await live(conversation);
@@ -49,6 +49,12 @@ export async function run(input: RunInput, carried?: Carried): Promise<RunResult
     await archiveAll(conversation);
     return tell(state);
   });
+}
+
+/** The run's own input is its first turn. */
+function takeInput(cx: Cx, input: Json): void {
+  const receipt = submitTurn(cx, { input: messagesOf(input) });
+  if (isRefusal(receipt)) refuseInput(cx, receipt);
 }
 
 function begin(input: unknown): State {

@@ -1,12 +1,14 @@
 /** Failures as they come from Temporal, as the classes of `errors.ts`. */
-import { WorkflowNotFoundError, WorkflowUpdateFailedError, isGrpcServiceError } from '@temporalio/client';
+import { QueryNotRegisteredError, WorkflowNotFoundError, WorkflowUpdateFailedError, isGrpcServiceError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { errorOfType, isErrorType, SessionClosed } from '../errors.ts';
+import { errorOfType, InvalidInput, isErrorType, SessionClosed } from '../errors.ts';
 
 /** The refusal or the typed failure behind an error; any other error as it is. */
 export function typed(error: unknown, sessionId: string): unknown {
   const cause = error instanceof WorkflowUpdateFailedError ? error.cause : error;
   if (cause instanceof ApplicationFailure && isErrorType(cause.type)) return errorOfType(cause.type, cause.message);
+  // What a query throws comes back without its type, and a session knows every query of its client.
+  if (error instanceof QueryNotRegisteredError) return new InvalidInput(error.message);
   if (error instanceof WorkflowNotFoundError) return new SessionClosed(`Expected an open session, got "${sessionId}", which is closed or does not exist.`);
   return error;
 }

@@ -77,7 +77,9 @@ export class RunHandle {
    */
   async result(): Promise<Json> {
     for (;;) {
-      const outcome = (await this.workflowResult()) ?? this.outcomeOf(await this.row());
+      const row = await this.row();
+      // The workflow of a run that could not be started, if there is one, is another session's.
+      const outcome = row?.reason === 'start_failed' ? this.outcomeOf(row) : ((await this.workflowResult()) ?? this.outcomeOf(row));
       if (outcome !== undefined) {
         if (outcome.status === 'completed') return outcome.result ?? null;
         throw new RunFailed(outcome.status, outcome.reason, outcome.error);

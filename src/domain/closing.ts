@@ -6,10 +6,11 @@
  */
 import { appendWithoutTurn } from './delivery.ts';
 import { emit } from './log.ts';
+import { remain } from './past-turns.ts';
 import { requestCancel } from './cancel-run.ts';
 import { settle } from './settle.ts';
 import { flushRefusals } from './refusals.ts';
-import { isLost, isSettled, type Closing, type Cx } from './state.ts';
+import { iso, isLost, isSettled, type Closing, type Cx } from './state.ts';
 import { endQueued } from './turn-queue.ts';
 import { endTurn } from './turn.ts';
 
@@ -17,7 +18,7 @@ export interface Close { reason?: string; runs?: 'keep' | 'cancel'; turn?: 'canc
 
 /** Starts the end; a second one changes nothing: the first one's choices stand. */
 export function close(cx: Cx, asked: Close, native = false): { status: 'closing' } {
-  const closing: Closing = { runs: asked.runs ?? 'keep', turn: asked.turn ?? 'cancel', code: 'session_closed', cascade: true };
+  const closing: Closing = { runs: asked.runs ?? 'keep', turn: asked.turn ?? 'cancel', code: 'session_closed', turnCode: 'session_closed', cascade: true };
   if (asked.reason !== undefined) closing.reason = asked.reason;
   if (native) closing.native = true;
   beginClosing(cx, closing);
@@ -28,12 +29,8 @@ export function beginClosing(cx: Cx, closing: Closing): void {
   const { state } = cx;
   if (state.closing !== undefined) return;
   state.closing = closing;
-  for (const turn of state.queue.filter((one) => one.origin === 'user')) endQueued(cx, turn, 'cancelled', turnCode(closing), closing.reason);
-  if (closing.turn === 'cancel' && state.turn !== null) endTurn(cx, 'cancelled', { reason: turnCode(closing), comment: closing.reason });
-}
-
-function turnCode(closing: Closing): string {
-  return closing.code === 'session_closed' ? 'session_closed' : 'cancelled_by_user';
+  for (const turn of state.queue.filter((one) => one.origin === 'user')) endQueued(cx, turn, 'cancelled', closing.turnCode, closing.reason);
+  if (closing.turn === 'cancel' && state.turn !== null) endTurn(cx, 'cancelled', { reason: closing.turnCode, comment: closing.reason });
 }
 
 /** Goes on with the end as far as it can; true once only the workflow's own end is missing. A start under way is waited for. */
@@ -43,7 +40,11 @@ export function sweep(cx: Cx): boolean {
   if (closing === undefined || state.turn !== null) return false;
   if (closing.swept !== true) {
     closing.swept = true;
-    for (const turn of state.queue.splice(0)) appendWithoutTurn(cx, turn);
+    for (const turn of state.queue.splice(0)) {
+      appendWithoutTurn(cx, turn);
+      const { turnId, inputs, queuedAt, usage, keys } = turn;
+      remain(cx, { turnId, status: 'cancelled', reason: closing.turnCode, inputs, steps: 0, queuedAt, endedAt: iso(cx.now), usage, keys });
+    }
     for (const row of state.runs.slice()) {
       if (isSettled(row) || isLost(row)) continue;
       const queued = row.status === 'queued';
@@ -54,6 +55,8 @@ export function sweep(cx: Cx): boolean {
   }
   // What handlers are still to be told is told before nobody is left to tell it.
   if (state.hooks.length > 0) return false;
+  // What a run was sent and has not got yet would be lost.
+  if (state.runs.some((row) => !isSettled(row) && (row.sending === true || row.unread?.some((one) => one.message !== undefined) === true))) return false;
   return state.runs.every((row) => row.starting !== true && (closing.runs === 'keep' || isSettled(row) || isLost(row)));
 }
 

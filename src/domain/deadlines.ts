@@ -35,7 +35,7 @@ function* deadlines(state: State): Generator<Deadline> {
   for (const request of ownOpen(state)) yield { at: Date.parse(request.expiresAt), what: `end of request ${request.requestId}` };
   if (self !== undefined) {
     if (self.outcome === undefined && state.pausedAt === undefined) yield { at: self.deadline, what: 'own ceiling' };
-    if (self.parentLookAt !== undefined) yield { at: self.parentLookAt, what: 'look at the parent' };
+    if (self.parentLookAt !== undefined && self.parentGone !== true && state.pausedAt !== undefined) yield { at: self.parentLookAt, what: 'look at the parent' };
     if (closing?.graceAt !== undefined) yield { at: closing.graceAt, what: 'own cancellation' };
   }
 }

@@ -73,16 +73,17 @@ export function startLook(cx: Cx): void {
   cx.effects.push({ do: 'look', runs: due.map((row) => ({ runId: row.runId, workflowId: row.workflowId, epoch: row.epoch ?? '', kind: row.kind, closely: row.silent === true })) });
 }
 
-/** What a look has seen. A run that it did not come to is looked at again. */
-export function looked(cx: Cx, asked: readonly string[], sights: readonly Sight[]): void {
+/** What a look has seen. A run that it did not come to is looked at again; one that failed altogether is repeated later. */
+export function looked(cx: Cx, asked: readonly string[], sights: readonly Sight[] | undefined): void {
   const { state } = cx;
   delete state.looking;
   if (isOver(state)) return;
   for (const runId of asked) {
     const row = findRun(state, runId);
     if (row === undefined || !isLookedAt(row)) continue;
-    const sight = sights.find((one) => one.runId === runId);
-    if (sight === undefined) row.due = true;
+    const sight = sights?.find((one) => one.runId === runId);
+    if (sights === undefined) row.lookAt = cx.now + wait(row);
+    else if (sight === undefined) row.due = true;
     else see(cx, row, sight);
   }
 }

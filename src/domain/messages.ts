@@ -6,12 +6,12 @@ import { presentRun } from './run-admission.ts';
 import { settle, type Settled } from './settle.ts';
 import { takeRequest } from './requests.ts';
 import { messagesRead } from './steering.ts';
-import { findRun, isSettled, type Cx } from './state.ts';
-import { refuse, type Milestone, type Progress, type Refusal, type Request } from './types.ts';
+import { findRun, isSettled, type Cx, type RequestState } from './state.ts';
+import { refuse, type Milestone, type Progress, type Refusal } from './types.ts';
 
 export interface RunSettledMessage extends Settled { runId: string; epoch: string }
 export interface RunMilestonesMessage { runId: string; epoch: string; milestones: Milestone[]; progress?: Progress }
-export interface RunRequestMessage { runId: string; epoch: string; request: Request }
+export interface RunRequestMessage { runId: string; epoch: string; request: RequestState }
 export interface MessagesReadMessage { runId: string; epoch: string; n: number }
 
 /** A message of another epoch is answered to its sender: that its parent is gone. */

@@ -133,7 +133,7 @@ export function answerOwn(cx: Cx, answer: Answer): AnswerReceipt | Refusal {
 }
 
 /** What a run says of a request, its own or of one below. */
-export function takeRequest(cx: Cx, { runId, request: given }: { runId: string; request: Request }): Refusal | undefined {
+export function takeRequest(cx: Cx, { runId, request: given }: { runId: string; request: RequestState }): Refusal | undefined {
   const { state } = cx;
   const row = findRun(state, runId);
   if (row === undefined || isSettled(row) || isOver(state)) return undefined;
@@ -155,7 +155,8 @@ export function takeRequest(cx: Cx, { runId, request: given }: { runId: string; 
     state.requests.push(copy);
   } else before.status = given.status;
   if (before !== undefined && given.status !== 'open') {
-    before.answeredAt = iso(cx.now);
+    before.answeredAt = given.answeredAt === undefined ? iso(cx.now) : instant(given.answeredAt, cx.now);
+    if (given.by !== undefined) before.by = given.by;
     shorten(before);
   }
   tell(state, given.requestId);
@@ -218,8 +219,7 @@ export function tellRequest(cx: Cx): void {
   if (self.untold.length === 0) delete self.untold;
   if (request === undefined) return;
   self.asking = true;
-  const { answeredAt: _at, by: _by, ...told } = request;
-  cx.effects.push({ do: 'tell-request', request: told });
+  cx.effects.push({ do: 'tell-request', request: { ...request } });
 }
 
 export function requestTold(cx: Cx): void {

@@ -100,6 +100,7 @@ function message(cx: Cx, turn: ActiveTurn, toolCallId: string, asked: Asked): Ou
   if (ask !== undefined) {
     // The first word to a run that asks is its answer.
     ask.open = false;
+    emit(cx, 'message.sent', { runId, messageId, message: words, requestId: ask.requestId, turnId: turn.turnId, toolCallId });
     cx.effects.push({ do: 'answer-request', workflowId: ask.requestId.slice(0, ask.requestId.lastIndexOf('#')), answer: { requestId: ask.requestId, value: words, messageId } });
     return { output: { messageId, deduplicated: false, answered: ask.requestId } };
   }

@@ -24,11 +24,17 @@ export function cancelSelf(cx: Cx, reason: string, comment: string | undefined, 
   if (self.task === 'ready') self.task = 'done';
 }
 
+/** What the run was asked with cannot be its first turn. */
+export function refuseInput(cx: Cx, { refused, message }: Refusal): void {
+  const { self } = cx.state;
+  if (self !== undefined && self.outcome === undefined) decide(cx, self, { status: 'failed', reason: 'agent_error', error: { type: refused, message } }, true);
+}
+
 function decide(cx: Cx, self: RunSelf, outcome: Outcome, cascade: boolean): void {
   self.outcome = outcome;
   beginClosing(cx, {
     ...(outcome.comment === undefined ? {} : { reason: outcome.comment }),
-    runs: cascade ? 'cancel' : 'keep', turn: 'cancel', code: 'cancelled_by_parent', cascade, graceAt: cx.now + cx.state.settings.limits.cancelGraceMs + (cx.state.runs.every(isSettled) ? 0 : marginBelow(cx.state, cx.state.depth)),
+    runs: cascade ? 'cancel' : 'keep', turn: 'cancel', code: 'cancelled_by_parent', turnCode: outcome.reason === 'session_closed' ? 'session_closed' : 'cancelled_by_user', cascade, graceAt: cx.now + cx.state.settings.limits.cancelGraceMs + (cx.state.runs.every(isSettled) ? 0 : marginBelow(cx.state, cx.state.depth)),
   });
 }
 

@@ -36,7 +36,14 @@ export function settle(cx: Cx, row: RunState, settled: Settled): void {
   delete row.childStillRunning;
   for (const field of ['graceAt', 'movedAt', 'silent', 'lookAt', 'looks', 'due', 'missed', 'seenEvents', 'lookedAt'] as const) delete row[field];
   if (state.self !== undefined) state.self.movedAt = cx.now;
-  if (settled.status === 'cancelled') row.reason = row.cancelReason ?? settled.reason ?? 'cancelled_by_user';
+  if (settled.status === 'cancelled') {
+    row.reason = row.cancelReason ?? settled.reason ?? 'cancelled_by_user';
+    if (row.cancelRequestedAt === undefined) {
+      // Asked for at the run itself, with Temporal's own cancel.
+      row.cancelRequestedAt = iso(cx.now);
+      emit(cx, 'run.cancel_requested', { runId: row.runId, agent: row.agent, label: row.label, reason: row.reason, comment: settled.comment, parentToolCallId: row.parentToolCallId });
+    }
+  }
   if (settled.status === 'failed') row.reason = settled.reason ?? 'agent_error';
   const comment = settled.status === 'cancelled' ? (row.cancelComment ?? settled.comment) : undefined;
   if (comment !== undefined) row.comment = comment;
@@ -53,6 +60,8 @@ export function settle(cx: Cx, row: RunState, settled: Settled): void {
   emit(cx, 'run.settled', {
     runId: row.runId, agent: row.agent, label: row.label, status: row.status, reason: row.reason, comment: row.comment, error: row.error,
     resultRef: row.resultRef, usage: { ...row.usage }, cancelled: row.cancelledBelow?.map((path) => `${row.runId}/${path}`), parentToolCallId: row.parentToolCallId,
+    // What it was told and never read.
+    unread: row.unread?.map((one) => one.messageId),
   });
   dropRequests(cx, row);
   callOnRunFinish(cx, row);

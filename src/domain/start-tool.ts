@@ -23,7 +23,7 @@ export function startFromTool(
   if (turn.runsStarted >= maxRunsPerTurn) {
     return { errorText: `RunLimitExceeded: Expected at most ${maxRunsPerTurn} runs in one turn (limits.maxRunsPerTurn), got one more.` };
   }
-  const request: StartRun = { agent, input: asked['input'] ?? null, runId: runIdOfToolCall(state.epoch, turn.turnId, turn.step, call.toolCallId) };
+  const request: StartRun = { agent, input: asked['input'] ?? {}, runId: runIdOfToolCall(state.epoch, turn.turnId, turn.step, call.toolCallId) };
   if (typeof asked['label'] === 'string') request.label = Array.from(asked['label']).slice(0, LABEL_CHARS).join('').toWellFormed();
   const receipt = startRun(cx, request, { turnId: turn.turnId, toolCallId: call.toolCallId });
   if (isRefusal(receipt)) return { errorText: `${receipt.refused}: ${receipt.message}` };

@@ -244,8 +244,9 @@ export interface Closing {
   reason?: string;
   runs: 'keep' | 'cancel';
   turn: 'cancel' | 'finish';
-  /** What to write on turns and runs that end by it. */
+  /** What to write on runs that end by it, and on turns. */
   code: 'session_closed' | 'cancelled_by_parent';
+  turnCode: 'session_closed' | 'cancelled_by_user';
   /** The transcript has what waited, the runs are told: only settles are missing. */
   swept?: boolean;
   cascade: boolean;

@@ -5,6 +5,7 @@
 import { cancelReceipt } from './cancel-run.ts';
 import { markDelivered } from './delivery.ts';
 import { bodyOf, frame } from './frame.ts';
+import { messageIdOfToolCall } from './ids.ts';
 import { emit } from './log.ts';
 import { isLookedAt } from './looks.ts';
 import { presentRun } from './run-admission.ts';
@@ -81,8 +82,9 @@ function inspected(cx: Cx, turn: ActiveTurn, call: ToolCall, runId: string): Out
   const row = findRun(state, runId);
   const { status } = presentRun(state, runId);
   emit(cx, 'message.received', { runId, kind: 'inspect', turnId: turn.turnId, toolCallId: call.toolCallId, status });
-  if (row === undefined) return { output: frame({ id: runId, agent: '', status, key: call.toolCallId }, { status }) };
-  return { output: frame({ id: runId, agent: row.agent, status: row.status, key: call.toolCallId }, digestOf(row)) };
+  const key = messageIdOfToolCall(state.epoch, turn.turnId, turn.step, call.toolCallId);
+  if (row === undefined) return { output: frame({ id: runId, agent: '', status, key }, { status }) };
+  return { output: frame({ id: runId, agent: row.agent, status: row.status, key }, digestOf(row)) };
 }
 
 /** What a model needs to know of a run. */

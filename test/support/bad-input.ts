@@ -28,6 +28,9 @@ export const CASES: Case[] = [
     bad: { runs: [5, {}, [], 'x', [5], Array.from({ length: 201 }, () => ({ agent: 'echo', input: 1 })), ...Object.entries(badRun).flatMap(([field, values]) => values.map((value) => [{ agent: 'echo', input: 1 }, { agent: 'echo', input: 1, [field]: value }])), [{ input: 1 }], [{ agent: 'echo' }]] },
   },
   { message: 'cancelRun', good: () => ({ runId: 'settled' }), required: ['runId'], bad: { runId: badName, reason: badText, cascade: [5, 'yes', {}] } },
+  { message: 'detachRun', good: () => ({ runId: 'settled' }), required: ['runId'], bad: { runId: badName } },
+  { message: 'messageRun', good: () => ({ runId: 'settled', message: 'hello' }), required: ['runId', 'message'], bad: { runId: badName, message: [5, '', {}, long(262_145)], messageId: badName } },
+  { message: 'answer', good: () => ({ requestId: 's/x#1', value: 1 }), required: ['requestId'], bad: { requestId: [5, '', 'x', 'x#y', long(2000)], decision: [5, 'maybe', {}], comment: badText, by: [5, long(201)] } },
   { message: 'resetTurns', good: () => ({}), required: [], bad: { reason: badText } },
   { message: 'close', good: () => ({}), required: [], bad: { reason: badText, runs: [5, 'drop', {}], turn: [5, 'stop'] } },
 ];

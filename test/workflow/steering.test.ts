@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SessionHandle } from '../../src/client.ts';
 import type { Json, Row } from '../../src/contract.ts';
 import { defineTask } from '../../src/define.ts';
-import { RunSettled, UnknownRequest } from '../../src/errors.ts';
+import { InvalidInput, RunSettled, UnknownRequest } from '../../src/errors.ts';
 import { agentAt, echo, gated } from '../support/app.ts';
 import { allEvents, atRest, eventually, harness, types, uniqueId, type Harness } from '../support/harness.ts';
 import { ModelServer, type ModelCall, type Reply } from '../support/model-server.ts';
@@ -133,6 +133,8 @@ test('D-16 a run that waits for an answer is input_required and can be cancelled
   expect((await session.getSession()).requests).toEqual([]);
   expect(await session.answer({ requestId, value: 1 })).toMatchObject({ status: 'withdrawn', deduplicated: true });
   await expect(session.answer({ requestId: 'elsewhere#1', value: 1 })).rejects.toThrow(UnknownRequest);
+  await expect(session.answer({ requestId: `${session.sessionId}/nobody/x#1`, value: 1 })).rejects.toThrow(UnknownRequest);
+  await expect(session.getTurn({ turnId: '' })).rejects.toThrow(InvalidInput);
 });
 
 test('a question becomes a turn input of the parent, whose first word is the answer', async () => {
