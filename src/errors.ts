@@ -63,7 +63,7 @@ export class RunFailed extends OutliveError {
   readonly error: { type: string; message: string } | undefined;
 
   constructor(status: 'failed' | 'cancelled', reason?: string, error?: { type: string; message: string }) {
-    super('RunFailed', `The run ${status}${reason ? ` (${reason})` : ''}${error ? `: ${error.message}` : ''}`);
+    super('RunFailed', `The run ${status === 'failed' ? 'failed' : 'was cancelled'}${reason ? ` (${reason})` : ''}${error ? `: ${error.message}` : ''}`);
     this.status = status;
     this.reason = reason;
     this.error = error;

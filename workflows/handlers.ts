@@ -2,7 +2,7 @@
  * Registers the messages and queries of the contract. Each message exists as an update (validated, answers with its receipt)
  * and as a signal (refused ones leave an event). Handlers never throw on bad input, except to refuse an update.
  */
-import { condition, defineQuery, defineSignal, defineUpdate, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, condition, defineQuery, defineSignal, defineUpdate, setHandler } from '@temporalio/workflow';
 import { HandlerUnfinishedPolicy } from '@temporalio/common';
 import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import { NAMES_GLOBAL } from '../src/contract.ts';
@@ -225,7 +225,9 @@ function takeSignal(conversation: Conversation, name: string, payload: unknown, 
   void conversation.inOrder(names, (cx) => {
     const answer = isRefusal(parsed) ? parsed : message.apply(cx, parsed);
     if (isRefusal(answer)) note(cx, name, answer.message);
-    else if (name === 'answer' && typeof answer === 'object' && answer !== null && 'forward' in answer) errand(conversation, async () => forwardAnswer(conversation, answer.forward as Answer));
+    else if (name === 'answer' && typeof answer === 'object' && answer !== null && 'forward' in answer) errand(conversation, async () => forwardAnswer(conversation, answer.forward as Answer).catch((error: unknown) => {
+      if (error instanceof ApplicationFailure) conversation.dispatch((again) => note(again, name, error.message));
+    }));
   });
 }
 
@@ -233,7 +235,11 @@ function registerQueries(conversation: Conversation): void {
   const { state } = conversation;
   const queries: { [N in SchemaName]?: [description: string, answer: (payload: any) => unknown] } = {
     getSession: ['The session: status, turn, queue, counts of runs, usage.', () => sessionView(state)],
-    listRuns: ['The runs in the order they were started: { status?, limit?, after? }.', (payload: ListRuns) => listRuns(state, payload)],
+    listRuns: ['The runs in the order they were started: { status?, limit?, after? }.', (payload: ListRuns) => {
+      // From the start again, a reader whose last row is forgotten would read everything twice.
+      if (payload.after !== undefined && getRun(state, { runId: payload.after }) === null) throw refusal(refuse('InvalidInput', `Expected after to name a run of this ${state.kind}, got "${payload.after}".`));
+      return listRuns(state, payload);
+    }],
     getRun: ['One run, or null: { runId }.', ({ runId }: { runId: string }) => getRun(state, runId)],
     getTurn: ['One turn with its messages, or null: { turnId }.', ({ turnId }: { turnId: string }) => getTurn(state, turnId)],
     getTranscript: ['The messages: { after?, limit?, includeHidden? }.', (payload: GetTranscript) => getTranscript(state, payload)],

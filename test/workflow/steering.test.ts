@@ -134,6 +134,9 @@ test('D-16 a run that waits for an answer is input_required and can be cancelled
   expect(await session.answer({ requestId, value: 1 })).toMatchObject({ status: 'withdrawn', deduplicated: true });
   await expect(session.answer({ requestId: 'elsewhere#1', value: 1 })).rejects.toThrow(UnknownRequest);
   await expect(session.answer({ requestId: `${session.sessionId}/nobody/x#1`, value: 1 })).rejects.toThrow(UnknownRequest);
+  await h.temporal.workflow.getHandle(session.sessionId).signal('answer', { requestId: `${session.sessionId}/nobody/x#1`, value: 1 });
+  await eventually('the refusal', async () => types(await allEvents(session)).includes('input.refused'));
+  await expect(session.listRuns({ after: 'nobody' })).rejects.toThrow(InvalidInput);
   await expect(session.getTurn({ turnId: '' })).rejects.toThrow(InvalidInput);
 });
 
