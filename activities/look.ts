@@ -26,7 +26,9 @@ export async function lookAtRuns(client: Client, runs: readonly LookedFor[]): Pr
   let bytes = 0;
   await withHeartbeat(() => undefined, async () => {
     for (let i = 0; i < runs.length && bytes < MIB; i += AT_ONCE) {
-      for (const sight of await Promise.all(runs.slice(i, i + AT_ONCE).map(async (run) => lookAt(client, run)))) {
+      for (const sight of await Promise.all(runs.slice(i, i + AT_ONCE).map(async (run) => lookAt(client, run).catch(() => undefined)))) {
+        // One that cannot be seen now must not hide the others.
+        if (sight === undefined) continue;
         bytes += jsonBytes(sight);
         if (bytes < MIB) sights.push(sight);
       }

@@ -8,8 +8,11 @@ import type { Client } from '@temporalio/client';
 import type { Json, MessagePart, ModelArg, UIMessage as TranscriptMessage, Usage } from '../src/contract.ts';
 import { HANDED_BACK } from '../src/contract.ts';
 import type { AgentDefinition } from '../src/define.ts';
+import { jsonBytes } from '../src/domain/json.ts';
 import { isRuntimeTool } from '../src/domain/runtime-tools.ts';
 import type { NameFacts } from '../src/domain/state.ts';
+import { MESSAGE_BYTES } from '../src/domain/sizes.ts';
+import { isDeeper, MOST_LEVELS } from '../src/schemas.ts';
 import type { ModelAnswer, ModelCall } from '../src/domain/turn.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -39,9 +42,10 @@ async function ask(registry: Registry, transcript: readonly TranscriptMessage[],
   const tools = toolset(registry, agent, isRun);
   const stall = agent.stallTimeoutMs ?? STALL_MS;
   let failure: unknown;
+  const messages = await convertToModelMessages(transcript.slice() as unknown as AiMessage[], { tools });
   const watchdog = new Watchdog(stall);
   const result = streamText({
-    model: agent.model, instructions: agent.instructions, messages: await convertToModelMessages(transcript.slice() as unknown as AiMessage[], { tools }), tools, maxRetries: 0,
+    model: agent.model, instructions: agent.instructions, messages, tools, maxRetries: 0,
     abortSignal: AbortSignal.any([Context.current().cancellationSignal, watchdog.signal]),
     onError: ({ error }) => { failure ??= error; },
   });
@@ -111,9 +115,17 @@ function callOf(registry: Registry, agent: AgentDefinition, call: TypedToolCall<
     const why = 'error' in call && call.error instanceof Error ? call.error.message : 'The call is not valid.';
     return { kind: 'invalid', toolCallId, toolName, error: registry.redact(why).slice(0, 2000) };
   }
+  const wrong = unfit(input);
+  if (wrong !== undefined) return { kind: 'invalid', toolCallId, toolName, error: wrong };
   if (isRuntimeTool(toolName)) return { kind: 'runtime', toolCallId, toolName, input };
   const tool = registry.tool(agent.name, toolName);
   return { kind: 'tool', toolCallId, toolName, input, policy: { idempotent: tool?.idempotent ?? true, timeoutMs: tool?.timeoutMs ?? TOOL_TIMEOUT_MS, retries: tool?.retries ?? 0 } };
+}
+
+/** What the model asks for is carried and walked through like any input from outside. */
+function unfit(input: Json): string | undefined {
+  if (isDeeper(input, MOST_LEVELS)) return `Expected the input to be nested at most ${MOST_LEVELS} levels deep, got more.`;
+  return jsonBytes(input) > MESSAGE_BYTES ? `Expected the input to be at most ${MESSAGE_BYTES} bytes of JSON, got ${jsonBytes(input)}.` : undefined;
 }
 
 function usageOf(usage: LanguageModelUsage): Usage {

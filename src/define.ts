@@ -119,8 +119,6 @@ export interface Config {
   /** The first one is the agent of sessions that name none. */
   agents: readonly AgentDefinition[];
   tasks?: readonly TaskDefinition<any, any>[];
-  /** Path of a module that exports `payloadConverter`; it is wrapped so that an unreadable payload never stops a session. */
-  dataConverter?: { payloadConverterPath?: string };
   /** What `onFinish` of a run may name. */
   handlers?: Readonly<Record<string, Handler>>;
   /** Workflow types that may be runs, as `workflow:<type>`, in any SDK's language; `"*"` allows every type. Task queue: by default that of this worker. */
@@ -198,6 +196,7 @@ export function defineTool<Input, Output>(tool: ToolDefinition<Input, Output>): 
  * @throws InvalidInput when a name is used twice or `canStart` names nothing that is registered.
  */
 export function defineConfig(config: Config): Readonly<Config> {
+  if ('dataConverter' in config) throw new InvalidInput('Expected no dataConverter, got one: it is not supported yet.');
   if (config.agents.length === 0) throw new InvalidInput('Expected agents to name at least one agent, got none.');
   const names = new Set<string>();
   for (const { name } of [...config.agents, ...(config.tasks ?? [])]) {

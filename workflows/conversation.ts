@@ -106,7 +106,8 @@ export class Conversation {
   private async lookUp(names: readonly string[], waiting: Waiting): Promise<void> {
     const found = await Promise.all([...new Set(names)].map(async (name) => local.resolveName({ name })));
     for (const { name, facts } of found) if (facts !== null) this.state.names[name] = facts;
-    waiting.names = [];
+    // Others may have been forgotten meanwhile, and are looked up in their turn.
+    waiting.names = waiting.names.filter((name) => !names.includes(name));
     this.looking = false;
     this.drain();
   }

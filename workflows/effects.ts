@@ -47,7 +47,7 @@ export function perform(conversation: Conversation, effect: Effect): void {
     case 'hook': track(conversation, 'errands', async () => hook(conversation, effect)); return;
     case 'native': track(conversation, 'stepsInFlight', async () => runNative(conversation)); return;
     case 'terminate-native': track(conversation, 'errands', async () => { await sure.terminateRun({ workflowId: nativeId(conversation.state.workflowId), epoch: '', reason: 'The run was cancelled.' }); }); return;
-    case 'check-parent': track(conversation, 'errands', async () => checkParent(conversation)); return;
+    case 'check-parent': track(conversation, 'errands', async () => checkParent(conversation, effect)); return;
     default: effect satisfies never;
   }
 }
@@ -178,13 +178,13 @@ async function tellParent(conversation: Conversation, name: string, about: objec
 }
 
 /** At its own ceiling a run looks whether its parent is there to give up on it; if not, it keeps the ceiling itself. */
-async function checkParent(conversation: Conversation): Promise<void> {
+async function checkParent(conversation: Conversation, { why }: Of<'check-parent'>): Promise<void> {
   if (await parentIsThere(conversation.state)) return;
   const { self } = conversation.state;
   if (self === undefined) return;
   conversation.dispatch((cx) => {
     parentGone(cx, self.parent.epoch);
-    if (self.onBudget === 'cancel') cancelSelf(cx, 'cancelled_by_budget', undefined, true);
+    if (why === 'ceiling' && self.onBudget === 'cancel') cancelSelf(cx, 'cancelled_by_budget', undefined, true);
   });
 }
 

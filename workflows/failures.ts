@@ -36,8 +36,9 @@ export function stepFailure(error: unknown): StepFailure {
   const cause = causeOf(error);
   const { maxAttempts, retryAfterMs } = detailsOf(error);
   const retryable = !(cause instanceof ApplicationFailure && cause.nonRetryable === true);
-  const lost = cause instanceof TimeoutFailure ? { type: 'WorkerLost', message: 'The worker that took this step was lost.' } : failureOf(error);
-  return { error: lost, retryable, ...(maxAttempts === undefined ? {} : { maxAttempts }), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  const isLost = cause instanceof TimeoutFailure;
+  const lost = isLost ? { type: 'WorkerLost', message: 'The worker that took this step was lost, again and again.' } : failureOf(error);
+  return { error: lost, retryable, ...(isLost ? { lost: true } : {}), ...(maxAttempts === undefined ? {} : { maxAttempts }), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
 /** A worker that stopped handed the step back undone. */
@@ -48,6 +49,8 @@ export function isHandedBack(error: unknown): boolean {
 
 export function toolFailure(error: unknown): { error: Failure; threw: boolean; retryable: boolean } {
   const cause = causeOf(error);
+  // Out of its own time: that is the tool's doing, unlike the loss of its worker.
+  if (cause instanceof TimeoutFailure && cause.timeoutType === 'START_TO_CLOSE') return { error: { type: 'ToolTimedOut', message: 'The tool took longer than its timeoutMs allows.' }, threw: true, retryable: true };
   const threw = cause instanceof ApplicationFailure && cause.type !== HANDED_BACK;
   return { error: failureOf(error), threw, retryable: threw && cause.nonRetryable !== true };
 }

@@ -17,7 +17,7 @@ import { admitCancelRun, cancelReceipt, cancelRun } from '../src/domain/cancel-r
 import { admitRuns, namesOf, presentRun, type StartRun } from '../src/domain/run-admission.ts';
 import { startRun, startRuns } from '../src/domain/runs.ts';
 import { closed } from '../src/domain/room.ts';
-import { admitCancelTurn, admitTurn, cancelTurn, presentTurn, resetTurns, submitTurn, type SubmitTurn, type TurnReceipt } from '../src/domain/turn-queue.ts';
+import { admitCancelTurn, admitTurn, cancelTurn, presentTurn, resetTurns, submitTurn, turnNamed, type SubmitTurn, type TurnReceipt } from '../src/domain/turn-queue.ts';
 import { close, type Close } from '../src/domain/closing.ts';
 import { isRefusal, refuse, type Refusal } from '../src/domain/types.ts';
 import { getEvents, getRun, getTranscript, getTurn, listRuns, sessionView, type GetEvents, type GetTranscript, type ListRuns } from '../src/domain/view.ts';
@@ -71,7 +71,7 @@ const commonMessages: Record<string, Message> = {
   answer: {
     description: 'Answers an open request of this workflow or of one below it: { requestId, decision?, value?, comment?, by? }. Answers { requestId, status, deduplicated, answeredAt, by? }.',
     admit: (state, payload: Answer) => admitAnswer(state, payload),
-    apply: (cx, payload: Answer) => (partsOfRequestId(payload.requestId).workflowId === cx.state.workflowId ? answerOwn(cx, payload) : { forward: payload }),
+    apply: (cx, payload: Answer) => (partsOfRequestId(payload.requestId).workflowId === cx.state.workflowId ? answerOwn(cx, payload) : (admitAnswer(cx.state, payload) ?? { forward: payload })),
     receipt: async (conversation, answer: AnswerReceipt | { forward: Answer }) => ('forward' in answer ? forwardAnswer(conversation, answer.forward) : answer),
   },
 };
@@ -222,12 +222,16 @@ function takeSignal(conversation: Conversation, name: string, payload: unknown, 
   conversation.signals += 1;
   const parsed = parseMessage(name as SchemaName, payload);
   const names = isRefusal(parsed) ? [] : (message.names?.(parsed) ?? []);
-  void conversation.inOrder(names, (cx) => {
+  conversation.inOrder(names, (cx) => {
     const answer = isRefusal(parsed) ? parsed : message.apply(cx, parsed);
     if (isRefusal(answer)) note(cx, name, answer.message);
     else if (name === 'answer' && typeof answer === 'object' && answer !== null && 'forward' in answer) errand(conversation, async () => forwardAnswer(conversation, answer.forward as Answer).catch((error: unknown) => {
-      if (error instanceof ApplicationFailure) conversation.dispatch((again) => note(again, name, error.message));
+      const said = error instanceof ApplicationFailure ? error.message : 'Expected the run that has asked to be reached, got no answer from it.';
+      conversation.dispatch((again) => note(again, name, said));
     }));
+  }).catch((error: unknown) => {
+    // A rule that throws is a bug of ours; the session goes on.
+    conversation.dispatch((cx) => note(cx, name, `Expected the signal to be taken, got ${error instanceof Error ? error.message.slice(0, 200) : 'an error'}.`));
   });
 }
 
@@ -237,11 +241,11 @@ function registerQueries(conversation: Conversation): void {
     getSession: ['The session: status, turn, queue, counts of runs, usage.', () => sessionView(state)],
     listRuns: ['The runs in the order they were started: { status?, limit?, after? }.', (payload: ListRuns) => {
       // From the start again, a reader whose last row is forgotten would read everything twice.
-      if (payload.after !== undefined && getRun(state, { runId: payload.after }) === null) throw refusal(refuse('InvalidInput', `Expected after to name a run of this ${state.kind}, got "${payload.after}".`));
+      if (payload.after !== undefined && getRun(state, payload.after) === null) throw refusal(refuse('InvalidInput', `Expected after to name a run of this ${state.kind}, got "${payload.after}".`));
       return listRuns(state, payload);
     }],
     getRun: ['One run, or null: { runId }.', ({ runId }: { runId: string }) => getRun(state, runId)],
-    getTurn: ['One turn with its messages, or null: { turnId }.', ({ turnId }: { turnId: string }) => getTurn(state, turnId)],
+    getTurn: ['One turn with its messages, or null: { turnId }.', ({ turnId }: { turnId: string }) => getTurn(state, turnNamed(state, turnId))],
     getTranscript: ['The messages: { after?, limit?, includeHidden? }.', (payload: GetTranscript) => getTranscript(state, payload)],
     ...(state.kind === 'run' ? { getMessages: ['Between a run and its task; see the documentation.', ({ after = 0 }: { after?: number }) => (state.self?.inbox ?? []).filter((one) => one.n > after)] as [string, (payload: any) => unknown] } : {}),
     getEvents: ['The events after a number: { after?, limit?, types? }.', (payload: GetEvents) => getEvents(state, payload)],

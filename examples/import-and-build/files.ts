@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { lstatSync, realpathSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 
 /** The path of `name` inside `folder`. Throws when it leads outside: through `..`, as an absolute path, or by a link. */
 export function inside(folder: string, name: string): string {
@@ -49,4 +49,10 @@ function existing(path: string): string {
 
 function outside(name: string): Error {
   return Object.assign(new Error(`Expected a name inside the folder of this app, got ${JSON.stringify(name.slice(0, 200))}.`), { name: 'InvalidInput' });
+}
+
+/** A file of a session, by its name in the session's folder or in the output folder; never one of another session. */
+export function ofSession(folder: string, sessionId: string, name: string): string {
+  const own = sessionFolder(sessionId);
+  return inside(join(folder, own), name.startsWith(`${own}/`) ? name.slice(own.length + 1) : name);
 }

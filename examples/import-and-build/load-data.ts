@@ -12,7 +12,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import { defineTask, type TaskContext, type TaskDefinition } from '../../src/define.ts';
 import { CsvSource } from './csv/source.ts';
-import { inside, nameIn, sessionFolder } from './files.ts';
+import { inside, nameIn, ofSession } from './files.ts';
 import { count, loadedMilestone, progressOf, resultOf, schemaMilestone, type LoadResult } from './load/report.ts';
 import { ImportStore } from './load/store.ts';
 import { verify, type Check } from './load/verify.ts';
@@ -55,7 +55,7 @@ export function createLoadData(options: LoadOptions): Readonly<TaskDefinition<Lo
 async function load(options: LoadOptions, given: LoadInput, ctx: TaskContext): Promise<LoadResult> {
   const { file, pace = options.pace ?? 0, dates } = given;
   const path = inside(options.filesDir, file);
-  const target = inside(options.outDir, given.database ?? `${sessionFolder(ctx.sessionId)}/${basename(file, extname(file))}.db`);
+  const target = ofSession(options.outDir, ctx.sessionId, given.database ?? `${basename(file, extname(file))}.db`);
   ctx.progress({ phase: 'spin-up', message: `Opening ${basename(file)}` });
   await mkdir(dirname(target), { recursive: true });
   await using source = await CsvSource.open(path);

@@ -7,7 +7,7 @@ import { chartSpecs, planCharts } from './charts.ts';
 import { CsvSource } from './csv/source.ts';
 import { renderDashboard, renderSkeleton } from './dashboard.ts';
 import { parseFigures, readFigures } from './figures.ts';
-import { inside, nameIn, sessionFolder, writeWhole } from './files.ts';
+import { inside, nameIn, ofSession, writeWhole } from './files.ts';
 import { describe } from './page/format.ts';
 import { inspect, type InspectedColumn } from './roles.ts';
 
@@ -25,7 +25,7 @@ const LISTED = 60;
 
 /** `inspect_file`, `design_queries`, `write_page`, `run_queries`, `finish_page`. */
 export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<any, any>[] {
-  const inSession = (ctx: ToolContext, name: string): string => inside(outDir, `${sessionFolder(ctx.sessionId)}/${name}`);
+  const inSession = (ctx: ToolContext, name: string): string => ofSession(outDir, ctx.sessionId, name);
 
   return [
     defineTool({

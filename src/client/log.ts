@@ -17,9 +17,11 @@ export async function readLog(client: Client, workflowId: string, after: number)
   const description = await handle.describe();
   const { runId } = description;
   if (description.status.name !== 'RUNNING') {
-    const { events, truncatedAt } = await readArchive(client, workflowId, runId, after + 1, Number.MAX_SAFE_INTEGER);
-    const last = events.at(-1);
-    if (last?.type === 'session.closed' || last?.type === 'run.settled' || (events.length === 0 && after > 0 && truncatedAt === undefined)) return mark(workflowId, after, events, truncatedAt);
+    // With the last event that is known, so that its type tells whether anything is missing after it.
+    const { events: archived, truncatedAt } = await readArchive(client, workflowId, runId, Math.max(1, after), Number.MAX_SAFE_INTEGER);
+    const last = archived.at(-1);
+    const events = archived.filter((event) => event.seq > after);
+    if (last?.type === 'session.closed' || last?.type === 'run.settled') return mark(workflowId, after, events, truncatedAt);
     // Terminated, or failed: its last part was never archived, and only a worker can tell it.
   }
   const pinned = client.workflow.getHandle(workflowId, runId);

@@ -1,13 +1,16 @@
 /** One run, seen from a client: what the session knows of it, and what Temporal knows beside. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import { isGrpcServiceError, WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import { TimeoutFailure } from '@temporalio/common';
 import type { ForgottenRow, Json, Row, RunResult } from '../contract.ts';
 import { workflowIdOfRun } from '../domain/ids.ts';
-import { RunFailed } from '../errors.ts';
+import { RunFailed, SessionClosed, UnknownRun } from '../errors.ts';
 import { heartbeatOf } from './heartbeat.ts';
 
 /** What `inspect` answers: the row with the live progress, what is kept of a forgotten one, or that nobody knows it. */
-export type InspectedRun = Row | ForgottenRow | { runId: string; workflowId: string; status: 'unknown' | 'running' | 'completed' | 'failed' };
+export type InspectedRun = Row | ForgottenRow | { runId: string; workflowId: string; status: 'unknown' | 'running' | 'completed' | 'failed' | 'cancelled' };
+
+type Ended = Pick<RunResult, 'status' | 'reason' | 'result' | 'error'>;
 
 interface Rows {
   readonly sessionId: string;
@@ -19,6 +22,10 @@ interface Rows {
 /** A request that was just fired may not have arrived: nothing is called unknown before this time. */
 const UNKNOWN_AFTER_MS = 5000;
 const LOOK_AGAIN_MS = 250;
+/** So long the session may take to answer; without a worker it never does. */
+const ASK_MS = 5000;
+/** Permission denied, unauthenticated: asking again will not help. */
+const FOR_GOOD = [7, 16];
 
 export class RunHandle {
   readonly runId: string;
@@ -33,31 +40,38 @@ export class RunHandle {
     this.workflowId = workflowIdOfRun(session.sessionId, runId);
   }
 
-  /** The row with the latest progress that the server has; `unknown` only when neither knows the run for 5 s. */
+  /**
+   * The row with the latest progress that the server has; `unknown` only when neither session nor Temporal know the run for 5 s.
+   * A session that cannot be asked, because no worker runs, is no reason to call a run unknown: then the error is thrown.
+   */
   async inspect(): Promise<InspectedRun> {
     const { runId, workflowId } = this;
     const until = Date.now() + UNKNOWN_AFTER_MS;
     for (;;) {
       const [row, description] = await Promise.all([this.row(), this.describe()]);
-      if (row !== null) {
-        if (description === undefined || 'forgotten' in row) return row;
+      if ('known' in row && row.known !== null) {
+        const { known } = row;
+        if (description === undefined || 'forgotten' in known || known.settledAt !== undefined) return known;
         const progress = (await heartbeatOf(this.client, description))?.progress;
-        return progress !== undefined && progress.n > (row.progress?.n ?? -1) ? { ...row, progress } : row;
+        return progress !== undefined && progress.n > (known.progress?.n ?? -1) ? { ...known, progress } : known;
       }
-      if (description !== undefined) {
-        const { name } = description.status;
-        return { runId, workflowId, status: name === 'RUNNING' ? 'running' : name === 'COMPLETED' ? 'completed' : 'failed' };
+      if (description !== undefined) return { runId, workflowId, status: description.status.name === 'RUNNING' ? 'running' : (await this.ended())?.status ?? 'failed' };
+      if (Date.now() >= until) {
+        if ('error' in row) throw row.error;
+        return { runId, workflowId, status: 'unknown' };
       }
-      if (Date.now() >= until) return { runId, workflowId, status: 'unknown' };
       await pause(LOOK_AGAIN_MS);
     }
   }
 
-  private async row(): Promise<Row | ForgottenRow | null> {
+  /** What the session knows, or why it could not be asked. A session that is gone knows nothing. */
+  private async row(): Promise<{ known: Row | ForgottenRow | null } | { error: unknown }> {
     try {
-      return await this.session.getRun({ runId: this.runId });
-    } catch {
-      return null;
+      return { known: await this.client.withDeadline(Date.now() + ASK_MS, async () => this.session.getRun({ runId: this.runId })) };
+    } catch (error) {
+      if (error instanceof SessionClosed) return { known: null };
+      if (isGrpcServiceError(error) && FOR_GOOD.includes(error.code)) throw error;
+      return { error };
     }
   }
 
@@ -73,33 +87,45 @@ export class RunHandle {
   /**
    * Waits for the run to settle and answers its whole result, however large. On an interrupted run it goes on waiting.
    *
-   * @throws RunFailed when it failed or was cancelled.
+   * @throws RunFailed when it failed, was cancelled or was lost.
+   * @throws UnknownRun when neither session nor Temporal know it for 5 s.
    */
   async result(): Promise<Json> {
+    const until = Date.now() + UNKNOWN_AFTER_MS;
     for (;;) {
       const row = await this.row();
+      const known = 'known' in row ? row.known : null;
       // The workflow of a run that could not be started, if there is one, is another session's.
-      const outcome = row?.reason === 'start_failed' ? this.outcomeOf(row) : ((await this.workflowResult()) ?? this.outcomeOf(row));
+      const outcome = known?.reason === 'start_failed' ? this.outcomeOf(known) : (this.outcomeOf(known, true) ?? await this.ended('known' in row && row.known === null) ?? this.outcomeOf(known));
       if (outcome !== undefined) {
         if (outcome.status === 'completed') return outcome.result ?? null;
         throw new RunFailed(outcome.status, outcome.reason, outcome.error);
+      }
+      if (known === null && !('error' in row) && Date.now() >= until && (await this.describe()) === undefined) {
+        throw new UnknownRun(`Expected runId to name a run of "${this.session.sessionId}", got "${this.runId}".`);
       }
       await pause(LOOK_AGAIN_MS);
     }
   }
 
-  private outcomeOf(row: Row | ForgottenRow | null): Pick<RunResult, 'status' | 'reason' | 'result' | 'error'> | undefined {
+  /** How the row says that it ended; a completed one is read from its workflow first, which has the whole result. */
+  private outcomeOf(row: Row | ForgottenRow | null, onlyFailed = false): Ended | undefined {
     if (row === null || (row.status !== 'completed' && row.status !== 'failed' && row.status !== 'cancelled')) return undefined;
+    if (onlyFailed && row.status === 'completed') return undefined;
     const { status, reason } = row;
     return { status, ...(reason === undefined ? {} : { reason }), ...('forgotten' in row ? {} : { ...(row.result === undefined ? {} : { result: row.result }), ...(row.error === undefined ? {} : { error: row.error }) }) };
   }
 
-  private async workflowResult(): Promise<RunResult | undefined> {
+  /** The workflow's own result; with `orLost` also what became of one that Temporal closed without any. */
+  private async ended(orLost = true): Promise<Ended | undefined> {
     try {
       return (await this.client.workflow.getHandle(this.workflowId).result()) as RunResult;
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError || error instanceof WorkflowFailedError) return undefined;
-      throw error;
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      if (!(error instanceof WorkflowFailedError)) throw error;
+      if (!orLost) return undefined;
+      const { cause } = error;
+      return { status: 'failed', reason: cause instanceof TimeoutFailure ? 'timed_out' : 'lost', error: { type: cause?.name ?? 'Error', message: cause?.message ?? error.message } };
     }
   }
 

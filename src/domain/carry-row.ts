@@ -10,7 +10,7 @@ import type { Delivery, Detached, Milestone, RunKind, RunStatus, SettledStatus, 
 const SHORT = {
   runId: 'i', agent: 'a', label: 'l', reason: 'r', comment: 'c', childStillRunning: 'b', parentToolCallId: 'p', progress: 'g', result: 'v', preview: 'w', error: 'e',
   starting: 'y', epoch: 'h8', bytes: 'z', inputBytes: 'zi', cancelReason: 'cr', cancelComment: 'cc', cancelCascade: 'ca', graceAt: 'ga', cancelledBelow: 'cb',
-  gaveUpReason: 'gr', lastMilestone: 'on', missed: 'ms', seenEvents: 'se', unread: 'ur', messages: 'mn', asks: 'ak', pausedAt: 'pa', hooks: 'hk', finishHook: 'fh', ordinal: 'j',
+  gaveUpReason: 'gr', lastMilestone: 'on', missed: 'ms', seenEvents: 'se', unread: 'ur', messages: 'mn', asks: 'ak', pausedAt: 'pa', hooks: 'hk', finishHook: 'fh', forced: 'fo', ordinal: 'j',
 } as const;
 const INSTANTS = { createdAt: 'n', startedAt: 'm', settledAt: 'x', deadlineAt: 'd', cancelRequestedAt: 'cx' } as const;
 

@@ -35,7 +35,7 @@ export function unpackSlotRef(rows: readonly RunState[], packed: unknown): SlotR
   return named === 'ask' ? { runId, kind: named, requestId: row?.asks?.[which]?.requestId ?? '' } : { runId, kind: named };
 }
 
-interface UserTurn { i: string; n: number; c: number; k?: string[]; m?: Json; s?: number; p: [key: string | 0, messages: UIMessage[], bytes: number][] }
+interface UserTurn { i: string; n: number; c: number; k?: string[]; m?: Json; s?: number; p: [key: string | 0, messages: UIMessage[], bytes: number, metadata?: Json][] }
 interface BackgroundTurn { i: string; n: number; b: [input: PackedSlot | PackedMessage, bytes: number][] }
 
 export function packTurn(state: State, turn: QueuedTurn, packSlot: (slot: SlotRef) => PackedSlot): UserTurn | BackgroundTurn {
@@ -43,7 +43,7 @@ export function packTurn(state: State, turn: QueuedTurn, packSlot: (slot: SlotRe
   if (turn.origin === 'background') return { ...core, b: turn.pending.flatMap(({ body, bytes }) => packBackground(body, bytes, packSlot)) };
   return {
     ...core, c: turn.cost, ...(turn.keys.length === 0 ? {} : { k: turn.keys }), ...(turn.metadata === undefined ? {} : { m: turn.metadata }), ...(turn.startAfter === undefined ? {} : { s: turn.startAfter }),
-    p: turn.pending.map(({ ref, body, bytes }) => [ref.key ?? 0, body.source === 'user' ? body.messages : [], bytes]),
+    p: turn.pending.map(({ ref, body, bytes, metadata }, i) => [ref.key ?? 0, body.source === 'user' ? body.messages : [], bytes, ...(metadata === undefined || i === 0 ? [] : [metadata])] as UserTurn['p'][number]),
   };
 }
 
@@ -51,7 +51,11 @@ export function unpackTurn(state: State, rows: readonly RunState[], packed: unkn
   const turn = packed as UserTurn | BackgroundTurn;
   const pending = 'b' in turn
     ? turn.b.map(([input, bytes]) => unpackBackground(rows, input, bytes))
-    : turn.p.map(([key, messages, bytes]): TurnInput => ({ ref: key === 0 ? { source: 'user' } : { source: 'user', key }, body: { source: 'user', messages }, bytes }));
+    : turn.p.map(([key, messages, bytes, own], i): TurnInput => {
+      // That of the first input is the turn's.
+      const metadata = i === 0 && own === undefined ? turn.m : own;
+      return { ref: key === 0 ? { source: 'user' } : { source: 'user', key }, body: { source: 'user', messages }, bytes, ...(metadata === undefined ? {} : { metadata }) };
+    });
   const inputs: InputRef[] = pending.map((input) => input.ref);
   return {
     turnId: longTurnId(state.epoch, turn.i), cost: 'c' in turn ? turn.c : pending.reduce((sum, input) => sum + (input.body.source === 'message' ? input.bytes : 0), 0), origin: 'b' in turn ? 'background' : 'user', queuedAt: iso(turn.n), inputs, pending, usage: noUsage(),

@@ -10,7 +10,7 @@ import { remain } from './past-turns.ts';
 import { requestCancel } from './cancel-run.ts';
 import { settle } from './settle.ts';
 import { flushRefusals } from './refusals.ts';
-import { iso, isLost, isSettled, type Closing, type Cx } from './state.ts';
+import { iso, isLost, isSettled, isWaitedFor, type Closing, type Cx } from './state.ts';
 import { endQueued } from './turn-queue.ts';
 import { endTurn } from './turn.ts';
 
@@ -30,7 +30,16 @@ export function beginClosing(cx: Cx, closing: Closing): void {
   if (state.closing !== undefined) return;
   state.closing = closing;
   for (const turn of state.queue.filter((one) => one.origin === 'user')) endQueued(cx, turn, 'cancelled', closing.turnCode, closing.reason);
+  if (closing.turn === 'finish') endAwaited(cx, closing);
   if (closing.turn === 'cancel' && state.turn !== null) endTurn(cx, 'cancelled', { reason: closing.turnCode, comment: closing.reason });
+}
+
+/** Queued runs that the turn waits for: nobody will start them, so it would never finish. */
+function endAwaited(cx: Cx, closing: Closing): void {
+  for (const row of cx.state.runs.filter((one) => one.status === 'queued' && isWaitedFor(cx.state, one.runId))) {
+    requestCancel(cx, row, closing.code, closing.reason, closing.cascade);
+    settle(cx, row, { status: 'cancelled', reason: closing.code });
+  }
 }
 
 /** Goes on with the end as far as it can; true once only the workflow's own end is missing. A start under way is waited for. */

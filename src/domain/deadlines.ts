@@ -5,7 +5,7 @@ import { giveUp } from './give-up.ts';
 import { settle } from './settle.ts';
 import { closeRequest, ownOpen } from './requests.ts';
 import { flushRefusals, refusalsDue } from './refusals.ts';
-import { isOver, isSettled, type Cx, type State } from './state.ts';
+import { isOver, isSettled, type Cx, type RunSelf, type State } from './state.ts';
 import { endTurn } from './turn.ts';
 
 export interface Deadline { at: number; what: string }
@@ -34,7 +34,7 @@ function* deadlines(state: State): Generator<Deadline> {
   yield* hookDeadlines(state);
   for (const request of ownOpen(state)) yield { at: Date.parse(request.expiresAt), what: `end of request ${request.requestId}` };
   if (self !== undefined) {
-    if (self.outcome === undefined && state.pausedAt === undefined) yield { at: self.deadline, what: 'own ceiling' };
+    if (self.outcome === undefined && state.pausedAt === undefined && mayEnd(self)) yield { at: self.deadline, what: 'own ceiling' };
     if (self.parentLookAt !== undefined && self.parentGone !== true && state.pausedAt !== undefined) yield { at: self.parentLookAt, what: 'look at the parent' };
     if (closing?.graceAt !== undefined) yield { at: closing.graceAt, what: 'own cancellation' };
   }
@@ -76,6 +76,7 @@ export function passDeadlines(cx: Cx): void {
     if (row.status !== 'interrupted' && row.pausedAt === undefined && Date.parse(row.deadlineAt) <= now) giveUp(cx, row, 'budget_exceeded');
     if (row.graceAt !== undefined && row.graceAt <= now && !isSettled(row)) {
       delete row.graceAt;
+      row.forced = true;
       cx.effects.push({ do: 'terminate', runId: row.runId, reason: row.cancelReason ?? 'cancelled_by_user' });
     }
   }
@@ -86,19 +87,24 @@ export function passDeadlines(cx: Cx): void {
     // Who was terminated says nothing: a question must not wait for a parent that is gone.
     if ((self.parentLookAt ?? Infinity) <= now) {
       self.parentLookAt = now + PARENT_LOOK_MS;
-      cx.effects.push({ do: 'check-parent' });
+      cx.effects.push({ do: 'check-parent', why: 'question' });
     }
     self.parentLookAt ??= now + PARENT_LOOK_MS;
   }
-  if (self !== undefined && self.outcome === undefined && state.pausedAt === undefined && self.deadline <= now) {
+  if (self !== undefined && self.outcome === undefined && state.pausedAt === undefined && self.deadline <= now && mayEnd(self)) {
     // The parent gives up by its own clock; the run looks again later whether there is still one.
     self.deadline = now + OWN_CEILING_LOOK_MS;
-    cx.effects.push({ do: 'check-parent' });
+    cx.effects.push({ do: 'check-parent', why: 'ceiling' });
   }
   if (closing?.graceAt !== undefined && closing.graceAt <= now) {
     delete closing.graceAt;
     closing.late = true;
   }
+}
+
+/** Whether anything comes of a run's own ceiling: once its parent is gone, one that is to be kept goes on. */
+function mayEnd(self: RunSelf): boolean {
+  return self.parentGone !== true || self.onBudget === 'cancel';
 }
 
 const OWN_CEILING_LOOK_MS = 60_000;

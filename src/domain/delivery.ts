@@ -9,7 +9,7 @@ import { bodyOf, frame, narration, statusOf } from './frame.ts';
 import { freshTurnId } from './dedupe.ts';
 import { emit } from './log.ts';
 import { BATCH_INPUTS, FRAME_BYTES, MESSAGE_BYTES } from './sizes.ts';
-import { findRun, iso, noUsage, slotOf, type Cx, type QueuedTurn, type RunMessage, type RunState, type SlotRef, type TurnInput } from './state.ts';
+import { findRun, forgetAsks, iso, noUsage, slotOf, type Cx, type QueuedTurn, type RunMessage, type RunState, type SlotRef, type TurnInput } from './state.ts';
 import { addMessage, text } from './transcript.ts';
 import { jsonBytes } from './json.ts';
 import type { UIMessage } from './types.ts';
@@ -59,7 +59,10 @@ export function markDelivered(cx: Cx, row: RunState, slot: SlotRef, turnId?: str
   delivery.state = 'delivered';
   delivery.at = iso(cx.now);
   if (turnId !== undefined) delivery.turnId = turnId;
-  if (slot.kind === 'ask') for (const ask of row.asks ?? []) if (ask.requestId === slot.requestId) ask.question = '';
+  if (slot.kind === 'ask') {
+    for (const ask of row.asks ?? []) if (ask.requestId === slot.requestId) ask.question = '';
+    forgetAsks(row);
+  }
   // A question is told by its request; the log names deliveries of what a run has come to.
   if (slot.kind !== 'ask') emit(cx, 'run.delivered', { runId: row.runId, key: delivery.key, kind: slot.kind, turnId, agent: row.agent });
 }

@@ -20,6 +20,8 @@ export type Sight =
 const WAITS_MS = [5000, 15_000, 30_000];
 const WAIT_MOST_MS = 120_000;
 const LOST_AFTER = 4;
+/** After a look that did not come to a run. */
+const AGAIN_MS = 5000;
 /** Looks that would come within this time of another go with it. */
 const TOGETHER_MS = 1000;
 
@@ -82,8 +84,7 @@ export function looked(cx: Cx, asked: readonly string[], sights: readonly Sight[
     const row = findRun(state, runId);
     if (row === undefined || !isLookedAt(row)) continue;
     const sight = sights?.find((one) => one.runId === runId);
-    if (sights === undefined) row.lookAt = cx.now + wait(row);
-    else if (sight === undefined) row.due = true;
+    if (sight === undefined) row.lookAt = cx.now + AGAIN_MS;
     else see(cx, row, sight);
   }
 }

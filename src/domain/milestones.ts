@@ -5,7 +5,7 @@ import { milestoneKey } from './ids.ts';
 import { emit } from './log.ts';
 import { moved } from './progress.ts';
 import { liveBytes } from './room.ts';
-import { LIVE_BYTES, MAX_MILESTONES, MAX_WATCHED, WATCHED_BYTES } from './sizes.ts';
+import { HOOK_BYTES, LIVE_BYTES, MAX_MILESTONES, MAX_WATCHED, WATCHED_BYTES } from './sizes.ts';
 import { instant, isOver, isSettled, type Cx, type RunState } from './state.ts';
 import type { Milestone } from './types.ts';
 
@@ -29,7 +29,7 @@ export function takeMilestone(cx: Cx, row: RunState, given: Milestone): void {
   if (Object.hasOwn(slots, milestone.name)) return;
   if (watch.names === '*') {
     // Names that nobody listed were not counted when the run was accepted.
-    const bytes = 2 * milestone.name.length + WATCHED_BYTES;
+    const bytes = 2 * milestone.name.length + WATCHED_BYTES + (row.detached.onFinish === undefined ? 0 : HOOK_BYTES);
     if (Object.keys(slots).length >= MAX_WATCHED || liveBytes(state) + bytes > LIVE_BYTES) return;
     row.bytes += bytes;
   }

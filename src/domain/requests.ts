@@ -11,7 +11,7 @@ import { emit } from './log.ts';
 import { liveBytes } from './room.ts';
 import { LIVE_BYTES } from './sizes.ts';
 import { jsonBytes } from './json.ts';
-import { findRun, instant, iso, isOver, isSettled, type Cx, type RequestState, type RunState, type State } from './state.ts';
+import { findRun, forgetAsks, instant, iso, isOver, isSettled, type Cx, type RequestState, type RunState, type State } from './state.ts';
 import { refuse, type Refusal, type Request, type RequestStatus } from './types.ts';
 
 /** Closed requests that are kept to answer a second answer. */
@@ -183,7 +183,7 @@ function opened(cx: Cx, row: RunState, { requestId, kind, question = '' }: Reque
 function answered(cx: Cx, row: RunState, requestId: string): void {
   const ask = row.asks?.find((one) => one.requestId === requestId);
   if (ask !== undefined) ask.open = false;
-  row.asks = row.asks?.filter((one) => one.open || one.delivery.state === 'queued' || one.delivery.state === 'pending') ?? [];
+  forgetAsks(row);
   if (row.pausedAt === undefined || cx.state.requests.some((one) => one.status === 'open' && one.workflowId === row.workflowId)) return;
   row.deadlineAt = iso(Date.parse(row.deadlineAt) + cx.now - row.pausedAt);
   row.movedAt = cx.now;
@@ -204,6 +204,7 @@ export function dropRequests(cx: Cx, row: RunState): void {
     tell(state, request.requestId);
   }
   for (const ask of row.asks ?? []) ask.open = false;
+  forgetAsks(row);
   delete row.pausedAt;
 }
 

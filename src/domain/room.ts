@@ -32,7 +32,8 @@ export function liveBytes(state: State): number {
   let bytes = state.turn?.cost ?? 0;
   for (const queued of state.queue) bytes += queued.cost;
   for (const row of state.runs) {
-    if (!isDone(row)) bytes += row.bytes + (row.status === 'queued' ? (row.inputBytes ?? 0) : 0);
+    if (isDone(row)) continue;
+    bytes += row.bytes + (row.status === 'queued' ? (row.inputBytes ?? 0) : 0);
     if (row.unread !== undefined) bytes += jsonBytes(row.unread);
     if (row.asks !== undefined) bytes += jsonBytes(row.asks);
   }

@@ -66,7 +66,7 @@ export function taskFailed(cx: Cx, failure: { type: string; message: string; can
 export function taskAborted(cx: Cx, progress: Progress | undefined, checkpoint: Json | undefined): void {
   const self = running(cx);
   if (self === undefined) return;
-  self.task = 'ready';
+  self.task = self.outcome === undefined ? 'ready' : 'done';
   if (checkpoint !== undefined) self.checkpoint = checkpoint;
   if (progress !== undefined) self.progress = progress;
 }

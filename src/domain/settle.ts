@@ -26,8 +26,9 @@ export interface Settled extends Outcome {
 }
 
 /** The run has ended, whoever says so: recorded once, delivered once. */
-export function settle(cx: Cx, row: RunState, settled: Settled): void {
+export function settle(cx: Cx, row: RunState, given: Settled): void {
   const { state } = cx;
+  const settled: Settled = row.forced === true && given.reason === 'lost' ? { ...given, status: 'cancelled', reason: 'cancelled_by_user' } : given;
   if (isSettled(row) || isOver(state)) return;
   for (const milestone of settled.milestones ?? []) takeMilestone(cx, row, milestone);
   shrink(row);
@@ -48,7 +49,7 @@ export function settle(cx: Cx, row: RunState, settled: Settled): void {
   const comment = settled.status === 'cancelled' ? (row.cancelComment ?? settled.comment) : undefined;
   if (comment !== undefined) row.comment = comment;
   row.settledAt = iso(cx.now);
-  if (settled.error !== undefined) row.error = settled.error;
+  if (settled.error !== undefined && settled.status === 'failed') row.error = settled.error;
   if (settled.progress !== undefined) seeProgress(row, settled.progress, cx.now);
   if (settled.usage !== undefined) {
     row.usage = settled.usage;
@@ -101,7 +102,7 @@ function announced(row: RunState): boolean {
 
 /** Rows of runs that settled long ago, with nothing left to deliver, shrink to what a receipt needs. */
 function forgetOldRows(state: State): void {
-  const old = state.runs.filter(isDone);
+  const old = state.runs.filter((row) => isSettled(row) && isDone(row));
   for (const row of old.slice(0, Math.max(0, old.length - KEPT_ROWS))) forget(state, row);
 }
 

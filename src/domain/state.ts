@@ -25,7 +25,8 @@ export type SlotRef =
   | { runId: string; kind: 'milestone'; name: string }
   | { runId: string; kind: 'ask'; requestId: string };
 
-export interface TurnInput { ref: InputRef; body: Body; bytes: number }
+/** `metadata`: that of the user's input, kept with it because inputs merge. */
+export interface TurnInput { ref: InputRef; body: Body; bytes: number; metadata?: Json }
 
 interface TurnCore {
   turnId: string;
@@ -83,6 +84,8 @@ export interface ActiveTurn extends TurnCore {
   parts: MessagePart[];
   /** The calls that have no answer yet. */
   calls: ToolCall[];
+  /** Attempts of this step whose worker was lost. */
+  losses?: number;
   stepsDone: number;
   runsStarted: number;
   /** Runs whose outcome is the result of a call of this step. */
@@ -126,6 +129,8 @@ export interface RunState extends Row {
   cancelReason?: string;
   cancelComment?: string;
   cancelCascade?: boolean;
+  /** It was ended by force: that Temporal calls it terminated is our own doing. */
+  forced?: boolean;
   /** Then the run is ended by force, milliseconds. */
   graceAt?: number;
   /** Its last progress that its starter knows of, milliseconds: its silence counts from here. */
@@ -322,7 +327,7 @@ export type Effect =
   | { do: 'task' }
   | { do: 'cancel-task' }
   | { do: 'tell-milestones'; milestones: Milestone[]; progress?: Progress }
-  | { do: 'check-parent' }
+  | { do: 'check-parent'; why: 'ceiling' | 'question' }
   | { do: 'hook'; hook: HookCall }
   | { do: 'native' }
   | { do: 'terminate-native' }
@@ -404,6 +409,13 @@ export function isWaitedFor({ turn }: State, runId: string): boolean {
 /** True when its starter has given up on a run that is nowhere to be found: it holds no place, and a settle is still taken. */
 export function isLost(row: { status: string; childStillRunning?: boolean }): boolean {
   return row.status === 'interrupted' && row.childStillRunning !== true;
+}
+
+/** Forgets the questions of a run that are answered and told. */
+export function forgetAsks(row: RunState): void {
+  const kept = (row.asks ?? []).filter((ask) => ask.open || !isFilled(ask.delivery));
+  if (kept.length === 0) delete row.asks;
+  else row.asks = kept;
 }
 
 /** True when nothing of a run is to come any more: it has settled or is lost, and what was to be told is. */

@@ -104,9 +104,13 @@ export function takeMessages(cx: Cx, { epoch, messages }: { epoch: string; messa
   const { self } = state;
   if (self === undefined || epoch !== state.epoch) return refuse('InvalidInput', `Expected epoch to be "${state.epoch}", got another.`);
   for (const message of messages) {
-    if (message.n <= (self.heard ?? 0) || isOver(state)) continue;
-    self.heard = message.n;
-    takeMessage(cx, message);
+    const entry = entryKey('message', message.messageId);
+    if (recall(state.dedupe, entry) !== undefined || isOver(state)) continue;
+    remember(state.dedupe, entry, payloadHash(message.message), '');
+    rememberEnd(state.dedupe, entry, 'completed');
+    // A starter that was reset counts from an earlier number again.
+    self.heard = Math.max(message.n, (self.heard ?? 0) + 1);
+    takeMessage(cx, { ...message, n: self.heard });
   }
   return undefined;
 }

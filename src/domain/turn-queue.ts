@@ -139,7 +139,7 @@ export function submitTurn(cx: Cx, submit: SubmitTurn): TurnReceipt | Refusal {
     return { turnId, status: 'skipped', position: 0, deduplicated: false };
   }
   const bytes = inputBytes(submit);
-  const input: TurnInput = { ref, body: { source: 'user', messages: submit.input }, bytes };
+  const input: TurnInput = { ref, body: { source: 'user', messages: submit.input }, bytes, ...(submit.metadata === undefined ? {} : { metadata: submit.metadata }) };
   if (target !== undefined) {
     target.cost += costOf(submit);
     join(cx, target, input, keys, typeof onBusy === 'object' ? cx.now + onBusy.debounceMs : undefined);
@@ -216,7 +216,7 @@ export function admitCancelTurn(state: State, cancel: CancelTurn): Refusal | und
 }
 
 /** The turn that an id stands for: its own, or the one that its input was merged into. */
-function turnNamed(state: State, turnId: string): string {
+export function turnNamed(state: State, turnId: string): string {
   if (presentTurn(state, turnId) !== undefined) return turnId;
   const found = recall(state.dedupe, entryKey('turn', turnId));
   return found === undefined || found.id === '' ? turnId : found.id;

@@ -19,6 +19,8 @@ import { addMessage } from './transcript.ts';
 import { refuse, type Failure, type Json, type MessagePart, type Refusal, type Usage } from './types.ts';
 import { deliverHanded, endWait, letGo, outcomeOf, type DetachReceipt, type Outcome } from './waits.ts';
 
+/** So many workers one step may take with it. */
+const MOST_LOSSES = 20;
 const BACKOFF_MS = 1000;
 const BACKOFF_MOST_MS = 60_000;
 
@@ -38,7 +40,8 @@ export type ModelCall =
   | { kind: 'invalid'; toolCallId: string; toolName: string; error: string };
 
 /** A step's failure. `retryable` ones are tried again at most `maxAttempts` times. */
-export interface StepFailure { error: Failure; retryable: boolean; maxAttempts?: number; retryAfterMs?: number }
+/** `lost`: its worker was; that uses up no attempt, but a step that takes every worker with it ends too. */
+export interface StepFailure { error: Failure; retryable: boolean; maxAttempts?: number; retryAfterMs?: number; lost?: boolean }
 
 /** Starts a queued turn: its inputs enter the transcript, which is their delivery. */
 export function startTurn(cx: Cx, queued: QueuedTurn): void {
@@ -54,14 +57,14 @@ export function startTurn(cx: Cx, queued: QueuedTurn): void {
     const { body } = input;
     if (body.source === 'user') {
       for (const message of body.messages) {
-        const metadata = message.metadata ?? metadataOf(queued.metadata);
+        const metadata = message.metadata ?? metadataOf(input.metadata);
         addMessage(cx, { id: message.id, role: 'user', parts: message.parts, metadata }, turnId);
       }
     } else appendInput(cx, input, turnId);
   }
 }
 
-/** A turn's metadata as that of its messages, less what only the runtime says. */
+/** An input's metadata as that of its messages, less what only the runtime says. */
 function metadataOf(value: Json | undefined): { [key: string]: Json | undefined } | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   const { source: _source, hidden: _hidden, ...metadata } = value as { [key: string]: Json | undefined };
@@ -83,6 +86,7 @@ export function modelAnswered(cx: Cx, at: { turnId: string; step: number; attemp
   turn.parts = fitParts(answer.parts.filter((part) => !tooMany.has(String(part['toolCallId']))), STEP_BYTES);
   turn.phase = 'tools';
   turn.attempt = 1;
+  delete turn.losses;
   delete turn.retryAt;
   turn.calls = [];
   let room = MESSAGE_BYTES;
@@ -148,7 +152,9 @@ function output(turn: ActiveTurn, toolCallId: string, outcome: Outcome): void {
 export function modelFailed(cx: Cx, at: { turnId: string; step: number; attempt: number }, failure: StepFailure): void {
   const turn = present(cx, at.turnId, at.step);
   if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
-  if (!failure.retryable || turn.attempt >= (failure.maxAttempts ?? 5)) {
+  if (failure.lost === true) turn.losses = (turn.losses ?? 0) + 1;
+  const over = failure.lost === true ? (turn.losses ?? 0) >= MOST_LOSSES : turn.attempt - (turn.losses ?? 0) >= (failure.maxAttempts ?? 5);
+  if (!failure.retryable || over) {
     endTurn(cx, 'failed', { error: failure.error });
     return;
   }
@@ -162,11 +168,11 @@ function backoff(attempt: number): number {
 }
 
 /** A step that was given up so that the workflow could continue as new: it is taken again, and no attempt is used up. */
-export function stepAborted(cx: Cx, at: { turnId: string; step: number }): void {
+export function stepAborted(cx: Cx, at: { turnId: string; step: number; toolCallId?: string }): void {
   const turn = present(cx, at.turnId, at.step);
   if (turn === undefined) return;
   if (turn.phase === 'model') turn.phase = 'ready';
-  for (const call of turn.calls) if (call.state === 'running') call.state = 'ready';
+  for (const call of turn.calls) if (call.state === 'running' && (at.toolCallId === undefined || at.toolCallId === call.toolCallId)) call.state = 'ready';
 }
 
 function presentCall(turn: ActiveTurn | undefined, toolCallId: string, attempt: number): ToolCall | undefined {

@@ -57,7 +57,7 @@ function statusOf(state: State): SessionSnapshot['status'] {
 export function rowView(row: RunState, withResult: boolean): Row {
   const {
     request: _request, detached: _detached, starting: _starting, epoch: _epoch, bytes: _bytes, cancelReason: _reason, cancelComment: _comment, cancelCascade: _cascade,
-    graceAt: _grace, movedAt: _moved, silent: _silent, lookAt: _lookAt, looks: _looks, due: _due, lookedAt: _lookedAt, unread: _unread, messages: _messages, sending: _sending, asks: _asks, hooks: _hooks, finishHook: _finishHook, pausedAt: _pausedAt, missed: _missed, seenEvents: _seenEvents, cancelledBelow: _below, gaveUpReason: _gaveUp, ordinal: _ordinal, inputBytes: _inputBytes, lastMilestone: _last, result, ...shown
+    graceAt: _grace, movedAt: _moved, silent: _silent, lookAt: _lookAt, looks: _looks, due: _due, lookedAt: _lookedAt, unread: _unread, messages: _messages, sending: _sending, asks: _asks, hooks: _hooks, finishHook: _finishHook, forced: _forced, pausedAt: _pausedAt, missed: _missed, seenEvents: _seenEvents, cancelledBelow: _below, gaveUpReason: _gaveUp, ordinal: _ordinal, inputBytes: _inputBytes, lastMilestone: _last, result, ...shown
   } = row;
   // A thousand milestones with all their data are more than a query can answer; the log has them.
   if (jsonBytes(shown.milestones) > LIST_BYTES / 4) shown.milestones = shown.milestones.map(({ data: _data, ...one }) => one);

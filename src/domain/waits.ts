@@ -24,6 +24,8 @@ export function outcomeOf(cx: Cx, turn: ActiveTurn, call: ToolCall): Outcome | u
     case 'settle': {
       const row = findRun(state, wait.runId);
       if (row === undefined || isSettled(row)) return handOver(state, turn, wait.runId);
+      // Its question waits behind this very turn: whoever waits for it could never answer.
+      if (row.asks?.some((ask) => ask.open && ask.delivery.state === 'queued') === true) return letGo(cx, row, 'requested');
       return wait.until !== undefined && wait.until <= now ? letGo(cx, row, 'timeout') : undefined;
     }
     case 'cancel': {

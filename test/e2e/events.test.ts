@@ -1,6 +1,8 @@
 /** The log after the end: every event of every generation and every run, once, with no worker running. */
 import { expect, test } from 'vitest';
 import type { EventItem } from '../../src/client.ts';
+import { defineTask } from '../../src/define.ts';
+import { RunFailed, UnknownRun } from '../../src/errors.ts';
 import { agentAt, echo } from '../support/app.ts';
 import { atRest, eventually, harness, uniqueId } from '../support/harness.ts';
 import { last, ModelServer } from '../support/model-server.ts';
@@ -42,5 +44,40 @@ test('E-01 E-02 with no worker running, a reader that starts at 0 reads every ev
   for await (const item of session.events({ after: 10 })) tail.push(item.seq);
   expect(tail).toEqual(own.slice(10).map((item) => item.seq));
   await eventually('nothing more', async () => Promise.resolve(true));
+  await model.stop();
+}, 120_000);
+
+test('a reader that was away reads on where it was, also when the session was terminated meanwhile', async () => {
+  const model = await ModelServer.start(() => 'ok');
+  await using h = await harness();
+  await h.work({ agents: [agentAt(model.url)], tasks: [echo] });
+  const session = await h.client.startSession(uniqueId());
+  await session.submitTurn({ input: 'hello' });
+  await atRest(session);
+  await h.temporal.workflow.getHandle(session.sessionId).terminate();
+  const read = async (after: number): Promise<number[]> => {
+    const seqs: number[] = [];
+    for await (const item of session.events({ after })) seqs.push(item.seq);
+    return seqs;
+  };
+  const all = await read(0);
+  expect(all.length).toBeGreaterThan(3);
+  expect(await read(2)).toEqual(all.slice(2));
+  await model.stop();
+});
+
+test('a run that failed is told as failed, also when only Temporal can be asked, and one that never was is unknown', async () => {
+  const model = await ModelServer.start(() => 'ok');
+  await using h = await harness();
+  const worker = await h.work({ agents: [agentAt(model.url)], tasks: [defineTask({ name: 'throws', retries: 0, run: () => { throw new Error('no'); } })] });
+  const session = await h.client.startSession(uniqueId());
+  const { runId } = await session.startRun({ agent: 'throws', input: 1 });
+  await eventually('the settle', async () => (await session.getRun({ runId }))?.status === 'failed');
+  await expect(session.run('nobody').result()).rejects.toThrow(UnknownRun);
+  await atRest(session);
+  await h.temporal.workflow.getHandle(session.sessionId).terminate();
+  await worker.stop();
+  await expect(session.run(runId).result()).rejects.toThrow(RunFailed);
+  expect(await session.run(runId).inspect()).toMatchObject({ status: 'failed' });
   await model.stop();
 }, 120_000);

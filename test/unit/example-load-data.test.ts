@@ -21,7 +21,7 @@ async function load(dir: string, input: LoadInput, context = taskContext()): Pro
 async function loadText(dir: string, text: string, extra: Partial<LoadInput> = {}): Promise<{ result: LoadResult; rows: Row[]; rejected: Row[] }> {
   writeFileSync(join(dir, 'data.csv'), text);
   const result = await load(dir, { file: 'data.csv', database: 'data.db', ...extra }, taskContext({ runId: `r-${Math.random()}` }));
-  const path = join(dir, 'out', 'data.db');
+  const path = join(dir, 'out', 's', 'data.db');
   return { result, rows: all(path, `SELECT * FROM "${result.table}" ORDER BY _row`), rejected: all(path, 'SELECT * FROM _rejected ORDER BY row') };
 }
 
@@ -134,7 +134,7 @@ describe('load_data and its attempts', () => {
     await loadText(dir.path, 'a,b\n1,2\n');
     const { rows, result } = await loadText(dir.path, 'c\nx\ny\n');
     expect(rows).toEqual([{ _row: 1, c: 'x' }, { _row: 2, c: 'y' }]);
-    expect(all(join(dir.path, 'out', 'data.db'), "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").map(({ name }) => name)).toEqual(['_batches', '_import', '_rejected', result.table]);
+    expect(all(join(dir.path, 'out', 's', 'data.db'), "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").map(({ name }) => name)).toEqual(['_batches', '_import', '_rejected', result.table]);
   });
 
   it('refuses a database that another live run writes to, and leaves that run alone', async () => {
@@ -182,18 +182,18 @@ describe('load_data and the rest of the disk', () => {
     using other = folder();
     writeFileSync(join(dir.path, 'data.csv'), 'a\n1\n');
     await load(dir.path, { file: 'data.csv', database: 'first.db' });
-    symlinkSync(other.path, join(dir.path, 'out', 'link'));
-    symlinkSync(join(other.path, 'new.db'), join(dir.path, 'out', 'dangling.db'));
-    for (const database of ['../x.db', join(other.path, 'x.db'), 'link/x.db', 'dangling.db']) await expect(load(dir.path, { file: 'data.csv', database })).rejects.toThrow();
+    symlinkSync(other.path, join(dir.path, 'out', 's', 'link'));
+    symlinkSync(join(other.path, 'new.db'), join(dir.path, 'out', 's', 'dangling.db'));
+    for (const database of ['../x.db', join(other.path, 'x.db'), 'link/x.db', 'dangling.db', '../other-session/orders.db', '../temporal.db']) await expect(load(dir.path, { file: 'data.csv', database })).rejects.toThrow();
     expect(existsSync(join(other.path, 'x.db')) || existsSync(join(other.path, 'new.db'))).toBe(false);
 
-    const own = join(dir.path, 'out', 'own.db');
+    const own = join(dir.path, 'out', 's', 'own.db');
     using db = new DatabaseSync(own);
     db.exec("CREATE TABLE data (mine TEXT); INSERT INTO data VALUES ('kept')");
     await expect(load(dir.path, { file: 'data.csv', database: 'own.db' })).rejects.toThrow('has a table "data" that no import made');
     expect(db.prepare('SELECT mine FROM data').get()).toMatchObject({ mine: 'kept' });
-    writeFileSync(join(dir.path, 'out', 'text.db'), 'no database at all, just text, and longer than a header of SQLite would have to be, so that it looks');
+    writeFileSync(join(dir.path, 'out', 's', 'text.db'), 'no database at all, just text, and longer than a header of SQLite would have to be, so that it looks');
     await expect(load(dir.path, { file: 'data.csv', database: 'text.db' })).rejects.toThrow('file is not a database');
-    expect(readFileSync(join(dir.path, 'out', 'text.db'), 'utf8')).toContain('no database at all');
+    expect(readFileSync(join(dir.path, 'out', 's', 'text.db'), 'utf8')).toContain('no database at all');
   });
 });

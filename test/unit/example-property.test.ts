@@ -44,7 +44,7 @@ describe('any table of strings', () => {
       expect(result.columnCount).toBe(given.header.length);
 
       // What is text comes back as it was written, white space around it aside.
-      using db = new DatabaseSync(join(dir.path, 'table.db'), { readOnly: true });
+      using db = new DatabaseSync(join(dir.path, 's', 'table.db'), { readOnly: true });
       for (const row of db.prepare(`SELECT * FROM "${result.table}"`).all()) {
         const source = given.rows[Number(row['_row']) - 1] ?? [];
         for (const [i, { type, sqlName }] of result.columns.entries()) if (type === 'text') expect(row[sqlName] ?? '').toBe((source[i] ?? '').toWellFormed().trim());

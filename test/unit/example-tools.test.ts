@@ -78,7 +78,7 @@ describe('the tools of the builder', () => {
     const half = taskContext({ runId: 'r-half', signal: stop.signal, onProgress: ({ phase }) => { if (phase === 'ingest') stop.abort(new Error('stop')); } });
     await expect(createLoadData({ filesDir: dir.path, outDir: join(dir.path, 'out') }).run({ file: 'data.csv', database: 'half.db' }, half)).rejects.toThrow('stop');
     const charts = [{ title: 'rows', kind: 'number' }];
-    await expect(call('run_queries', { database: 'half.db', charts })).rejects.toThrow('Expected a database whose import has finished');
+    await expect(call('run_queries', { database: 's/half.db', charts })).rejects.toThrow('Expected a database whose import has finished');
     await expect(call('run_queries', { database: 'missing.db', charts })).rejects.toThrow('unable to open database file');
     await expect(call('run_queries', { database: '../data.csv', charts })).rejects.toThrow('Expected a name inside the folder');
     expect(existsSync(join(dir.path, 'out', 'missing.db'))).toBe(false);

@@ -20,10 +20,20 @@ const add = defineTool({
   },
 });
 
+let slept = 0;
+const sleeps = defineTool({
+  name: 'sleeps', description: 'Takes too long.', input: z.object({}), timeoutMs: 1000,
+  execute: async (_input, { signal }) => {
+    slept += 1;
+    await new Promise((resolve) => { signal.addEventListener('abort', resolve); });
+    return 'never';
+  },
+});
+
 beforeAll(async () => {
   h = await harness();
   model = await ModelServer.start((call) => answer(call));
-  await h.work({ agents: [agentAt(model.url, { tools: [add], canStart: ['echo', 'helper'], maxAttempts: 3 })], tasks: [echo] });
+  await h.work({ agents: [agentAt(model.url, { tools: [add, sleeps], canStart: ['echo', 'helper'], maxAttempts: 3 })], tasks: [echo] });
 });
 
 afterAll(async () => {
@@ -134,4 +144,15 @@ test('D-19 an agent run starts runs of its own: three levels settle bottom-up, a
   expect((await session.getSession()).usage.modelCalls).toBe(items.filter((item) => item.type === 'message.added' && (item['message'] as { role: string }).role === 'assistant').length);
   expect(types(items).at(-1)).toBe('turn.completed');
   await session.close();
+});
+
+test('a tool that takes longer than its timeoutMs is tried as often as its retries say, and the model reads that it took too long', async () => {
+  answer = (call) => (last(call).role === 'user' ? { tools: [{ name: 'sleeps', input: {} }] } : `read: ${last(call).text}`);
+  const session = await h.client.startSession(uniqueId());
+  const { turnId } = await session.submitTurn({ input: 'go' });
+  await atRest(session);
+  const turn = await session.getTurn({ turnId });
+  expect(turn).toMatchObject({ status: 'completed', steps: 2 });
+  expect(turn?.messages.flatMap((message) => message.parts).find((part) => part.type === 'tool-sleeps')).toMatchObject({ state: 'output-error', errorText: expect.stringContaining('timeoutMs') });
+  expect(slept).toBe(1);
 });

@@ -1,0 +1,110 @@
+/** What meets in the same moment: nothing is lost, nothing waits for itself. */
+import { expect, test } from 'vitest';
+import { cancelRun } from '../../src/domain/cancel-run.ts';
+import { close } from '../../src/domain/closing.ts';
+import { runRequest } from '../../src/domain/messages.ts';
+import { messageRun, runTold, takeMessages } from '../../src/domain/steering.ts';
+import { cancelTurn, submitTurn } from '../../src/domain/turn-queue.ts';
+import { getTurn } from '../../src/domain/view.ts';
+import { Driver, user } from '../support/domain.ts';
+
+function ask(d: Driver, runId: string, question = 'which?'): void {
+  const at = new Date(d.now).toISOString();
+  d.send((cx) => runRequest(cx, { runId, epoch: d.state.epoch, request: { requestId: `s/${runId}#1`, kind: 'ask_parent', workflowId: `s/${runId}`, question, status: 'open', openedAt: at, expiresAt: at } }));
+}
+
+test('a run ended by force is cancelled, also when Temporal is the first to say that it was terminated', () => {
+  const d = Driver.session();
+  d.running('x');
+  d.send((cx) => cancelRun(cx, { runId: 'x' }));
+  d.pass(36_000);
+  d.take('terminate');
+  d.ended('x', { status: 'failed', reason: 'lost', error: { type: 'Terminated', message: '' } });
+  expect(d.row('x')).toMatchObject({ status: 'cancelled', reason: 'cancelled_by_user' });
+});
+
+test('an accepted message is sent before its session closes', () => {
+  const d = Driver.session();
+  d.running('x');
+  d.send((cx) => messageRun(cx, { runId: 'x', message: 'one' }));
+  d.take('tell-run');
+  d.send((cx) => messageRun(cx, { runId: 'x', message: 'two' }));
+  d.send((cx) => close(cx, {}));
+  d.send((cx) => runTold(cx, 'x', 1));
+  expect(d.take('tell-run').messages.map((one) => one.message)).toEqual(['two']);
+  expect(d.state.closing?.done).toBeUndefined();
+  d.send((cx) => runTold(cx, 'x', 2));
+  expect(d.state.closing?.done).toBe(true);
+});
+
+test('questions of runs that have settled take no room', () => {
+  const d = Driver.session();
+  for (let i = 0; i < 110; i++) {
+    d.running(`r${i}`, { detached: { notify: 'silent' } });
+    ask(d, `r${i}`, '問'.repeat(2000));
+    if (d.state.turn !== null) d.send((cx) => cancelTurn(cx, {}));
+    d.settled(`r${i}`);
+  }
+  expect(d.send((cx) => submitTurn(cx, { input: user('hi') }))).toMatchObject({ deduplicated: false });
+});
+
+test('a session that finishes its turn does not wait for a run that nobody will start', () => {
+  const d = Driver.session({ limits: { maxConcurrentRuns: 1 } });
+  d.running('x');
+  d.submit('go');
+  d.say([{ id: 'c', start: { agent: 'load', input: 1, wait: true } }]);
+  d.send((cx) => close(cx, { turn: 'finish', runs: 'keep' }));
+  d.say('Then not.');
+  expect(d.story().at(-1)).toBe('session.closed');
+  expect(d.state.runs.map((row) => row.status)).toEqual(['running', 'cancelled']);
+});
+
+test('a run that is waited for and asks is let go, so that its question can be answered', () => {
+  const d = Driver.session();
+  d.submit('go');
+  d.say([{ id: 'c', start: { agent: 'load', input: 1, wait: true } }]);
+  d.confirm();
+  const runId = d.state.runs[0]?.runId ?? '';
+  ask(d, runId);
+  expect(d.log().find((event) => event.type === 'run.detached')).toMatchObject({ runId });
+  d.say('It asks.');
+  expect(d.state.transcript.at(-1)?.message.metadata).toMatchObject({ kind: 'ask' });
+});
+
+test('losing workers uses up no attempt of a step, but not for ever', () => {
+  const d = Driver.session();
+  d.submit('go');
+  for (let i = 0; i < 19; i++) {
+    d.stumble({ lost: true, error: { type: 'WorkerLost', message: 'lost' } });
+    d.pass(60_000);
+  }
+  expect(d.state.turn).not.toBeNull();
+  d.stumble({ lost: true, error: { type: 'WorkerLost', message: 'lost' } });
+  expect(d.state.past.at(-1)).toMatchObject({ status: 'failed', error: { type: 'WorkerLost' } });
+});
+
+test('a merged input keeps its own metadata, and its id answers with the turn it joined', () => {
+  const d = Driver.session();
+  d.submit('hold');
+  d.submit('one', { metadata: { from: 'A' } });
+  d.submit('two', { metadata: { from: 'B' }, onBusy: 'merge' });
+  d.say([{ id: 'open', retries: 9 }]);
+  d.failTool({ threw: true });
+  d.continueAsNew();
+  d.pass(2000);
+  d.answerTool(1);
+  d.say('held');
+  const { state } = d;
+  expect(state.transcript.slice(-2).map(({ message }) => message.metadata)).toEqual([{ from: 'A' }, { from: 'B' }]);
+  expect(getTurn(state, state.turn?.turnId ?? '')).not.toBeNull();
+});
+
+test('a message that a starter numbers anew after a reset is taken, the same one again is not', () => {
+  const d = Driver.run('task');
+  const say = (n: number, messageId: string): void => { d.send((cx) => takeMessages(cx, { epoch: d.state.epoch, messages: [{ n, messageId, message: messageId }] })); };
+  say(1, 'a');
+  say(2, 'b');
+  say(2, 'b');
+  say(1, 'c');
+  expect(d.state.self?.inbox?.map((one) => one.message)).toEqual(['a', 'b', 'c']);
+});
