@@ -37,6 +37,7 @@ export class Conversation {
   private readonly inbox: Waiting[] = [];
   private ready = false;
   private looking = false;
+  private describing = false;
   private readonly deadline = new Deadline(() => this.dispatch(() => undefined));
 
   constructor(state: State) {
@@ -50,8 +51,18 @@ export class Conversation {
     advance(cx, this.holding || (this.wantsToContinue() && !stepInFlight(this.state)));
     for (const effect of cx.effects) perform(this, effect);
     this.deadline.arm(this.state);
-    setCurrentDetails(sessionDetails(sessionView(this.state), this.state.runs.slice(-MOST_DETAILED).map((row) => rowView(row, false))));
+    this.describe();
     return answer;
+  }
+
+  /** The page about the session, made once for all that a task brings: a backlog of thousands must not wait for a page each. */
+  private describe(): void {
+    if (this.describing) return;
+    this.describing = true;
+    void Promise.resolve().then(() => {
+      this.describing = false;
+      setCurrentDetails(sessionDetails(sessionView(this.state), this.state.runs.slice(-MOST_DETAILED).map((row) => rowView(row, false))));
+    });
   }
 
   /** Decides an input once every message before it has been, and every name in it has been looked up. */

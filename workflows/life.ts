@@ -34,10 +34,12 @@ export async function live(conversation: Conversation): Promise<Carried | undefi
     let again = MOST_TASKS;
     for (;;) {
       await condition(settled);
+      // The answer of a local activity comes before the signals of the same task, and an end would drop those. A timer comes after them.
+      await sleep(NEXT_TASK_MS);
+      if (!settled()) continue;
       const { carried, leaving } = pack({ state, now: Date.now(), effects: [] });
       if (leaving.length === 0) {
         if (!conversation.updatedInThisTask || again-- === 0) return carried;
-        await sleep(NEXT_TASK_MS);
         continue;
       }
       await archive(leaving);

@@ -129,3 +129,33 @@ test('D-23 getRun of an unknown id is null; inspect finds a run that was only ju
   expect(await looking).toMatchObject({ runId: 'fired', agent: 'echo' });
   expect(await session.run('nobody').inspect()).toEqual({ runId: 'nobody', workflowId: `${session.sessionId}/nobody`, status: 'unknown' });
 });
+
+test('D-20 no accepted signal is lost when updates and settles pour in while the session continues as new', async () => {
+  const session = await h.client.startSession(uniqueId(), { limits: { historyEvents: 60, maxQueuedRuns: 5000, maxQueuedTurns: 5000, maxConcurrentRuns: 20 } });
+  const started: string[] = [];
+  const lane = async (): Promise<void> => {
+    for (let i = 0; i < 25; i++) started.push((await session.startRun({ agent: 'echo', input: i, detached: { notify: 'silent' } })).runId);
+  };
+  await Promise.all([lane(), lane(), lane(), lane()]);
+  await atRest(session);
+  const told = await Promise.all(started.map(async (runId) => ((await h.temporal.workflow.getHandle(`${session.sessionId}/${runId}`).result()) as { delivered: boolean }).delivered));
+  expect(told.every(Boolean)).toBe(true);
+  const looks = (await Promise.all(started.map(async (runId) => (await session.getRun({ runId }))?.status))).filter((status) => status !== 'completed');
+  expect(looks).toEqual([]);
+});
+
+test('a backlog of thousands of signals is taken when a worker comes back', async () => {
+  await using own = await harness();
+  const session = await own.client.startSession(uniqueId());
+  const handle = own.temporal.workflow.getHandle(session.sessionId);
+  const signals = [
+    ...Array.from({ length: 600 }, (_, i) => ['submitTurn', { input: `turn ${i}`, turnId: `t-${i}`, onBusy: i === 0 ? 'queue' : 'merge' }] as const),
+    ...Array.from({ length: 200 }, (_, i) => ['startRun', { agent: 'echo', input: i, runId: `r-${i}`, detached: { notify: 'silent' } }] as const),
+    ...Array.from({ length: 2200 }, () => ['submitTurn', { input: 'turn 1', turnId: 't-1', onBusy: 'merge' }] as const),
+  ];
+  for (let i = 0; i < signals.length; i += 50) await Promise.all(signals.slice(i, i + 50).map(async ([name, argument]) => handle.signal(name, argument)));
+  await own.work({ agents: [agentAt(model.url)], tasks: [echo] });
+  await eventually('the session to answer', async () => (await session.getSession()).runs.completed === 200, 110_000);
+  const { events = [] } = await handle.fetchHistory();
+  expect(events?.filter((event) => event.workflowTaskFailedEventAttributes?.failure?.message?.includes('timed out') === true)).toEqual([]);
+}, 120_000);
