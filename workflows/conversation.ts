@@ -38,7 +38,12 @@ export class Conversation {
   private ready = false;
   private looking = false;
   private describing = false;
-  private readonly deadline = new Deadline(() => this.dispatch(() => undefined));
+  private historyLength = 0;
+  private suggested = false;
+  private readonly deadline = new Deadline(() => {
+    this.measure();
+    this.dispatch(() => undefined);
+  });
 
   constructor(state: State) {
     this.state = state;
@@ -46,13 +51,17 @@ export class Conversation {
 
   /** Decides one input now and does what comes of it. */
   dispatch<T>(decide: (cx: Cx) => T): T {
-    const cx: Cx = { state: this.state, now: Date.now(), effects: [] };
+    const cx: Cx = { state: this.state, now: Date.now(), effects: [], hold: this.holds };
     const answer = decide(cx);
-    advance(cx, this.holding || (this.wantsToContinue() && !stepInFlight(this.state)));
+    advance(cx, this.holds);
     for (const effect of cx.effects) perform(this, effect);
     this.deadline.arm(this.state);
     this.describe();
     return answer;
+  }
+
+  private get holds(): boolean {
+    return this.holding || (this.wantsToContinue() && !stepInFlight(this.state));
   }
 
   /** The page about the session, made once for all that a task brings: a backlog of thousands must not wait for a page each. */
@@ -67,6 +76,7 @@ export class Conversation {
 
   /** Decides an input once every message before it has been, and every name in it has been looked up. */
   async inOrder<T>(names: readonly string[], decide: (cx: Cx) => T): Promise<T> {
+    this.measure();
     return new Promise((resolve, reject) => {
       this.inbox.push({
         names,
@@ -135,6 +145,7 @@ export class Conversation {
     try {
       return await scope.run(work);
     } finally {
+      this.measure();
       this.steps.delete(scope);
     }
   }
@@ -146,6 +157,7 @@ export class Conversation {
     try {
       return await scope.run(work);
     } finally {
+      this.measure();
       this.hooks.delete(scope);
     }
   }
@@ -172,16 +184,23 @@ export class Conversation {
     return this.updatedAt === workflowInfo().historyLength;
   }
 
+  /**
+   * Looks how long the history is: where a message, a step's end or a timer begins a task, since where a local activity's answer
+   * comes the length is another in a replay.
+   */
+  private measure(): void {
+    ({ historyLength: this.historyLength, continueAsNewSuggested: this.suggested } = workflowInfo());
+  }
+
   /** True when this execution has grown enough that the next one should take over: between two steps it does. */
   wantsToContinue(): boolean {
     const { historyEvents } = this.state.settings.limits;
-    const { historyLength, continueAsNewSuggested } = workflowInfo();
-    return continueAsNewSuggested || this.signals >= MOST_SIGNALS || this.updates >= MOST_UPDATES || historyLength >= (historyEvents ?? MOST_EVENTS);
+    return this.suggested || this.signals >= MOST_SIGNALS || this.updates >= MOST_UPDATES || this.historyLength >= (historyEvents ?? MOST_EVENTS);
   }
 
   /** True when it has grown so much that a step in flight is aborted for it. */
   mustContinue(): boolean {
-    return this.signals >= MOST_SIGNALS || this.updates >= MOST_UPDATES || workflowInfo().historyLength >= MOST_EVENTS;
+    return this.signals >= MOST_SIGNALS || this.updates >= MOST_UPDATES || this.historyLength >= MOST_EVENTS;
   }
 }
 

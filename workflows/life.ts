@@ -2,12 +2,11 @@
  * The life of a conversation inside one execution: until it has ended, or until the next execution takes over with everything
  * carried. Nothing closes or continues while an effect, a look-up, a handler or the start of a run is under way.
  */
-import { allHandlersFinished, condition, sleep } from '@temporalio/workflow';
+import { allHandlersFinished, condition, sleep, workflowInfo } from '@temporalio/workflow';
 import { isQuiet, mayAbort, startPending, stepInFlight } from '../src/domain/advance.ts';
 import { pack, type Carried } from '../src/domain/carry.ts';
 import { jsonBytes } from '../src/domain/json.ts';
 import { forgetNames } from '../src/domain/runs.ts';
-import { flushRefusals } from '../src/domain/refusals.ts';
 import { MIB } from '../src/domain/sizes.ts';
 import type { OutliveEvent } from '../src/contract.ts';
 import type { Conversation } from './conversation.ts';
@@ -34,7 +33,7 @@ export async function live(conversation: Conversation): Promise<Carried | undefi
     let again = MOST_TASKS;
     for (;;) {
       await condition(settled);
-      // The answer of a local activity comes before the signals of the same task, and an end would drop those. A timer comes after them.
+      // Not on the answer of a local activity: it comes before the signals of the same task, which would be dropped. A timer comes after.
       await sleep(NEXT_TASK_MS);
       if (!settled()) continue;
       const { carried, leaving } = pack({ state, now: Date.now(), effects: [] });
@@ -47,20 +46,29 @@ export async function live(conversation: Conversation): Promise<Carried | undefi
       state.log = state.log.filter((event) => event.seq > last);
     }
   }
-  const mayEnd = (): boolean => conversation.mayEnd && !startPending(state) && allHandlersFinished();
-  await condition(mayEnd);
-  for (let again = MOST_TASKS; conversation.updatedInThisTask && again > 0; again--) {
-    await sleep(NEXT_TASK_MS);
-    await condition(mayEnd);
-  }
+  await condition(() => conversation.mayEnd && !startPending(state) && allHandlersFinished());
   return undefined;
 }
 
 /** The last part of the log goes into the archive too, so that it can be read when no worker runs any more. */
 export async function archiveAll(conversation: Conversation): Promise<void> {
-  const { state } = conversation;
-  flushRefusals({ state, now: Date.now(), effects: [] });
-  await archive(state.log.slice());
+  await archive(conversation.state.log.slice());
+}
+
+/**
+ * Resolves when the execution may end: nothing is under way, no update has come in this task, and what came last is no local
+ * activity's answer.
+ * @param passed that the caller has just waited for something that the server answers in a task of its own.
+ */
+export async function untilIdle(conversation: Conversation, passed: boolean): Promise<void> {
+  const mayEnd = (): boolean => conversation.mayEnd && !startPending(conversation.state) && allHandlersFinished();
+  let again = MOST_TASKS;
+  let next = passed;
+  while (!next || !mayEnd() || (conversation.updatedInThisTask && again-- > 0)) {
+    await condition(mayEnd);
+    await sleep(NEXT_TASK_MS);
+    next = true;
+  }
 }
 
 async function archive(events: readonly OutliveEvent[]): Promise<void> {

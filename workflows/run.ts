@@ -21,7 +21,7 @@ import { Conversation } from './conversation.ts';
 import { parentIsThere } from './effects.ts';
 import { refusal } from './failures.ts';
 import { register } from './handlers.ts';
-import { archiveAll, live } from './life.ts';
+import { archiveAll, live, untilIdle } from './life.ts';
 import { ALWAYS, send } from './send.ts';
 
 /** @param input made by the workflow that starts the run. */
@@ -47,7 +47,9 @@ export async function run(input: RunInput, carried?: Carried): Promise<RunResult
     const next = await live(conversation);
     if (next !== undefined) return continueAsNew<typeof run>(input, next);
     await archiveAll(conversation);
-    return tell(state);
+    const told = await tell(state);
+    await untilIdle(conversation, told !== undefined);
+    return resultOf(state, told === 'sent' && state.self?.parentGone !== true);
   });
 }
 
@@ -95,18 +97,27 @@ function runCancel(cx: Cx, { epoch, reason, comment, cascade }: Payload<'runCanc
 }
 
 /** Tells the starter, as long as it is there to hear it. */
-async function tell(state: State): Promise<RunResult> {
-  const { self, usage } = state;
-  const outcome = self?.outcome;
-  if (self === undefined || outcome === undefined) throw refusal(refuse('InvalidInput', 'Expected a run that has an outcome.'));
+async function tell(state: State): Promise<'sent' | 'gone' | 'refused' | undefined> {
+  const { self, outcome } = ended(state);
   const { status, reason, comment, result, error } = outcome;
   const large = result !== undefined && jsonBytes(result) > RESULT_BYTES;
   const message = {
-    runId: self.runId, epoch: self.parent.epoch, status, reason, comment, error, usage, progress: self.progress, milestones: self.milestones.filter((one) => one.n > self.told),
+    runId: self.runId, epoch: self.parent.epoch, status, reason, comment, error, usage: state.usage, progress: self.progress,
+    milestones: self.milestones.filter((one) => one.n > self.told),
     cancelled: cancelledBelow({ state }), ...(large ? { preview: previewOf(result, PREVIEW_BYTES), resultRef: state.workflowId } : { result }),
   };
-  const delivered = (await parentIsThere(state)) && (await send(self.parent.workflowId, 'runSettled', message, ALWAYS)) === 'sent' && self.parentGone !== true;
+  return (await parentIsThere(state)) ? send(self.parent.workflowId, 'runSettled', message, ALWAYS) : undefined;
+}
+
+function resultOf(state: State, delivered: boolean): RunResult {
+  const { status, reason, result, error } = ended(state).outcome;
   return {
-    status, ...(reason === undefined ? {} : { reason }), ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }), usage, delivered,
+    status, ...(reason === undefined ? {} : { reason }), ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }),
+    usage: state.usage, delivered,
   };
+}
+
+function ended({ self }: State): { self: RunSelf; outcome: NonNullable<RunSelf['outcome']> } {
+  if (self?.outcome === undefined) throw refusal(refuse('InvalidInput', 'Expected a run that has an outcome.'));
+  return { self, outcome: self.outcome };
 }

@@ -62,7 +62,7 @@ function freshRunId(state: State): string {
 /** Gives free places to queued runs, in order. */
 export function startQueued(cx: Cx): void {
   const { state } = cx;
-  if (state.closing !== undefined) return;
+  if (cx.hold === true || state.closing !== undefined) return;
   let places = Math.min(waveLeft(state), state.settings.limits.maxConcurrentRuns - placesTaken(state));
   for (const row of state.runs) {
     if (places <= 0) return;

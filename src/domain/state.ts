@@ -352,6 +352,8 @@ export interface Cx {
   /** Milliseconds since 1970, the workflow's time. */
   readonly now: number;
   readonly effects: Effect[];
+  /** Nothing that would be in flight may start: the workflow is about to continue as new. */
+  readonly hold?: boolean;
 }
 
 export function iso(ms: number): string {

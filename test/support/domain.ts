@@ -65,7 +65,7 @@ export class Driver {
 
   /** Decides one input and does what comes of it, as the shell's `dispatch`. */
   send<T>(decide: (cx: Cx) => T): T {
-    const cx: Cx = { state: this.state, now: this.now, effects: [] };
+    const cx: Cx = { state: this.state, now: this.now, effects: [], hold: this.holding };
     const answer = decide(cx);
     advance(cx, this.holding);
     for (const effect of cx.effects) {
