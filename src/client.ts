@@ -13,6 +13,9 @@ import type { MessageReceipt } from './domain/steering.ts';
 import type { DetachReceipt } from './domain/waits.ts';
 import type { TurnReceipt } from './domain/turn-queue.ts';
 import type { GetEvents, GetTranscript, ListRuns, TurnView } from './domain/view.ts';
+import { isRefusal } from './domain/types.ts';
+import { InvalidInput } from './errors.ts';
+import { parse, sessionId } from './schemas.ts';
 import { readEvents, type EventsOptions, type EventItem } from './client/events.ts';
 import { cutOff, typed } from './client/failures.ts';
 import { RunHandle } from './client/run-handle.ts';
@@ -86,9 +89,11 @@ export class OutliveClient {
   /**
    * Starts a session. Its id may be used again once the session has ended.
    *
-   * @throws WorkflowExecutionAlreadyStartedError while a session of this id is open.
+   * @throws WorkflowExecutionAlreadyStartedError while a session of this id is open, InvalidInput for an ill-formed id.
    */
   async startSession(id: string, input: SessionInput = {}): Promise<SessionHandle> {
+    const checked = parse(sessionId, id, 'the session id');
+    if (isRefusal(checked)) throw new InvalidInput(checked.message);
     await this.temporal.workflow.start('session', { workflowId: id, taskQueue: this.taskQueue, args: [input] });
     return this.session(id);
   }

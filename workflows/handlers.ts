@@ -246,7 +246,11 @@ function registerQueries(conversation: Conversation): void {
     }],
     getRun: ['One run, or null: { runId }.', ({ runId }: { runId: string }) => getRun(state, runId)],
     getTurn: ['One turn with its messages, or null: { turnId }.', ({ turnId }: { turnId: string }) => getTurn(state, turnNamed(state, turnId))],
-    getTranscript: ['The messages: { after?, limit?, includeHidden? }.', (payload: GetTranscript) => getTranscript(state, payload)],
+    getTranscript: ['The messages: { after?, limit?, includeHidden? }.', (payload: GetTranscript) => {
+      const { after } = payload;
+      if (after !== undefined && !state.transcript.some(({ message }) => message.id === after)) throw refusal(refuse('InvalidInput', `Expected after to name a message of this ${state.kind}, got "${after}".`));
+      return getTranscript(state, payload);
+    }],
     ...(state.kind === 'run' ? { getMessages: ['Between a run and its task; see the documentation.', ({ after = 0 }: { after?: number }) => (state.self?.inbox ?? []).filter((one) => one.n > after)] as [string, (payload: any) => unknown] } : {}),
     getEvents: ['The events after a number: { after?, limit?, types? }.', (payload: GetEvents) => getEvents(state, payload)],
   };

@@ -2,7 +2,7 @@
  * The life of a conversation inside one execution: until it has ended, or until the next execution takes over with everything
  * carried. Nothing closes or continues while an effect, a look-up, a handler or the start of a run is under way.
  */
-import { allHandlersFinished, condition, sleep, workflowInfo } from '@temporalio/workflow';
+import { allHandlersFinished, condition, sleep } from '@temporalio/workflow';
 import { isQuiet, mayAbort, startPending, stepInFlight } from '../src/domain/advance.ts';
 import { pack, type Carried } from '../src/domain/carry.ts';
 import { jsonBytes } from '../src/domain/json.ts';

@@ -55,7 +55,7 @@ export async function play({ client, file, painter, ui, compare, workerPid }: Pl
 
 /** Everything is answered, delivered and at rest. */
 function over({ snapshot, rows }: Glimpse): boolean {
-  return snapshot.status === 'idle' && snapshot.queue.length === 0 && rows.length > 0 && rows.every((row) => row.delivery.finish.state === 'delivered');
+  return snapshot.status === 'idle' && snapshot.queue.length === 0 && rows.every((row) => row.delivery.finish.state === 'delivered');
 }
 
 async function detached(session: SessionHandle, file: DemoFile, model: ViewModel, painter: Painter): Promise<number> {

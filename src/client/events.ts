@@ -7,6 +7,7 @@ import type { OutliveEvent } from '../contract.ts';
 import { workflowIdOfRun } from '../domain/ids.ts';
 import { InvalidInput } from '../errors.ts';
 import { cursorOf, positionOf, type Position } from './cursor.ts';
+import { typed } from './failures.ts';
 import { readLog, readRunLog } from './log.ts';
 
 export interface EventsOptions {
@@ -21,7 +22,16 @@ export type EventItem = OutliveEvent & { cursor: string };
 
 interface Log { workflowId: string; depth: number; events: OutliveEvent[]; next: number; own: boolean }
 
-export async function* readEvents(client: Client, sessionId: string, { after = 0, includeRuns = false }: EventsOptions): AsyncGenerator<EventItem> {
+/** @throws SessionClosed when there is no session of this id, InvalidInput when `after` is no place in its stream. */
+export async function* readEvents(client: Client, sessionId: string, options: EventsOptions): AsyncGenerator<EventItem> {
+  try {
+    yield* merge(client, sessionId, options);
+  } catch (error) {
+    throw typed(error, sessionId);
+  }
+}
+
+async function* merge(client: Client, sessionId: string, { after = 0, includeRuns = false }: EventsOptions): AsyncGenerator<EventItem> {
   if (includeRuns && typeof after === 'number' && after !== 0) throw new InvalidInput(`Expected after to be a cursor with includeRuns, got ${after}.`);
   const start = positionOf(sessionId, after);
   if (!includeRuns) {

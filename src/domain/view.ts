@@ -18,7 +18,7 @@ export function sessionView(state: State): SessionSnapshot {
   for (const row of state.runs) counts[row.status] += 1;
   for (const row of state.forgotten) counts[row.status] += 1;
   return {
-    sessionId: state.workflowId, epoch: state.epoch, status: statusOf(state), agent: state.agent,
+    sessionId: state.sessionId, epoch: state.epoch, status: statusOf(state), agent: state.agent,
     ...(state.title === undefined ? {} : { title: state.title }), ...(state.metadata === undefined ? {} : { metadata: state.metadata }),
     createdAt: state.createdAt,
     turn: turn === null ? null : {
@@ -49,6 +49,7 @@ function openRequests({ requests }: State): Request[] {
 }
 
 function statusOf(state: State): SessionSnapshot['status'] {
+  if (state.self?.outcome !== undefined) return 'closed';
   if (state.closing !== undefined) return state.closing.done === true ? 'closed' : 'closing';
   return state.turn === null ? 'idle' : turnStatus(state) === 'input_required' ? 'input_required' : 'running';
 }

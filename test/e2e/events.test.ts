@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { EventItem } from '../../src/client.ts';
 import { defineTask } from '../../src/define.ts';
-import { RunFailed, UnknownRun } from '../../src/errors.ts';
+import { InvalidInput, RunFailed, SessionClosed, UnknownRun } from '../../src/errors.ts';
 import { agentAt, echo } from '../support/app.ts';
 import { atRest, eventually, harness, uniqueId } from '../support/harness.ts';
 import { last, ModelServer } from '../support/model-server.ts';
@@ -81,3 +81,30 @@ test('a run that failed is told as failed, also when only Temporal can be asked,
   expect(await session.run(runId).inspect()).toMatchObject({ status: 'failed' });
   await model.stop();
 }, 120_000);
+
+test('what is no session, no id, no place in a stream is refused with a typed error', async () => {
+  const model = await ModelServer.start(() => 'ok');
+  await using h = await harness();
+  await h.work({ agents: [agentAt(model.url, { canStart: ['helper'] })], tasks: [echo] });
+  const all = async (stream: AsyncIterable<unknown>): Promise<number> => {
+    let count = 0;
+    for await (const _ of stream) count++;
+    return count;
+  };
+  for (const id of ['', 'a/b', 'x'.repeat(500)]) await expect(h.client.startSession(id)).rejects.toBeInstanceOf(InvalidInput);
+  await expect(all(h.client.session(uniqueId()).events())).rejects.toBeInstanceOf(SessionClosed);
+  const session = await h.client.startSession(uniqueId());
+  const other = await h.client.startSession(uniqueId());
+  await session.submitTurn({ input: 'hello' });
+  const { runId, workflowId } = await session.startRun({ agent: 'helper', input: 'inner' });
+  await session.run(runId).result();
+  await atRest(session);
+  const cursors: string[] = [];
+  for await (const { cursor } of session.events({ includeRuns: true })) cursors.push(cursor);
+  for (const after of [-1, 0.5, Number.NaN, 'rubbish', 'e30x']) await expect(all(session.events({ after })), String(after)).rejects.toBeInstanceOf(InvalidInput);
+  await expect(all(other.events({ after: cursors.at(-1) ?? '', includeRuns: true }))).rejects.toBeInstanceOf(InvalidInput);
+  expect(await all(session.events({ after: cursors.at(-1) ?? '', includeRuns: true }))).toBe(0);
+  await expect(session.getTranscript({ after: 'nothing' })).rejects.toThrow(/Expected after to name a message of this session, got "nothing"/u);
+  expect(await h.client.session(workflowId).getSession()).toMatchObject({ sessionId: session.sessionId, status: 'closed' });
+  await model.stop();
+});

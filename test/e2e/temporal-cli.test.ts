@@ -19,6 +19,7 @@ let model: ModelServer;
 let stop: () => Promise<void>;
 let client: Client;
 const held = new Gate();
+const spokenTo = new Gate();
 
 beforeAll(async () => {
   // The document names the task queue `outlive`, so it has a server of its own.
@@ -29,6 +30,7 @@ beforeAll(async () => {
     name: 'load_data', run: async (input: { hold?: boolean }, ctx) => {
       ctx.progress({ fraction: 0.5, phase: 'ingest', message: 'half of it' });
       if (input.hold === true) await held.opened;
+      if (ctx.runId === 'third') await spokenTo.opened;
       return { rows: 80_000 };
     },
   });
@@ -67,13 +69,14 @@ test('every command of the guide works in the order in which it stands there', a
     if (command.includes('cancelTurn')) await eventually('a quiet session', async () => (await client.workflow.getHandle('demo').query<{ status: string }>('getSession')).status === 'idle');
     const result = await shell(command);
     expect(result, `${command}\n${result.err}`).toMatchObject({ code: 0 });
+    if (command.includes('detachRun')) spokenTo.open();
     (ran[/--(?:name|type) (\w+)/u.exec(command)?.[1] ?? command] ??= []).push(result);
   }
   const json = (name: string, i: number): Record<string, unknown> => JSON.parse(ran[name]?.[i]?.out ?? '{}') as Record<string, unknown>;
   const [first, second] = [json('submitTurn', 1), json('submitTurn', 2)].map((answer) => answer['result'] as { turnId: string; deduplicated: boolean });
   expect(first?.deduplicated).toBe(false);
   expect(second).toMatchObject({ turnId: first?.turnId, deduplicated: true });
-  expect(ran['startRun']?.[1]?.out).toContain('"workflowId": "demo/mine"');
+  expect(ran['startRun']?.[0]?.out).toContain('"workflowId": "demo/mine"');
   expect(ran['listRuns']?.[0]?.out).toContain('by hand');
   expect(ran['temporal workflow result -w demo/mine']?.[0]?.out).toContain('80000');
   expect(ran['getEvents']?.[0]?.out).toContain('session.started');
