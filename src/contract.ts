@@ -116,6 +116,8 @@ export interface LocalActivities {
   resolveName(arg: { name?: string }): Promise<{ name: string; facts: NameFacts | null; known: string[] }>;
   /** Returns its argument, so that it stands in a marker of the history: the archive of the log. */
   archiveLog(arg: { v: 1; events: OutliveEvent[] }): Promise<{ v: 1; events: OutliveEvent[] }>;
+  /** The worker's time, milliseconds since 1970. */
+  clock(): Promise<number>;
   /** Which execution chain has a workflow id now, whether it is open, and, of a run, the epoch of the workflow that started it. */
   lookAtWorkflow(arg: { workflowId: string }): Promise<{ epoch: string; open: boolean; parentEpoch?: string } | null>;
 }

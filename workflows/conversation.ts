@@ -40,10 +40,19 @@ export class Conversation {
   private describing = false;
   private historyLength = 0;
   private suggested = false;
-  private readonly deadline = new Deadline(() => {
-    this.measure();
-    this.dispatch(() => undefined);
-  });
+  /** Deadlines up to here have passed. */
+  private due = 0;
+  private readonly deadline = new Deadline(
+    (work) => {
+      this.measure();
+      this.errands += 1;
+      void work().finally(() => { this.errands -= 1; });
+    },
+    (due) => {
+      this.due = Math.max(this.due, due);
+      this.dispatch(() => undefined);
+    },
+  );
 
   constructor(state: State) {
     this.state = state;
@@ -51,7 +60,7 @@ export class Conversation {
 
   /** Decides one input now and does what comes of it. */
   dispatch<T>(decide: (cx: Cx) => T): T {
-    const cx: Cx = { state: this.state, now: Date.now(), effects: [], hold: this.holds };
+    const cx: Cx = { state: this.state, now: Math.max(Date.now(), this.due), due: this.due, effects: [], hold: this.holds };
     const answer = decide(cx);
     advance(cx, this.holds);
     for (const effect of cx.effects) perform(this, effect);

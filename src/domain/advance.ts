@@ -8,7 +8,7 @@ import { startHooks } from './hooks.ts';
 import { startLook } from './looks.ts';
 import { advanceSelf, noticeFailedTurn } from './self.ts';
 import { startQueued } from './runs.ts';
-import { isOver, type Cx, type State } from './state.ts';
+import { dueBy, isOver, type Cx, type State } from './state.ts';
 import { tellRequest } from './requests.ts';
 import { sendMessages, tellRead } from './steering.ts';
 import { passWaits, startTurn } from './turn.ts';
@@ -26,7 +26,7 @@ export function advance(cx: Cx, hold = false): void {
   startLook(cx);
   startHooks(cx);
   if (state.turn === null && state.closing === undefined && state.agent !== '') {
-    const next = nextTurn(state, cx.now);
+    const next = nextTurn(state, Math.max(dueBy(cx), cx.now));
     if (next !== undefined) startTurn(cx, next);
   }
   startStep(cx);

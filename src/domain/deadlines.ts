@@ -5,7 +5,7 @@ import { giveUp } from './give-up.ts';
 import { settle } from './settle.ts';
 import { closeRequest, ownOpen } from './requests.ts';
 import { flushRefusals, refusalsDue } from './refusals.ts';
-import { isOver, isSettled, type Cx, type RunSelf, type State } from './state.ts';
+import { dueBy, isOver, isSettled, type Cx, type RunSelf, type State } from './state.ts';
 import { endTurn } from './turn.ts';
 
 export interface Deadline { at: number; what: string }
@@ -49,12 +49,13 @@ export function nextDeadline(state: State): Deadline | undefined {
 
 /** Acts on every deadline that has passed. Harmless when none has. */
 export function passDeadlines(cx: Cx): void {
-  const { state, now } = cx;
+  const { state } = cx;
+  const now = dueBy(cx);
   const { turn, self, closing } = state;
   if (isOver(state)) return;
   if ((refusalsDue(state) ?? Infinity) <= now) flushRefusals(cx);
   if (turn === null) {
-    for (const queued of state.queue) if (queued.startAfter !== undefined && queued.startAfter <= now) delete queued.startAfter;
+    for (const queued of state.queue) if (queued.startAfter !== undefined && queued.startAfter <= Math.max(now, cx.now)) delete queued.startAfter;
   } else {
     if (turn.phase === 'backoff' && (turn.retryAt ?? 0) <= now) {
       turn.phase = 'ready';

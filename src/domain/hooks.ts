@@ -5,7 +5,7 @@
  */
 import { finishKey, gaveUpKey, milestoneKey } from './ids.ts';
 import { emit } from './log.ts';
-import { findRun, isOver, type Cx, type HookCall, type RunState, type SlotRef, type State } from './state.ts';
+import { dueBy, findRun, isOver, type Cx, type HookCall, type RunState, type SlotRef, type State } from './state.ts';
 import type { Failure } from './types.ts';
 
 const MOST_CALLS = 10;
@@ -93,9 +93,10 @@ export function hookAborted({ state }: Cx, call: HookCall): void {
 }
 
 /** Calls whose time has come may start. */
-export function passHooks({ state, now }: Cx): void {
+export function passHooks(cx: Cx): void {
+  const { state, now } = cx;
   for (const hook of state.hooks) {
-    if (hook.state !== 'backoff' || ((hook.retryAt ?? 0) > now && !(state.closing !== undefined && (hook.retryAt ?? 0) > now + BACKOFF_MS))) continue;
+    if (hook.state !== 'backoff' || ((hook.retryAt ?? 0) > dueBy(cx) && !(state.closing !== undefined && (hook.retryAt ?? 0) > now + BACKOFF_MS))) continue;
     hook.state = 'ready';
     delete hook.retryAt;
   }

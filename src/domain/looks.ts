@@ -8,7 +8,7 @@
 import { giveUp } from './give-up.ts';
 import { moved, seeProgress } from './progress.ts';
 import { settle, type Settled } from './settle.ts';
-import { findRun, isLost, isOver, isSettled, type Cx, type RunState, type State } from './state.ts';
+import { dueBy, findRun, isLost, isOver, isSettled, type Cx, type RunState, type State } from './state.ts';
 import type { Progress } from './types.ts';
 
 /** What one look has seen of a run. */
@@ -38,10 +38,12 @@ export function silenceAt(row: RunState): number | undefined {
 }
 
 /** Marks the runs that are to be looked at by now. */
-export function passLooks({ state, now }: Cx): void {
+export function passLooks(cx: Cx): void {
+  const { state, now } = cx;
+  const due = dueBy(cx);
   const runs = state.runs.filter(isLookedAt);
   for (const row of runs) {
-    if ((silenceAt(row) ?? Infinity) <= now) {
+    if ((silenceAt(row) ?? Infinity) <= due) {
       row.silent = true;
       row.due = true;
     }
@@ -50,8 +52,8 @@ export function passLooks({ state, now }: Cx): void {
       row.lookAt = now + wait(row);
     }
   }
-  if (!runs.some((row) => row.due === true || (row.lookAt ?? Infinity) <= now)) return;
-  for (const row of runs) if ((row.lookAt ?? Infinity) <= now + TOGETHER_MS) row.due = true;
+  if (!runs.some((row) => row.due === true || (row.lookAt ?? Infinity) <= due)) return;
+  for (const row of runs) if ((row.lookAt ?? Infinity) <= due + TOGETHER_MS) row.due = true;
 }
 
 /** How long until the next look, a little different for every run so that they spread. */
@@ -120,7 +122,7 @@ function seeOpen(cx: Cx, row: RunState, { progress, movedAt, events }: Extract<S
   }
   if (row.silent !== true) return;
   delete row.silent;
-  if ((silenceAt(row) ?? Infinity) <= cx.now) giveUp(cx, row, 'no_progress');
+  if ((silenceAt(row) ?? Infinity) <= dueBy(cx)) giveUp(cx, row, 'no_progress');
 }
 
 /** The deadlines that come of looking. */

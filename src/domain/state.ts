@@ -349,11 +349,18 @@ export interface LookedFor { runId: string; workflowId: string; epoch: string; k
 /** One input being decided: the state it changes, its time, and what is to be done. */
 export interface Cx {
   readonly state: State;
-  /** Milliseconds since 1970, the workflow's time. */
+  /** Milliseconds since 1970, the workflow's time; for what is written down, and for new deadlines. */
   readonly now: number;
+  /** Deadlines up to here have passed. Default: `now`. See docs/design.md, "Time". */
+  readonly due?: number;
   readonly effects: Effect[];
   /** Nothing that would be in flight may start: the workflow is about to continue as new. */
   readonly hold?: boolean;
+}
+
+/** The time up to which deadlines have passed. */
+export function dueBy({ due, now }: Cx): number {
+  return due ?? now;
 }
 
 export function iso(ms: number): string {

@@ -10,14 +10,15 @@ import { emit } from './log.ts';
 import { isLookedAt } from './looks.ts';
 import { presentRun } from './run-admission.ts';
 import { findRequest } from './requests.ts';
-import { findRun, isSettled, type ActiveTurn, type Cx, type RunState, type State, type ToolCall } from './state.ts';
+import { dueBy, findRun, isSettled, type ActiveTurn, type Cx, type RunState, type State, type ToolCall } from './state.ts';
 import type { Json, RunStatus } from './types.ts';
 
 export type Outcome = { output: Json } | { errorText: string };
 
 /** What a waiting call comes to by now, or nothing yet. */
 export function outcomeOf(cx: Cx, turn: ActiveTurn, call: ToolCall): Outcome | undefined {
-  const { state, now } = cx;
+  const { state } = cx;
+  const now = dueBy(cx);
   const { wait } = call;
   if (wait === undefined) return undefined;
   switch (wait.for) {

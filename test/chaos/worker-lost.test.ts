@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { allEvents, atRest, eventually, harness, text, uniqueId, type Harness } from '../support/harness.ts';
 import { last, ModelServer, type Answer } from '../support/model-server.ts';
+import { replay } from '../support/replay.ts';
 import { Bench } from '../support/worker-process.ts';
 
 let h: Harness;
@@ -81,6 +82,30 @@ test('T-07 killed between two steps: the next one is taken once, by another work
   expect(text(turn?.messages.at(-1))).toBe('done');
   expect(bench.lines('tool-done').filter((line) => line === 'd')).toHaveLength(1);
   expect(second).toBe(2);
+  await session.close();
+  await other.kill();
+});
+
+test('T-07 X-07 a question that comes before the next worker has taken the task changes nothing, though its clock is an old one', async () => {
+  let calls = 0;
+  answer = () => (++calls === 1 ? { status: 503, headers: { 'retry-after': '2' } } : 'done');
+  const first = await bench.worker();
+  const session = await h.client.startSession(uniqueId());
+  const handle = h.temporal.workflow.getHandle(session.sessionId);
+  const { turnId } = await session.submitTurn({ input: 'go' });
+  await eventually('the pause before the retry', async () => (await session.getSession()).turn?.recovering === true);
+  await first.kill();
+  const asked: Promise<unknown>[] = [];
+  await eventually('the timer to fire with no worker there', async () => {
+    asked.push(session.getSession().catch(() => undefined));
+    return ((await handle.fetchHistory()).events ?? []).some((event) => event.timerFiredEventAttributes);
+  });
+  const other = await bench.worker();
+  await Promise.all(asked);
+  await atRest(session);
+  expect(await session.getTurn({ turnId })).toMatchObject({ status: 'completed' });
+  expect(calls).toBe(2);
+  await replay(await handle.fetchHistory(), session.sessionId);
   await session.close();
   await other.kill();
 });

@@ -1,18 +1,11 @@
 /** Sessions outlive deployments: every history that was ever kept replays with the code of today. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
-import { expect, inject, test } from 'vitest';
-
-try {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
-} catch {
-  // Installed by another file of this process.
-}
+import { expect, test } from 'vitest';
+import { replay } from '../support/replay.ts';
 
 const folder = join(import.meta.dirname, 'histories');
 const histories = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.json')).toSorted();
-const converter = join(import.meta.dirname, '../../src/payload-converter.ts');
 
 test('X-07 histories of every behaviour are kept', () => {
   expect(histories.length).toBeGreaterThan(10);
@@ -24,15 +17,12 @@ function read(file: string): Kept {
   return JSON.parse(readFileSync(join(folder, file), 'utf8')) as Kept;
 }
 
-/** Ids of runs are made from the workflow's own id, so a replay needs the real one. */
-async function replay(history: Kept): Promise<void> {
-  const workflowId = history.events[0]?.['workflowExecutionStartedEventAttributes']?.['workflowId'];
-  const code = readFileSync(inject('bundlePath'), 'utf8');
-  await Worker.runReplayHistory({ workflowBundle: { code }, dataConverter: { payloadConverterPath: converter } }, history, String(workflowId));
+async function replayKept(history: Kept): Promise<void> {
+  await replay(history, String(history.events[0]?.['workflowExecutionStartedEventAttributes']?.['workflowId']));
 }
 
 test.each(histories)('X-07 %s replays', async (file) => {
-  await replay(read(file));
+  await replayKept(read(file));
 });
 
 test('X-07 a history that the code does not fit is found out', async () => {
@@ -41,5 +31,5 @@ test('X-07 a history that the code does not fit is found out', async () => {
     const scheduled = event['activityTaskScheduledEventAttributes'];
     if (scheduled !== undefined) scheduled['activityType'] = { name: 'another' };
   }
-  await expect(replay(history)).rejects.toThrow();
+  await expect(replayKept(history)).rejects.toThrow();
 });

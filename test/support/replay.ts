@@ -1,0 +1,19 @@
+/** Replays a history with the workflow code of the present test run. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { inject } from 'vitest';
+
+try {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+} catch {
+  // Installed by another file of this process.
+}
+
+const converter = join(import.meta.dirname, '../../src/payload-converter.ts');
+
+/** Rejects when the code does something else than the history says. Ids of runs are made from the workflow's own id, so a replay needs the real one. */
+export async function replay(history: unknown, workflowId: string): Promise<void> {
+  const code = readFileSync(inject('bundlePath'), 'utf8');
+  await Worker.runReplayHistory({ workflowBundle: { code }, dataConverter: { payloadConverterPath: converter } }, history, workflowId);
+}
