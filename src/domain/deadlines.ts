@@ -50,32 +50,32 @@ export function nextDeadline(state: State): Deadline | undefined {
 /** Acts on every deadline that has passed. Harmless when none has. */
 export function passDeadlines(cx: Cx): void {
   const { state } = cx;
-  const now = dueBy(cx);
+  const due = dueBy(cx);
   const { turn, self, closing } = state;
   if (isOver(state)) return;
-  if ((refusalsDue(state) ?? Infinity) <= now) flushRefusals(cx);
+  if ((refusalsDue(state) ?? Infinity) <= due) flushRefusals(cx);
   if (turn === null) {
-    for (const queued of state.queue) if (queued.startAfter !== undefined && queued.startAfter <= Math.max(now, cx.now)) delete queued.startAfter;
+    for (const queued of state.queue) if (queued.startAfter !== undefined && queued.startAfter <= Math.max(due, cx.now)) delete queued.startAfter;
   } else {
-    if (turn.phase === 'backoff' && (turn.retryAt ?? 0) <= now) {
+    if (turn.phase === 'backoff' && (turn.retryAt ?? 0) <= due) {
       turn.phase = 'ready';
       delete turn.retryAt;
     }
     for (const call of turn.calls) {
-      if (call.state === 'backoff' && (call.retryAt ?? 0) <= now) {
+      if (call.state === 'backoff' && (call.retryAt ?? 0) <= due) {
         call.state = 'ready';
         delete call.retryAt;
       }
     }
-    if (turn.deadline <= now && state.pausedAt === undefined) {
+    if (turn.deadline <= due && state.pausedAt === undefined) {
       const { turnMs } = state.settings.budgets;
       endTurn(cx, 'failed', { error: { type: 'BudgetExceeded', message: `The turn took ${turnMs} ms, as long as budgets.turnMs allows.` } });
     }
   }
   for (const row of state.runs.slice()) {
     if (isSettled(row)) continue;
-    if (row.status !== 'interrupted' && row.pausedAt === undefined && Date.parse(row.deadlineAt) <= now) giveUp(cx, row, 'budget_exceeded');
-    if (row.graceAt !== undefined && row.graceAt <= now && !isSettled(row)) {
+    if (row.status !== 'interrupted' && row.pausedAt === undefined && Date.parse(row.deadlineAt) <= due) giveUp(cx, row, 'budget_exceeded');
+    if (row.graceAt !== undefined && row.graceAt <= due && !isSettled(row)) {
       delete row.graceAt;
       row.forced = true;
       cx.effects.push({ do: 'terminate', runId: row.runId, reason: row.cancelReason ?? 'cancelled_by_user' });
@@ -83,21 +83,21 @@ export function passDeadlines(cx: Cx): void {
   }
   passLooks(cx);
   passHooks(cx);
-  for (const request of ownOpen(state)) if (Date.parse(request.expiresAt) <= now) closeRequest(cx, request, 'expired');
+  for (const request of ownOpen(state)) if (Date.parse(request.expiresAt) <= due) closeRequest(cx, request, 'expired');
   if (self !== undefined && self.parentGone !== true && state.pausedAt !== undefined) {
     // Who was terminated says nothing: a question must not wait for a parent that is gone.
-    if ((self.parentLookAt ?? Infinity) <= now) {
-      self.parentLookAt = now + PARENT_LOOK_MS;
+    if ((self.parentLookAt ?? Infinity) <= due) {
+      self.parentLookAt = cx.now + PARENT_LOOK_MS;
       cx.effects.push({ do: 'check-parent', why: 'question' });
     }
-    self.parentLookAt ??= now + PARENT_LOOK_MS;
+    self.parentLookAt ??= cx.now + PARENT_LOOK_MS;
   }
-  if (self !== undefined && self.outcome === undefined && state.pausedAt === undefined && self.deadline <= now && mayEnd(self)) {
+  if (self !== undefined && self.outcome === undefined && state.pausedAt === undefined && self.deadline <= due && mayEnd(self)) {
     // The parent gives up by its own clock; the run looks again later whether there is still one.
-    self.deadline = now + OWN_CEILING_LOOK_MS;
+    self.deadline = cx.now + OWN_CEILING_LOOK_MS;
     cx.effects.push({ do: 'check-parent', why: 'ceiling' });
   }
-  if (closing?.graceAt !== undefined && closing.graceAt <= now) {
+  if (closing?.graceAt !== undefined && closing.graceAt <= due) {
     delete closing.graceAt;
     closing.late = true;
   }

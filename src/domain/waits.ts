@@ -18,7 +18,7 @@ export type Outcome = { output: Json } | { errorText: string };
 /** What a waiting call comes to by now, or nothing yet. */
 export function outcomeOf(cx: Cx, turn: ActiveTurn, call: ToolCall): Outcome | undefined {
   const { state } = cx;
-  const now = dueBy(cx);
+  const due = dueBy(cx);
   const { wait } = call;
   if (wait === undefined) return undefined;
   switch (wait.for) {
@@ -27,15 +27,15 @@ export function outcomeOf(cx: Cx, turn: ActiveTurn, call: ToolCall): Outcome | u
       if (row === undefined || isSettled(row)) return handOver(state, turn, wait.runId);
       // Its question waits behind this very turn: whoever waits for it could never answer.
       if (row.asks?.some((ask) => ask.open && ask.delivery.state === 'queued') === true) return letGo(cx, row, 'requested');
-      return wait.until !== undefined && wait.until <= now ? letGo(cx, row, 'timeout') : undefined;
+      return wait.until !== undefined && wait.until <= due ? letGo(cx, row, 'timeout') : undefined;
     }
     case 'cancel': {
       const row = findRun(state, wait.runId);
-      return row === undefined || isSettled(row) || wait.until <= now ? { output: cancelReceipt(state, wait.runId) } : undefined;
+      return row === undefined || isSettled(row) || wait.until <= due ? { output: cancelReceipt(state, wait.runId) } : undefined;
     }
     case 'look': {
       const row = findRun(state, wait.runId);
-      if (row === undefined || !isLookedAt(row) || (row.lookedAt ?? 0) >= wait.since || wait.until <= now) return inspected(cx, turn, call, wait.runId);
+      if (row === undefined || !isLookedAt(row) || (row.lookedAt ?? 0) >= wait.since || wait.until <= due) return inspected(cx, turn, call, wait.runId);
       return undefined;
     }
     case 'answer': {

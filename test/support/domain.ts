@@ -63,9 +63,12 @@ export class Driver {
     return driver;
   }
 
+  /** Deadlines up to here have passed: as in the shell, only a timer moves it. */
+  due = 0;
+
   /** Decides one input and does what comes of it, as the shell's `dispatch`. */
   send<T>(decide: (cx: Cx) => T): T {
-    const cx: Cx = { state: this.state, now: this.now, effects: [], hold: this.holding };
+    const cx: Cx = { state: this.state, now: this.now, due: this.due, effects: [], hold: this.holding };
     const answer = decide(cx);
     advance(cx, this.holding);
     for (const effect of cx.effects) {
@@ -73,7 +76,14 @@ export class Driver {
       if (effect.do === 'abort-step') this.asked = this.asked.filter((one) => one.do !== 'model' && one.do !== 'tool');
       else this.asked.push(effect);
     }
+    if (this.due < this.now && (nextDeadline(this.state)?.at ?? Infinity) <= this.now) this.fire();
     return answer;
+  }
+
+  /** The timer over the nearest deadline fires. */
+  private fire(): void {
+    this.due = this.now;
+    this.send(() => undefined);
   }
 
   /** Lets time pass; deadlines on the way are acted on when they come. */
@@ -83,7 +93,7 @@ export class Driver {
       const next = nextDeadline(this.state);
       if (next === undefined || next.at > until) break;
       this.now = Math.max(this.now, next.at);
-      this.send(() => undefined);
+      this.fire();
     }
     this.now = until;
     this.send(() => undefined);
