@@ -34,6 +34,17 @@ beforeAll(async () => {
         },
       }),
       defineTask({
+        name: 'restarts', retries: 2, run: async (_input, ctx) => {
+          for (let i = 1; i <= 30; i++) {
+            ctx.progress({ message: `attempt ${ctx.attempt}, ${i}` });
+            if (i % 10 === 0) await ctx.milestone(`${ctx.attempt}-${i}`);
+            await new Promise((resolve) => { setTimeout(resolve, 10); });
+          }
+          if (ctx.attempt < 3) throw new Error('again');
+          return 'done';
+        },
+      }),
+      defineTask({
         name: 'bad', retries: 0, run: (which: string, ctx) => {
           const circular: Record<string, unknown> = {};
           circular['self'] = circular;
@@ -99,5 +110,25 @@ test.each(['fraction', 'nan', 'large', 'circular'])('P-07 a report that cannot b
   const { runId } = await session.startRun({ agent: 'bad', input: which });
   await expect(session.run(runId).result()).rejects.toMatchObject({ reason: 'agent_error', error: { type: 'InvalidInput' } });
   expect(await session.getRun({ runId })).not.toHaveProperty('progress');
+  await session.close();
+});
+
+test('P-08 whoever reads, however often and across retries, never sees an older snapshot after a newer one', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const { runId } = await session.startRun({ agent: 'restarts', input: 1 });
+  const live: number[] = [];
+  const kept: number[] = [];
+  await eventually('the end', async () => {
+    const one = await session.run(runId).inspect();
+    if ('progress' in one && one.progress !== undefined) live.push(one.progress.n);
+    const row = await session.getRun({ runId });
+    if (row !== null && 'progress' in row && row.progress !== undefined) kept.push(row.progress.n);
+    return row?.status === 'completed';
+  });
+  for (const numbers of [live, kept]) {
+    expect(new Set(numbers).size).toBeGreaterThan(3);
+    expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+    expect(numbers.at(-1)).toBe(90);
+  }
   await session.close();
 });

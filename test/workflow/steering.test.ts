@@ -194,6 +194,20 @@ test('D-27 a waiting start_run returns the outcome to the model; nothing else is
   expect(order.slice(order.indexOf('run.settled'), order.indexOf('run.settled') + 3)).toEqual(['run.settled', 'message.added', 'run.delivered']);
 });
 
+test('T-17 a reader sees how a started run stands now; what the model saw is unchanged', async () => {
+  const own = gated('held');
+  await using mine = await harness();
+  await mine.work({ agents: [agentAt(model.url, { canStart: ['held'] })], tasks: [own.task] });
+  const session = await mine.client.startSession(uniqueId());
+  await session.submitTurn({ input: `wait for ${JSON.stringify({ agent: 'held', input: 7 })}` });
+  const part = async (includeHidden: boolean): Promise<unknown> => (await session.getTranscript({ includeHidden })).messages.flatMap((message) => message.parts).find((one) => one.type === 'tool-start_run');
+  expect(await eventually('the call', async () => part(false))).toMatchObject({ output: { status: 'running' } });
+  own.gate.open();
+  await atRest(session);
+  expect(await part(false)).toMatchObject({ output: { status: 'completed' } });
+  expect(await part(true)).toMatchObject({ output: { status: 'running' } });
+});
+
 test.each(['timeout', 'requested', 'turn_ended'] as const)('D-27 a wait that ends by %s leaves the same run alone; its outcome comes later, once', async (reason) => {
   const own = gated('held');
   await using mine = await harness();
@@ -213,4 +227,29 @@ test.each(['timeout', 'requested', 'turn_ended'] as const)('D-27 a wait that end
   const events = await allEvents(session);
   expect(events.find((event) => event.type === 'run.detached')).toMatchObject({ runId, reason });
   expect(events.filter((event) => event.type === 'run.delivered')).toHaveLength(1);
+});
+
+test('D-09 a queued run and one that waits for an answer spend no silence budget; a running one of the same age is given up', async () => {
+  const own = gated('held');
+  await using mine = await harness();
+  await mine.work({ agents: [agentAt(model.url), agentAt(model.url, { name: 'child', instructions: 'CHILD' })], tasks: [echo, own.task] });
+  const session = await mine.client.startSession(uniqueId(), { budgets: { noProgressBudgetMs: 2000 }, limits: { maxConcurrentRuns: 2 } });
+  await session.startRun({ agent: 'child', input: 'ask your parent', runId: 'asks' });
+  await until(session, 'asks', 'input_required');
+  await session.startRuns({ runs: [{ agent: 'held', input: 1, runId: 'silent', detached: { onBudget: 'keep' } }, { agent: 'held', input: 1, runId: 'loud', detached: { noProgressBudgetMs: 0 } }, { agent: 'echo', input: 1, runId: 'waits' }] });
+  await until(session, 'silent', 'interrupted');
+  expect((await row(session, 'asks')).status).toBe('input_required');
+  expect((await row(session, 'waits')).status).toBe('queued');
+  const { requests } = await session.getSession();
+  await session.answer({ requestId: requests[0]?.requestId ?? '', value: 2024 });
+  own.gate.open();
+  await until(session, 'asks', 'completed');
+  await until(session, 'waits', 'completed');
+  const given = (await allEvents(session)).filter((event) => event.type === 'run.gave_up').map((event) => event.runId);
+  expect(given).toEqual(['silent']);
+  // The id of a workflow that is there already cannot be started: told at once, not after the ceiling.
+  await mine.temporal.workflow.start('run', { workflowId: `${session.sessionId}/taken`, taskQueue: 'nobody-polls-it', args: [] });
+  await session.startRun({ agent: 'echo', input: 1, runId: 'taken' });
+  expect(await until(session, 'taken', 'failed')).toMatchObject({ reason: 'start_failed' });
+  await mine.temporal.workflow.getHandle(`${session.sessionId}/taken`).terminate();
 });
