@@ -16,7 +16,6 @@ export function createActivities(registry: Registry, client: Client, isStopping:
     tool: async (arg) => callTool(registry, arg),
     task: async (arg) => runTask(registry, client, arg),
     resolveName: async ({ name }) => Promise.resolve(registry.resolve(name)),
-    clock: async () => Promise.resolve(Date.now()),
     archiveLog: async (arg) => Promise.resolve(arg),
     answerRequest: async ({ workflowId, answer }) => answerRequest(client, workflowId, answer),
     handler: async (arg) => callHandler(registry, arg),

@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { TerminatedFailure, TimeoutFailure, CancelledFailure, ApplicationFailure } from '@temporalio/common';
 import { WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import type { Json, RunResult, SessionSnapshot } from '../src/contract.ts';
+import { ask } from '../src/client/ask.ts';
 import { heartbeatOf } from '../src/client/heartbeat.ts';
 import { nativeId } from '../src/domain/ids.ts';
 import { jsonBytes, previewOf } from '../src/domain/json.ts';
@@ -67,7 +68,7 @@ async function describe(client: Client, workflowId: string): Promise<WorkflowExe
 }
 
 async function askedItself(client: Client, workflowId: string): Promise<number | undefined> {
-  const answer = client.workflow.getHandle(workflowId).query<SessionSnapshot>('getSession').then(({ progressAt }) => (progressAt === undefined ? undefined : Date.parse(progressAt)), () => undefined);
+  const answer = ask<SessionSnapshot>(client.workflow.getHandle(workflowId), 'getSession').then(({ progressAt }) => (progressAt === undefined ? undefined : Date.parse(progressAt)), () => undefined);
   const enough = new AbortController();
   try {
     return await Promise.race([answer, pause(ANSWER_MS, undefined, { signal: enough.signal }).catch(() => undefined)]);

@@ -8,6 +8,7 @@ import type { Client } from '@temporalio/client';
 import { NAME_PATTERN, type Json, type Progress, type TaskArg, type TaskDone, type TaskHeartbeat } from '../src/contract.ts';
 import type { ProgressReport, TaskContext } from '../src/define.ts';
 import { jsonBytes } from '../src/domain/json.ts';
+import { ask } from '../src/client/ask.ts';
 import type { RunMessage } from '../src/domain/state.ts';
 import { PAYLOAD_BYTES, SMALL_BYTES, TEXT_CHARS } from '../src/domain/sizes.ts';
 import { InvalidInput } from '../src/errors.ts';
@@ -87,7 +88,7 @@ async function* messagesOf(client: Client, workflowId: string, signal: AbortSign
   const handle = client.workflow.getHandle(workflowId);
   let after = 0;
   while (!signal.aborted) {
-    const came = await handle.query<RunMessage[], [unknown]>('getMessages', { after });
+    const came = await ask<RunMessage[]>(handle, 'getMessages', { after });
     for (const { n, messageId, message } of came) {
       if (signal.aborted) return;
       yield { messageId, message };

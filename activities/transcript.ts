@@ -1,6 +1,7 @@
 /** The prompt is read from the workflow by query, so that history holds each message once. */
 import { activityInfo, Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
+import { ask } from '../src/client/ask.ts';
 import type { UIMessage } from '../src/contract.ts';
 import { handedBack } from './failure.ts';
 
@@ -12,7 +13,7 @@ export async function readTranscript(client: Client, workflowId: string, isStopp
   const messages: UIMessage[] = [];
   for (;;) {
     const after = messages.at(-1)?.id;
-    const page = await unlessStopping(isStopping, handle.query<{ messages: UIMessage[]; hasMore: boolean }, [unknown]>('getTranscript', {
+    const page = await unlessStopping(isStopping, ask<{ messages: UIMessage[]; hasMore: boolean }>(handle, 'getTranscript', {
       includeHidden: true, limit: 1_000_000, ...(after === undefined ? {} : { after }),
     }));
     messages.push(...page.messages);

@@ -16,6 +16,7 @@ import type { GetEvents, GetTranscript, ListRuns, TurnView } from './domain/view
 import { isRefusal } from './domain/types.ts';
 import { InvalidInput } from './errors.ts';
 import { parse, sessionId } from './schemas.ts';
+import { ask } from './client/ask.ts';
 import { readEvents, type EventsOptions, type EventItem } from './client/events.ts';
 import { cutOff, typed } from './client/failures.ts';
 import { RunHandle } from './client/run-handle.ts';
@@ -133,7 +134,7 @@ export class SessionHandle {
 
   private async query<T>(name: string, argument: unknown = {}): Promise<T> {
     try {
-      return await this.handle.query<T, [unknown]>(name, argument);
+      return await ask<T>(this.handle, name, argument);
     } catch (error) {
       throw typed(error, this.sessionId);
     }

@@ -103,24 +103,25 @@ export interface Activities {
   task(arg: TaskArg): Promise<TaskDone>;
   /** Calls a handler of the app. */
   handler(arg: HandlerArg): Promise<void>;
+  /** What a name stands for; without a name, which agent a session has that names none. */
+  resolveName(arg: { name?: string }): Promise<{ name: string; facts: NameFacts | null; known: string[] }>;
   /** What can be seen of runs from outside; those that do not fit into one answer are left out. */
   look(arg: { runs: LookedFor[] }): Promise<Sight[]>;
   /** Sends an answer to the workflow that has asked; null when that is closed. */
   answerRequest(arg: { workflowId: string; answer: Answer }): Promise<AnswerReceipt | Refusal | null>;
+  /** Which execution chain has a workflow id now, whether it is open, and, of a run, the epoch of the workflow that started it. */
+  lookAtWorkflow(arg: { workflowId: string }): Promise<{ epoch: string; open: boolean; parentEpoch?: string } | null>;
   terminateRun(arg: { workflowId: string; epoch: string; reason: string }): Promise<void>;
 }
 
-/** Local activities: short look-ups whose answers stand in the history. */
+/** The one local activity. Nothing may hang on when its answer comes: see docs/design.md, "The end of an execution". */
 export interface LocalActivities {
-  /** What a name stands for; without a name, which agent a session has that names none. */
-  resolveName(arg: { name?: string }): Promise<{ name: string; facts: NameFacts | null; known: string[] }>;
   /** Returns its argument, so that it stands in a marker of the history: the archive of the log. */
   archiveLog(arg: { v: 1; events: OutliveEvent[] }): Promise<{ v: 1; events: OutliveEvent[] }>;
-  /** The worker's time, milliseconds since 1970. */
-  clock(): Promise<number>;
-  /** Which execution chain has a workflow id now, whether it is open, and, of a run, the epoch of the workflow that started it. */
-  lookAtWorkflow(arg: { workflowId: string }): Promise<{ epoch: string; open: boolean; parentEpoch?: string } | null>;
 }
+
+/** What a query is told that comes between an event and the workflow task for it; nothing is wrong. */
+export const ASK_AGAIN = 'The workflow is about to take what has just happened; ask again.';
 
 /** The list of registered agents and tasks that the worker puts before the workflow bundle; read by validators only. */
 export const NAMES_GLOBAL = '__outlive_names';

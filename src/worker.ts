@@ -30,6 +30,7 @@ const converterPath = fileURLToPath(new URL('./payload-converter.ts', import.met
 export async function bundleWorkflows(): Promise<{ code: string }> {
   return bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    workflowInterceptorModules: [fileURLToPath(new URL('../workflows/activations.ts', import.meta.url))],
     payloadConverterPath: converterPath,
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error },
   });

@@ -10,7 +10,7 @@ import { settle } from '../src/domain/settle.ts';
 import { findRun, isSettled, type Effect, type State } from '../src/domain/state.ts';
 import type { Conversation } from './conversation.ts';
 import { endOfChild, failureOf } from './failures.ts';
-import { inspect, local, sure } from './proxies.ts';
+import { inspect, sure } from './proxies.ts';
 import { FEW, send } from './send.ts';
 
 type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
@@ -53,7 +53,7 @@ export async function start(conversation: Conversation, runId: string): Promise<
 
 /** After a reset of this workflow a run may have been started already, by itself in an earlier life: then it goes on with that one. */
 async function adopt(conversation: Conversation, runId: string, workflowId: string): Promise<void> {
-  const there = await local.lookAtWorkflow({ workflowId });
+  const there = await sure.lookAtWorkflow({ workflowId });
   conversation.dispatch((cx) => {
     if (there?.parentEpoch === cx.state.epoch) adoptRun(cx, runId, there.epoch);
     else startFailed(cx, runId, `The workflow ${workflowId} exists from an earlier session of this id; choose another runId.`);

@@ -9,9 +9,10 @@ import { advance, stepInFlight } from '../src/domain/advance.ts';
 import { sessionDetails } from '../src/domain/details.ts';
 import type { Cx, NameFacts, State } from '../src/domain/state.ts';
 import { rowView, sessionView } from '../src/domain/view.ts';
+import { activations } from './activations.ts';
 import { Deadline } from './deadline.ts';
 import { perform } from './effects.ts';
-import { local } from './proxies.ts';
+import { sure } from './proxies.ts';
 
 interface Waiting { names: readonly string[]; run: () => void }
 
@@ -42,17 +43,11 @@ export class Conversation {
   private suggested = false;
   /** Deadlines up to here have passed. */
   private due = 0;
-  private readonly deadline = new Deadline(
-    (work) => {
-      this.measure();
-      this.errands += 1;
-      void work().finally(() => { this.errands -= 1; });
-    },
-    (due) => {
-      this.due = Math.max(this.due, due);
-      this.dispatch(() => undefined);
-    },
-  );
+  private readonly deadline = new Deadline((due) => {
+    this.measure();
+    this.due = Math.max(this.due, due);
+    this.dispatch(() => undefined);
+  });
 
   constructor(state: State) {
     this.state = state;
@@ -134,7 +129,7 @@ export class Conversation {
   }
 
   private async lookUp(names: readonly string[], waiting: Waiting): Promise<void> {
-    const found = await Promise.all([...new Set(names)].map(async (name) => local.resolveName({ name })));
+    const found = await Promise.all([...new Set(names)].map(async (name) => sure.resolveName({ name })));
     for (const { name, facts } of found) if (facts !== null) this.state.names[name] = facts;
     // Others may have been forgotten meanwhile, and are looked up in their turn.
     waiting.names = waiting.names.filter((name) => !names.includes(name));
@@ -144,7 +139,7 @@ export class Conversation {
 
   /** Waits for the answer to which agent this is; `null` facts mean that the worker does not know it. */
   async resolveAgent(name: string | undefined): Promise<{ name: string; facts: NameFacts | null; known: string[] }> {
-    return local.resolveName(name === undefined ? {} : { name });
+    return sure.resolveName(name === undefined ? {} : { name });
   }
 
   /** A step's own scope, so that ending the turn aborts it. */
@@ -182,15 +177,15 @@ export class Conversation {
 
   countUpdate(): void {
     this.updates += 1;
-    this.updatedAt = workflowInfo().historyLength;
+    this.updatedAt = activations();
   }
 
   /**
-   * True when the present workflow task has taken an update. Should the execution end in the same task and something have come
+   * True when the present activation has brought an update. Should the execution end in the same task and something have come
    * meanwhile, the server would reject the task and with it the update's answer.
    */
-  get updatedInThisTask(): boolean {
-    return this.updatedAt === workflowInfo().historyLength;
+  get updatedInThisActivation(): boolean {
+    return this.updatedAt === activations();
   }
 
   /**

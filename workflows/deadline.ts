@@ -1,21 +1,17 @@
 /**
- * One timer, over the nearest deadline of the state; armed anew whenever that changes. What time it is when it fires says a local
- * activity, whose answer the history keeps: see docs/design.md, "Time".
+ * One timer, over the nearest deadline of the state; armed anew whenever that changes.
  */
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import { nextDeadline } from '../src/domain/deadlines.ts';
 import type { State } from '../src/domain/state.ts';
-import { local } from './proxies.ts';
 
 export class Deadline {
   private at: number | undefined;
   private scope: CancellationScope | undefined;
   private readonly passed: (due: number) => void;
-  private readonly fires: (work: () => Promise<void>) => void;
 
-  /** `fires` runs what happens when the timer fires, as work under way; `passed` hears up to when deadlines have passed. */
-  constructor(fires: (work: () => Promise<void>) => void, passed: (due: number) => void) {
-    this.fires = fires;
+  /** `passed` hears up to when deadlines have passed. */
+  constructor(passed: (due: number) => void) {
     this.passed = passed;
   }
 
@@ -38,13 +34,8 @@ export class Deadline {
       throw error;
     }
     if (this.scope !== scope) return;
-    this.fires(async () => {
-      const due = Math.max(at, await local.clock());
-      if (this.scope === scope) {
-        this.at = undefined;
-        this.scope = undefined;
-      }
-      this.passed(due);
-    });
+    this.at = undefined;
+    this.scope = undefined;
+    this.passed(Math.max(at, Date.now()));
   }
 }

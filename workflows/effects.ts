@@ -19,7 +19,7 @@ import { modelAnswered, modelFailed, stepAborted, toolAnswered, toolFailed } fro
 import { cancelChild, look, start, terminate } from './children.ts';
 import type { Conversation } from './conversation.ts';
 import { failureOf, isHandedBack, nativeFailure, stepFailure, taskFailure, toolFailure } from './failures.ts';
-import { handler, local, step, sure, task } from './proxies.ts';
+import { handler, step, sure, task } from './proxies.ts';
 import { ALWAYS, FEW, ONCE, send } from './send.ts';
 
 type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
@@ -190,6 +190,6 @@ async function checkParent(conversation: Conversation, { why }: Of<'check-parent
 
 export async function parentIsThere({ self }: State): Promise<boolean> {
   if (self === undefined || self.parentGone === true) return false;
-  const parent = await local.lookAtWorkflow({ workflowId: self.parent.workflowId });
+  const parent = await sure.lookAtWorkflow({ workflowId: self.parent.workflowId });
   return parent !== null && parent.open && parent.epoch === self.parent.epoch;
 }

@@ -33,56 +33,64 @@ export async function live(conversation: Conversation): Promise<Carried | undefi
     let again = MOST_TASKS;
     for (;;) {
       await condition(settled);
-      // Not on the answer of a local activity: it comes before the signals of the same task, which would be dropped. A timer comes after.
-      await sleep(NEXT_TASK_MS);
+      // What came later in this activation may have changed that.
       if (!settled()) continue;
       const { carried, leaving } = pack({ state, now: Date.now(), effects: [] });
-      if (leaving.length === 0) {
-        if (!conversation.updatedInThisTask || again-- === 0) return carried;
-        continue;
-      }
-      await archive(leaving);
-      const last = leaving.at(-1)?.seq ?? 0;
-      state.log = state.log.filter((event) => event.seq > last);
+      if (leaving.length > 0) {
+        await archive(leaving)(2);
+        const last = leaving.at(-1)?.seq ?? 0;
+        state.log = state.log.filter((event) => event.seq > last);
+      } else if (conversation.updatedInThisActivation && again-- > 0) {
+        await sleep(NEXT_TASK_MS);
+      } else return carried;
     }
   }
   await condition(() => conversation.mayEnd && !startPending(state) && allHandlersFinished());
   return undefined;
 }
 
-/** The last part of the log goes into the archive too, so that it can be read when no worker runs any more. */
-export async function archiveAll(conversation: Conversation): Promise<void> {
-  await archive(conversation.state.log.slice());
-}
-
-/**
- * Resolves when the execution may end: nothing is under way, no update has come in this task, and what came last is no local
- * activity's answer.
- * @param passed that the caller has just waited for something that the server answers in a task of its own.
- */
-export async function untilIdle(conversation: Conversation, passed: boolean): Promise<void> {
+/** Resolves when the execution may end: nothing is under way, and no update has come in this activation. */
+export async function untilIdle(conversation: Conversation): Promise<void> {
   const mayEnd = (): boolean => conversation.mayEnd && !startPending(conversation.state) && allHandlersFinished();
   let again = MOST_TASKS;
-  let next = passed;
-  while (!next || !mayEnd() || (conversation.updatedInThisTask && again-- > 0)) {
+  for (;;) {
     await condition(mayEnd);
+    if (!mayEnd()) continue;
+    if (!conversation.updatedInThisActivation || again-- === 0) return;
     await sleep(NEXT_TASK_MS);
-    next = true;
   }
 }
 
-async function archive(events: readonly OutliveEvent[]): Promise<void> {
+/**
+ * Puts events into the archive. What it returns waits until they are there, after so many further workflow tasks: the answer of a
+ * local activity comes in an activation of its own or with the next task's events, and in a replay not as it came at first, so that
+ * nothing may follow from it before two tasks have passed.
+ */
+export function archive(events: readonly OutliveEvent[]): (tasks: number) => Promise<void> {
+  const kept = { all: events.length === 0 };
+  const keep = async (): Promise<void> => {
+    await Promise.all([...chunks(events)].map(async (chunk) => local.archiveLog({ v: 1, events: chunk })));
+    kept.all = true;
+  };
+  if (!kept.all) void keep();
+  return async (tasks) => {
+    if (events.length === 0) return;
+    for (let passed = 0; passed < tasks || !kept.all; passed++) await sleep(NEXT_TASK_MS);
+  };
+}
+
+function* chunks(events: readonly OutliveEvent[]): Generator<OutliveEvent[]> {
   let chunk: OutliveEvent[] = [];
   let bytes = 0;
   for (const event of events) {
     const size = jsonBytes(event);
     if (chunk.length > 0 && bytes + size > MIB) {
-      await local.archiveLog({ v: 1, events: chunk });
+      yield chunk;
       chunk = [];
       bytes = 0;
     }
     chunk.push(event);
     bytes += size;
   }
-  if (chunk.length > 0) await local.archiveLog({ v: 1, events: chunk });
+  if (chunk.length > 0) yield chunk;
 }

@@ -1,9 +1,10 @@
-/** The activities as workflows call them. The workflow owns the retries of steps; look-ups are local and retried. */
+/** The activities as workflows call them. The workflow owns the retries of steps. */
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities, type ActivityInterfaceFor } from '@temporalio/workflow';
 import { HEARTBEAT_TIMEOUT_MS, type Activities, type LocalActivities } from '../src/contract.ts';
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
+/** Its answer comes with the next events or before them, as it happens, so that nothing but the archive is local. */
 export const local = proxyLocalActivities<LocalActivities>({
   startToCloseTimeout: '10s',
   localRetryThreshold: '30s',

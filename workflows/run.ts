@@ -21,7 +21,7 @@ import { Conversation } from './conversation.ts';
 import { parentIsThere } from './effects.ts';
 import { refusal } from './failures.ts';
 import { register } from './handlers.ts';
-import { archiveAll, live, untilIdle } from './life.ts';
+import { archive, live, untilIdle } from './life.ts';
 import { ALWAYS, send } from './send.ts';
 
 /** @param input made by the workflow that starts the run. */
@@ -46,9 +46,11 @@ export async function run(input: RunInput, carried?: Carried): Promise<RunResult
     asked.catch(() => conversation.dispatch((cx) => cancelSelf(cx, 'cancelled_by_user', undefined, true)));
     const next = await live(conversation);
     if (next !== undefined) return continueAsNew<typeof run>(input, next);
-    await archiveAll(conversation);
+    const kept = archive(state.log);
     const told = await tell(state);
-    await untilIdle(conversation, told !== undefined);
+    // The look at the parent and the signal to it have taken two tasks.
+    await kept(told === undefined ? 2 : 0);
+    await untilIdle(conversation);
     return resultOf(state, told === 'sent' && state.self?.parentGone !== true);
   });
 }

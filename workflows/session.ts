@@ -12,7 +12,7 @@ import { parse, sessionId, sessionInput } from '../src/schemas.ts';
 import { Conversation } from './conversation.ts';
 import { refusal } from './failures.ts';
 import { register } from './handlers.ts';
-import { archiveAll, live, untilIdle } from './life.ts';
+import { archive, live, untilIdle } from './life.ts';
 
 /**
  * @param input `SessionInput`, optional. Ill-formed, or naming an unknown agent, it fails the workflow in its first task.
@@ -29,8 +29,8 @@ export async function session(input?: unknown, carried?: Carried): Promise<Sessi
     asked.catch(() => conversation.dispatch((cx) => close(cx, { turn: 'cancel', runs: 'keep' }, true)));
     const next = await live(conversation);
     if (next !== undefined) return continueAsNew<typeof session>(undefined, next);
-    await archiveAll(conversation);
-    await untilIdle(conversation, false);
+    await archive(conversation.state.log)(2);
+    await untilIdle(conversation);
     const { closing, usage, lastSeq, runs, forgotten } = conversation.state;
     if (closing?.native === true) throw new CancelledFailure('The session was cancelled.');
     return {

@@ -2,6 +2,7 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { iso } from '../domain/state.ts';
 import type { OutliveEvent } from '../contract.ts';
+import { ask } from './ask.ts';
 import { readArchive } from './archive.ts';
 
 const PAGE = 1000;
@@ -25,11 +26,11 @@ export async function readLog(client: Client, workflowId: string, after: number)
     // Terminated, or failed: its last part was never archived, and only a worker can tell it.
   }
   const pinned = client.workflow.getHandle(workflowId, runId);
-  let page: Page = await pinned.query('getEvents', { after, limit: PAGE });
+  let page: Page = await ask(pinned, 'getEvents', { after, limit: PAGE });
   const live = page.events.slice();
   const { firstSeq } = page;
   while (page.hasMore && page.events.length > 0) {
-    page = await pinned.query('getEvents', { after: live.at(-1)?.seq ?? after, limit: PAGE });
+    page = await ask(pinned, 'getEvents', { after: live.at(-1)?.seq ?? after, limit: PAGE });
     live.push(...page.events);
   }
   if (after + 1 >= firstSeq) return live;

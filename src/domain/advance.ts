@@ -26,7 +26,7 @@ export function advance(cx: Cx, hold = false): void {
   startLook(cx);
   startHooks(cx);
   if (state.turn === null && state.closing === undefined && state.agent !== '') {
-    const next = nextTurn(state, Math.max(dueBy(cx), cx.now));
+    const next = nextTurn(state, dueBy(cx));
     if (next !== undefined) startTurn(cx, next);
   }
   startStep(cx);

@@ -55,7 +55,7 @@ export function passDeadlines(cx: Cx): void {
   if (isOver(state)) return;
   if ((refusalsDue(state) ?? Infinity) <= due) flushRefusals(cx);
   if (turn === null) {
-    for (const queued of state.queue) if (queued.startAfter !== undefined && queued.startAfter <= Math.max(due, cx.now)) delete queued.startAfter;
+    for (const queued of state.queue) if (queued.startAfter !== undefined && queued.startAfter <= due) delete queued.startAfter;
   } else {
     if (turn.phase === 'backoff' && (turn.retryAt ?? 0) <= due) {
       turn.phase = 'ready';

@@ -1,6 +1,6 @@
 /** Workers that are killed or told to stop in the middle: nothing finished is repeated, nothing is lost. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { allEvents, atRest, eventually, harness, text, uniqueId, type Harness } from '../support/harness.ts';
+import { allEvents, atRest, byText, eventually, harness, text, uniqueId, type Harness } from '../support/harness.ts';
 import { last, ModelServer, type Answer } from '../support/model-server.ts';
 import { replay } from '../support/replay.ts';
 import { Bench } from '../support/worker-process.ts';
@@ -21,6 +21,13 @@ afterAll(async () => {
   await h[Symbol.asyncDispose]();
   await model.stop();
 });
+
+/** Replays every execution of a workflow id. */
+async function replayAll(workflowId: string): Promise<void> {
+  for await (const { runId } of h.temporal.workflow.list({ query: `WorkflowId = "${workflowId}"` })) {
+    await replay(await h.temporal.workflow.getHandle(workflowId, runId).fetchHistory(), workflowId);
+  }
+}
 
 test('T-07 killed in a model call: the turn finishes on another worker, and the finished step is not taken again', async () => {
   let second = 0;
@@ -95,13 +102,10 @@ test('T-07 X-07 a question that comes before the next worker has taken the task 
   const { turnId } = await session.submitTurn({ input: 'go' });
   await eventually('the pause before the retry', async () => (await session.getSession()).turn?.recovering === true);
   await first.kill();
-  const asked: Promise<unknown>[] = [];
-  await eventually('the timer to fire with no worker there', async () => {
-    asked.push(session.getSession().catch(() => undefined));
-    return ((await handle.fetchHistory()).events ?? []).some((event) => event.timerFiredEventAttributes);
-  });
+  const asked = session.getSession();
+  await eventually('the timer to fire with no worker there', async () => ((await handle.fetchHistory()).events ?? []).some((event) => event.timerFiredEventAttributes));
   const other = await bench.worker();
-  await Promise.all(asked);
+  expect(await asked).toMatchObject({ sessionId: session.sessionId });
   await atRest(session);
   expect(await session.getTurn({ turnId })).toMatchObject({ status: 'completed' });
   expect(calls).toBe(2);
@@ -109,6 +113,31 @@ test('T-07 X-07 a question that comes before the next worker has taken the task 
   await session.close();
   await other.kill();
 });
+
+test('X-07 a question before the task changes nothing of continuing as new either, however long the history is', async () => {
+  const asks = new Map<string, number>();
+  answer = (call) => {
+    const input = last(call).text;
+    asks.set(input, (asks.get(input) ?? 0) + 1);
+    return input.startsWith('fail') && asks.get(input) === 1 ? { status: 503, headers: { 'retry-after': '4' } } : 'done';
+  };
+  const first = await bench.worker();
+  // One of these limits is just as far away as the history is long when the question comes.
+  const sessions = await Promise.all(Array.from({ length: 30 }, async (_, i) => {
+    const session = await h.client.startSession(uniqueId(), { limits: { historyEvents: 20 + i } });
+    for (const input of ['one', `fail ${i}`, 'three']) await session.submitTurn({ input });
+    return { session, handle: h.temporal.workflow.getHandle(session.sessionId) };
+  }));
+  await Promise.all(sessions.map(async ({ session }) => eventually('the pause before the retry', async () => (await session.getSession()).turn?.recovering === true)));
+  await first.kill();
+  const asked = sessions.map(async ({ session }) => session.getSession());
+  await Promise.all(sessions.map(async ({ handle }) => eventually('the timer to fire with no worker there', async () => ((await handle.fetchHistory()).events ?? []).at(-1)?.workflowTaskScheduledEventAttributes)));
+  const other = await bench.worker();
+  await Promise.all(asked);
+  for (const { session } of sessions) await atRest(session);
+  for (const { session } of sessions) await replayAll(session.sessionId);
+  await other.kill();
+}, 120_000);
 
 test('D-02 P-03 killed while a run of its turn works: progress stays readable, the retry goes on from it, the result comes once', async () => {
   answer = (call) => (last(call).text.includes('<background-run') ? 'heard' : last(call).role === 'user' ? { tools: [{ name: 'start_run', input: { agent: 'count', input: { to: 10, hold: 5, gate: 'count-gate' } } }] } : 'started');
@@ -194,3 +223,30 @@ test('X-05 SIGTERM: the worker lets a task finish and exits 0; a second one ends
   await eventually('the first signal to be taken', async () => Promise.resolve(other.signal('SIGTERM')).then(() => true));
   expect(await other.exited).toEqual({ code: 0, signal: null });
 });
+
+test('X-07 messages and questions that pour in while a worker is killed and another comes: each run comes once, and every history replays', async () => {
+  answer = () => 'ok';
+  const first = await bench.worker();
+  const sessions = await Promise.all(Array.from({ length: 10 }, async () => h.client.startSession(uniqueId(), { limits: { maxQueuedRuns: 100 } })));
+  let killed: Promise<void> | undefined;
+  const asked: Promise<unknown>[] = [];
+  await Promise.all(sessions.map(async (session) => {
+    const handle = h.temporal.workflow.getHandle(session.sessionId);
+    for (let n = 0; n < 20; n++) {
+      await handle.signal('startRun', { agent: 'count', input: { to: 1 }, runId: `run-${n}` });
+      // What is asked just now may be lost with the worker; what is asked later is answered.
+      asked.push(session.getSession().catch(() => undefined));
+      if (n === 8) killed ??= first.kill();
+    }
+  }));
+  await killed;
+  const other = await bench.worker();
+  for (const session of sessions) {
+    await atRest(session);
+    const delivered = (await allEvents(session)).filter((event) => event.type === 'run.delivered').map((event) => event.runId);
+    expect(delivered.toSorted(byText)).toEqual(Array.from({ length: 20 }, (_, n) => `run-${n}`).toSorted(byText));
+    await replayAll(session.sessionId);
+  }
+  await Promise.all(asked);
+  await other.kill();
+}, 120_000);

@@ -76,13 +76,14 @@ export class Driver {
       if (effect.do === 'abort-step') this.asked = this.asked.filter((one) => one.do !== 'model' && one.do !== 'tool');
       else this.asked.push(effect);
     }
-    if (this.due < this.now && (nextDeadline(this.state)?.at ?? Infinity) <= this.now) this.fire();
+    const next = nextDeadline(this.state)?.at ?? Infinity;
+    if (next <= this.now) this.fire(next);
     return answer;
   }
 
   /** The timer over the nearest deadline fires. */
-  private fire(): void {
-    this.due = this.now;
+  private fire(at: number): void {
+    this.due = Math.max(this.due, at);
     this.send(() => undefined);
   }
 
@@ -93,7 +94,7 @@ export class Driver {
       const next = nextDeadline(this.state);
       if (next === undefined || next.at > until) break;
       this.now = Math.max(this.now, next.at);
-      this.fire();
+      this.fire(next.at);
     }
     this.now = until;
     this.send(() => undefined);

@@ -87,7 +87,9 @@ export async function eventually<T>(what: string, ask: () => Promise<T | undefin
 export async function atRest(session: SessionHandle): Promise<void> {
   await eventually('the session to come to rest', async () => {
     const view = await session.getSession();
-    return view.status === 'idle' && view.queue.length === 0 && view.runs.queued + view.runs.running + view.runs.interrupted + view.runs.input_required === 0;
+    const rests = view.status === 'idle' && view.queue.length === 0 && view.runs.queued + view.runs.running + view.runs.interrupted + view.runs.input_required === 0;
+    if (!rests) throw new Error(`It is ${JSON.stringify(view)}.`);
+    return true;
   });
 }
 

@@ -53,8 +53,10 @@ test('T-02 an idempotency key holds across continue-as-new, and another payload 
   const first = await Promise.all(Array.from({ length: 10 }, async () => session.submitTurn({ input: 'once', idempotencyKey: 'k' })));
   expect(new Set(first.map((one) => one.turnId)).size).toBe(1);
   expect(first.filter((one) => !one.deduplicated)).toHaveLength(1);
-  for (let i = 0; (await generations(session.sessionId)) < 3; i++) await session.submitTurn({ input: `other ${i}` });
-  await atRest(session);
+  for (let i = 0; (await generations(session.sessionId)) < 3; i++) {
+    await session.submitTurn({ input: `other ${i}` });
+    await atRest(session);
+  }
   expect(await session.submitTurn({ input: 'once', idempotencyKey: 'k' })).toEqual({ turnId: first[0]?.turnId, status: 'completed', position: 0, deduplicated: true });
   await expect(session.submitTurn({ input: 'twice', idempotencyKey: 'k' })).rejects.toMatchObject({ type: 'IdempotencyConflict' });
 });

@@ -1,0 +1,50 @@
+/**
+ * Guards every activation of a workflow; loaded as an interceptor, by path.
+ *
+ * A query that is answered between an event and the workflow task that this event has caused makes the SDK apply the event at once:
+ * with the clock of the task before, and ahead of messages that come until the task starts. A replay sees it
+ * otherwise. Such a query fails instead, which leaves no trace in the history, and the worker forgets the workflow and replays it.
+ */
+import type { ActivateInput, WorkflowInterceptors } from '@temporalio/workflow';
+import { ASK_AGAIN } from '../src/contract.ts';
+
+type Job = NonNullable<ActivateInput['activation']['jobs']>[number];
+
+let count = 0;
+let lastTime = '';
+
+/** Which activation this is: what comes in one is decided in one workflow task. */
+export function activations(): number {
+  return count;
+}
+
+/** True for a job that only an event of the history brings. What the SDK answers by itself comes within a task, too. */
+function isEvent(job: Job): boolean {
+  if (job.fireTimer ?? job.signalWorkflow ?? job.cancelWorkflow) return true;
+  const { resolveActivity: activity, resolveChildWorkflowExecutionStart: start, resolveChildWorkflowExecution: child, resolveSignalExternalWorkflow: sent } = job;
+  if (activity?.isLocal === false) return Boolean(activity.result?.completed ?? activity.result?.failed);
+  return Boolean(start?.succeeded ?? child?.result?.completed ?? (sent && !sent.failure));
+}
+
+/** Without a stack, which the worker would print. */
+function askAgain(): Error {
+  const error = new Error(ASK_AGAIN);
+  error.stack = error.message;
+  return error;
+}
+
+export function interceptors(): WorkflowInterceptors {
+  return {
+    internals: [{
+      activate(input, next) {
+        const { jobs, timestamp, isReplaying } = input.activation;
+        if (input.batchIndex === 0) count += 1;
+        // The time of an activation is when its workflow task was started, so that a new task has a new one.
+        const time = `${timestamp?.seconds?.toString()}.${timestamp?.nanos}`;
+        if (isReplaying !== true && time === lastTime && jobs?.some(isEvent) === true) throw askAgain();
+        lastTime = time;
+        next(input);
+      },
+    }],
+  };
+}
