@@ -1,9 +1,9 @@
 /**
  * Guards every activation of a workflow; loaded as an interceptor, by path.
  *
- * A query that is answered between an event and the workflow task that this event has caused makes the SDK apply the event at once:
- * with the clock of the task before, and ahead of messages that come until the task starts. A replay sees it
- * otherwise. Such a query fails instead, which leaves no trace in the history, and the worker forgets the workflow and replays it.
+ * A query that a worker takes between an event and the workflow task which that event has caused makes the SDK apply the event at
+ * once: with the clock of the task before, and ahead of messages that come until the task starts. A replay sees it otherwise. So such
+ * a query fails, which leaves no trace in the history, and the worker forgets the workflow and replays it: docs/design.md, "Queries".
  */
 import type { ActivateInput, WorkflowInterceptors } from '@temporalio/workflow';
 import { ASK_AGAIN } from '../src/contract.ts';
