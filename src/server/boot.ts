@@ -49,8 +49,10 @@ export async function boot(options: BootOptions): Promise<BootedServer> {
     const stop = (): Promise<void> => process.stop(options.dbFile === undefined ? 'SIGKILL' : 'SIGTERM');
     if (await answers(process, port)) return { process, port, uiPort, address: `${HOST}:${port}`, stop };
     const words = process.hasEnded() ? process.lastWords() : `it did not answer within ${READY_WITHIN_MS / 1000} s`;
+    // Its last words may be those of a crash that the taken port has caused.
+    const wasTaken = process.hasEnded() && /address already in use/i.test(process.output());
     await stop();
-    if (attempt < ATTEMPTS && /address already in use/i.test(words)) continue;
+    if (attempt < ATTEMPTS && wasTaken) continue;
     const where = options.dbFile === undefined ? 'in memory' : `on ${options.dbFile}`;
     throw new ServerProblem(`Temporal's dev server ${where} did not start (${words}): correct that and start again.`);
   }

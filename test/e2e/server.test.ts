@@ -137,6 +137,22 @@ describe('a dev server in memory', () => {
     expect(Object.keys(customAttributes ?? {})).toContain('Color');
   });
 
+  it('starts on other ports when one was taken at the last moment, also when that has made the server crash', async () => {
+    const folder = mkdtempSync(join(scratch, 'crash-'));
+    const crashesOnce = join(folder, 'temporal');
+    writeFileSync(crashesOnce, `#!/bin/sh
+[ -e ${join(folder, 'crashed')} ] && exec ${cli} "$@"
+touch ${join(folder, 'crashed')}
+echo 'level=ERROR msg="Failed to start gRPC listener" error="listen tcp 127.0.0.1:7233: bind: address already in use"'
+echo 'panic: runtime error: invalid memory address or nil pointer dereference'
+exit 2
+`, { mode: 0o755 });
+    const server = await startDevServer({ cli: crashesOnce });
+    cleanups.push(() => server.stop());
+    started.push(server);
+    await clientOf(server);
+  });
+
   it('takes free ports when the wanted ones are taken, says so, and leaves alone what has them', async () => {
     const [port, uiPort] = [await listenSomewhere(), await listenSomewhere()];
     const said: string[] = [];
