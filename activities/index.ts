@@ -1,7 +1,7 @@
 /** The activities of a worker, bound to what it has registered and to its own client. */
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { PARENT_EPOCH, type Activities, type LocalActivities } from '../src/contract.ts';
+import { PARENT_EPOCH, UNHEARD, type Activities, type LocalActivities } from '../src/contract.ts';
 import { answerRequest } from './answer.ts';
 import { callHandler } from './handler.ts';
 import { lookAtRuns } from './look.ts';
@@ -31,12 +31,13 @@ export function createActivities(registry: Registry, client: Client, isStopping:
   };
 }
 
-async function look(client: Client, workflowId: string): Promise<{ epoch: string; open: boolean; parentEpoch?: string } | null> {
+async function look(client: Client, workflowId: string): ReturnType<Activities['lookAtWorkflow']> {
   try {
     const { raw, status, memo } = await client.workflow.getHandle(workflowId).describe();
     const epoch = raw.workflowExecutionInfo?.firstRunId ?? '';
     const parentEpoch = memo?.[PARENT_EPOCH];
-    return { epoch, open: status.name === 'RUNNING', ...(typeof parentEpoch === 'string' ? { parentEpoch } : {}) };
+    const unheard = memo?.[UNHEARD];
+    return { epoch, open: status.name === 'RUNNING', unheard: Array.isArray(unheard) ? unheard.map(String) : [], ...(typeof parentEpoch === 'string' ? { parentEpoch } : {}) };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return null;
     throw error;

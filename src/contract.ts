@@ -39,6 +39,8 @@ export const HEARTBEAT_TIMEOUT_MS = 10_000;
 
 /** In the memo of a run's workflow: the epoch of the workflow that started it. */
 export const PARENT_EPOCH = 'outliveParentEpoch';
+/** In the memo of a workflow that has ended its part: the runs that it hears no more, while it puts the last of its log into the archive. */
+export const UNHEARD = 'outliveUnheard';
 
 /** Failure type of what a stopping worker hands back undone. */
 export const HANDED_BACK = 'WorkerShutdown';
@@ -110,7 +112,7 @@ export interface Activities {
   /** Sends an answer to the workflow that has asked; null when that is closed. */
   answerRequest(arg: { workflowId: string; answer: Answer }): Promise<AnswerReceipt | Refusal | null>;
   /** Which execution chain has a workflow id now, whether it is open, and, of a run, the epoch of the workflow that started it. */
-  lookAtWorkflow(arg: { workflowId: string }): Promise<{ epoch: string; open: boolean; parentEpoch?: string } | null>;
+  lookAtWorkflow(arg: { workflowId: string }): Promise<{ epoch: string; open: boolean; parentEpoch?: string; unheard: readonly string[] } | null>;
   terminateRun(arg: { workflowId: string; epoch: string; reason: string }): Promise<void>;
 }
 

@@ -18,12 +18,12 @@ export function activations(): number {
   return count;
 }
 
-/** True for a job that only an event of the history brings. What the SDK answers by itself comes within a task, too. */
+/** True for a job that only an event of the history brings. Cancellations that the SDK answers by itself come within a task, too. */
 function isEvent(job: Job): boolean {
   if (job.fireTimer ?? job.signalWorkflow ?? job.cancelWorkflow) return true;
   const { resolveActivity: activity, resolveChildWorkflowExecutionStart: start, resolveChildWorkflowExecution: child, resolveSignalExternalWorkflow: sent } = job;
   if (activity?.isLocal === false) return Boolean(activity.result?.completed ?? activity.result?.failed);
-  return Boolean(start?.succeeded ?? child?.result?.completed ?? (sent && !sent.failure));
+  return Boolean(start?.succeeded ?? start?.failed ?? child?.result?.completed ?? child?.result?.failed ?? (sent && !sent.failure?.canceledFailureInfo));
 }
 
 /** Without a stack, which the worker would print. */

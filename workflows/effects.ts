@@ -3,8 +3,8 @@
  * of them run in a non-cancellable scope, because cancelling the workflow is a domain input too; only steps have a scope of
  * their own, which ends with the turn.
  */
-import { CancellationScope, ChildWorkflowCancellationType, executeChild, isCancellation, ParentClosePolicy } from '@temporalio/workflow';
-import type { Json } from '../src/contract.ts';
+import { CancellationScope, ChildWorkflowCancellationType, executeChild, isCancellation, ParentClosePolicy, upsertMemo } from '@temporalio/workflow';
+import { UNHEARD, type Json } from '../src/contract.ts';
 import { runSummary } from '../src/domain/details.ts';
 import { hookAborted, hookDone, hookFailed, keyOfHook } from '../src/domain/hooks.ts';
 import { nativeId } from '../src/domain/ids.ts';
@@ -12,7 +12,7 @@ import { milestonesTold } from '../src/domain/own-milestones.ts';
 import { readTold, runTold } from '../src/domain/steering.ts';
 import { requestTold } from '../src/domain/requests.ts';
 import { cancelSelf, parentGone, taskAborted, taskDone, taskFailed } from '../src/domain/self.ts';
-import { findRun, type Cx, type Effect, type State } from '../src/domain/state.ts';
+import { findRun, isSettled, type Cx, type Effect, type RunSelf, type State } from '../src/domain/state.ts';
 import { rowView } from '../src/domain/view.ts';
 import { UNREADABLE } from '../src/schemas.ts';
 import { modelAnswered, modelFailed, stepAborted, toolAnswered, toolFailed } from '../src/domain/turn.ts';
@@ -29,7 +29,7 @@ export function perform(conversation: Conversation, effect: Effect): void {
   switch (effect.do) {
     case 'abort-step': conversation.abortSteps(); return;
     case 'cancel-task': conversation.abortSteps(); return;
-    case 'settle': case 'closed': conversation.ended = true; return;
+    case 'settle': case 'closed': end(conversation); return;
     case 'model': track(conversation, 'stepsInFlight', async () => model(conversation, effect)); return;
     case 'tool': track(conversation, 'stepsInFlight', async () => tool(conversation, effect)); return;
     case 'task': track(conversation, 'stepsInFlight', async () => runTask(conversation)); return;
@@ -188,8 +188,21 @@ async function checkParent(conversation: Conversation, { why }: Of<'check-parent
   });
 }
 
+/** What comes from now on is heard no more, which the runs can see that still go on. */
+function end(conversation: Conversation): void {
+  conversation.ended = true;
+  const unheard = conversation.state.runs.filter((row) => row.status !== 'queued' && !isSettled(row)).map((row) => row.runId);
+  if (unheard.length > 0) upsertMemo({ [UNHEARD]: unheard });
+}
+
 export async function parentIsThere({ self }: State): Promise<boolean> {
   if (self === undefined || self.parentGone === true) return false;
   const parent = await sure.lookAtWorkflow({ workflowId: self.parent.workflowId });
-  return parent !== null && parent.open && parent.epoch === self.parent.epoch;
+  return parent !== null && parent.open && parent.epoch === self.parent.epoch && !parent.unheard.includes(self.runId);
+}
+
+/** True when the starter had ended its part before it heard how this run has ended. */
+export async function isUnheard({ parent: { workflowId, epoch }, runId }: RunSelf): Promise<boolean> {
+  const parent = await sure.lookAtWorkflow({ workflowId });
+  return parent !== null && parent.epoch === epoch && parent.unheard.includes(runId);
 }

@@ -15,6 +15,10 @@ import { local } from './proxies.ts';
 /** A timer this short only starts the next workflow task; updates that keep coming hold the end up this often at most. */
 const NEXT_TASK_MS = 1;
 const MOST_TASKS = 5;
+/** gRPC carries 4 MiB, and a task may bring other things too. */
+const PART_BYTES = 1.5 * MIB;
+/** So many workflow tasks after a local activity its answer has come, in a replay too. */
+export const AFTER_LOCAL = 2;
 
 /** Resolves when the conversation has ended, with nothing, or with what the next execution goes on from. */
 export async function live(conversation: Conversation): Promise<Carried | undefined> {
@@ -37,7 +41,7 @@ export async function live(conversation: Conversation): Promise<Carried | undefi
       if (!settled()) continue;
       const { carried, leaving } = pack({ state, now: Date.now(), effects: [] });
       if (leaving.length > 0) {
-        await archive(leaving)(2);
+        await archive(leaving)(AFTER_LOCAL);
         const last = leaving.at(-1)?.seq ?? 0;
         state.log = state.log.filter((event) => event.seq > last);
       } else if (conversation.updatedInThisActivation && again-- > 0) {
@@ -62,20 +66,27 @@ export async function untilIdle(conversation: Conversation): Promise<void> {
 }
 
 /**
- * Puts events into the archive. What it returns waits until they are there, after so many further workflow tasks: the answer of a
- * local activity comes in an activation of its own or with the next task's events, and in a replay not as it came at first, so that
- * nothing may follow from it before two tasks have passed.
+ * Puts events into the archive, in parts that one workflow task can carry. What it returns waits until they are there, after so many
+ * further workflow tasks: the answer of a local activity comes in an activation of its own or with the next task's events, and in a
+ * replay not as it came at first, so that nothing may follow from it before two tasks have passed.
  */
 export function archive(events: readonly OutliveEvent[]): (tasks: number) => Promise<void> {
-  const kept = { all: events.length === 0 };
-  const keep = async (): Promise<void> => {
-    await Promise.all([...chunks(events)].map(async (chunk) => local.archiveLog({ v: 1, events: chunk })));
-    kept.all = true;
+  const parts = [...chunks(events)];
+  let open = parts.length;
+  const keep = async (chunk: OutliveEvent[]): Promise<void> => {
+    await local.archiveLog({ v: 1, events: chunk });
+    open -= 1;
   };
-  if (!kept.all) void keep();
+  const isKept = (): boolean => open === 0;
+  const [first, ...others] = parts;
+  if (first !== undefined) void keep(first);
   return async (tasks) => {
-    if (events.length === 0) return;
-    for (let passed = 0; passed < tasks || !kept.all; passed++) await sleep(NEXT_TASK_MS);
+    for (const part of others) {
+      await sleep(NEXT_TASK_MS);
+      void keep(part);
+    }
+    const least = others.length > 0 ? AFTER_LOCAL : Math.min(tasks, parts.length * AFTER_LOCAL);
+    for (let passed = 0; passed < least || !isKept(); passed++) await sleep(NEXT_TASK_MS);
   };
 }
 
@@ -84,7 +95,7 @@ function* chunks(events: readonly OutliveEvent[]): Generator<OutliveEvent[]> {
   let bytes = 0;
   for (const event of events) {
     const size = jsonBytes(event);
-    if (chunk.length > 0 && bytes + size > MIB) {
+    if (chunk.length > 0 && bytes + size > PART_BYTES) {
       yield chunk;
       chunk = [];
       bytes = 0;

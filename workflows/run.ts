@@ -18,10 +18,10 @@ import { submitTurn } from '../src/domain/turn-queue.ts';
 import { isRefusal, refuse, type Json, type Progress, type Refusal, type UIMessage } from '../src/domain/types.ts';
 import { parseMessage, parseRunInput, type Payload } from '../src/schemas.ts';
 import { Conversation } from './conversation.ts';
-import { parentIsThere } from './effects.ts';
+import { isUnheard, parentIsThere } from './effects.ts';
 import { refusal } from './failures.ts';
 import { register } from './handlers.ts';
-import { archive, live, untilIdle } from './life.ts';
+import { AFTER_LOCAL, archive, live, untilIdle } from './life.ts';
 import { ALWAYS, send } from './send.ts';
 
 /** @param input made by the workflow that starts the run. */
@@ -49,7 +49,7 @@ export async function run(input: RunInput, carried?: Carried): Promise<RunResult
     const kept = archive(state.log);
     const told = await tell(state);
     // The look at the parent and the signal to it have taken two tasks.
-    await kept(told === undefined ? 2 : 0);
+    await kept(told === undefined ? AFTER_LOCAL : 0);
     await untilIdle(conversation);
     return resultOf(state, told === 'sent' && state.self?.parentGone !== true);
   });
@@ -108,7 +108,9 @@ async function tell(state: State): Promise<'sent' | 'gone' | 'refused' | undefin
     milestones: self.milestones.filter((one) => one.n > self.told),
     cancelled: cancelledBelow({ state }), ...(large ? { preview: previewOf(result, PREVIEW_BYTES), resultRef: state.workflowId } : { result }),
   };
-  return (await parentIsThere(state)) ? send(self.parent.workflowId, 'runSettled', message, ALWAYS) : undefined;
+  if (!(await parentIsThere(state))) return undefined;
+  const told = await send(self.parent.workflowId, 'runSettled', message, ALWAYS);
+  return told === 'sent' && (await isUnheard(self)) ? 'gone' : told;
 }
 
 function resultOf(state: State, delivered: boolean): RunResult {

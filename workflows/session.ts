@@ -12,7 +12,7 @@ import { parse, sessionId, sessionInput } from '../src/schemas.ts';
 import { Conversation } from './conversation.ts';
 import { refusal } from './failures.ts';
 import { register } from './handlers.ts';
-import { archive, live, untilIdle } from './life.ts';
+import { AFTER_LOCAL, archive, live, untilIdle } from './life.ts';
 
 /**
  * @param input `SessionInput`, optional. Ill-formed, or naming an unknown agent, it fails the workflow in its first task.
@@ -29,7 +29,7 @@ export async function session(input?: unknown, carried?: Carried): Promise<Sessi
     asked.catch(() => conversation.dispatch((cx) => close(cx, { turn: 'cancel', runs: 'keep' }, true)));
     const next = await live(conversation);
     if (next !== undefined) return continueAsNew<typeof session>(undefined, next);
-    await archive(conversation.state.log)(2);
+    await archive(conversation.state.log)(AFTER_LOCAL);
     await untilIdle(conversation);
     const { closing, usage, lastSeq, runs, forgotten } = conversation.state;
     if (closing?.native === true) throw new CancelledFailure('The session was cancelled.');

@@ -5,8 +5,13 @@
 import { isGrpcServiceError, type Client } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
 import type { OutliveEvent } from '../contract.ts';
+import { MIB } from '../domain/sizes.ts';
 
 const NOT_FOUND = 5;
+
+const WHOLE_PAGE = 1000;
+/** Tasks with their events rather than events: one keeps at most 2 MiB of the archive. */
+const SHORT_PAGE = 1;
 
 export interface Generation { events: OutliveEvent[]; previous: string | undefined }
 
@@ -15,11 +20,13 @@ export async function readGeneration(client: Client, workflowId: string, runId: 
   const events: OutliveEvent[] = [];
   let previous: string | undefined;
   let nextPageToken: Uint8Array | undefined;
+  let maximumPageSize: number | undefined;
   do {
     let page: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse;
     try {
+      maximumPageSize ??= await pageSize(client, workflowId, runId);
       page = await client.workflowService.getWorkflowExecutionHistory({
-        namespace: client.options.namespace, execution: { workflowId, runId }, ...(nextPageToken === undefined ? {} : { nextPageToken }),
+        namespace: client.options.namespace, execution: { workflowId, runId }, maximumPageSize, ...(nextPageToken === undefined ? {} : { nextPageToken }),
       });
     } catch (error) {
       if (isGrpcServiceError(error) && error.code as number === NOT_FOUND) return undefined;
@@ -32,6 +39,12 @@ export async function readGeneration(client: Client, workflowId: string, runId: 
     nextPageToken = page.nextPageToken?.length ? page.nextPageToken : undefined;
   } while (nextPageToken !== undefined);
   return { events, previous };
+}
+
+/** The server counts the events of a page and not their bytes, of which gRPC carries 4 MiB: the page of a large history is short. */
+async function pageSize(client: Client, workflowId: string, runId: string): Promise<number> {
+  const { workflowExecutionInfo } = await client.workflowService.describeWorkflowExecution({ namespace: client.options.namespace, execution: { workflowId, runId } });
+  return Number(workflowExecutionInfo?.historySizeBytes ?? 0) < 3 * MIB ? WHOLE_PAGE : SHORT_PAGE;
 }
 
 /** The events of a marker, if it is one of the archive. */

@@ -23,7 +23,7 @@ export interface Carried { v: number; state: unknown }
 /** `carried` goes into the next execution, `leaving` into the archive of this one, oldest first. */
 export interface Packed { carried: Carried; leaving: OutliveEvent[] }
 
-/** Packs the state. It changes the state only by shedding: the one given must not be used afterwards. */
+/** Packs the state, and sheds from it what is not carried; one that goes on after that is packed again. */
 export function pack(cx: Cx): Packed {
   const { state } = cx;
   flushRefusals(cx);

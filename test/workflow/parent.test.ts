@@ -1,5 +1,7 @@
 /** What becomes of runs when their session continues as new, closes, is terminated, or is followed by another of its id. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { defineTask } from '../../src/define.ts';
 import { agentAt, echo, gated } from '../support/app.ts';
 import { allEvents, atRest, byText, eventually, harness, types, uniqueId, type Harness } from '../support/harness.ts';
 import { ModelServer } from '../support/model-server.ts';
@@ -76,6 +78,42 @@ test('D-21 a session closed with runs kept: they complete, record that nobody he
   expect(result).toMatchObject({ status: 'cancelled', reason: 'cancelled_by_budget', delivered: false });
   kept.gate.open();
   expect(await own.temporal.workflow.getHandle(done.workflowId).result()).toMatchObject({ status: 'completed', result: 'done', delivered: false });
+});
+
+test('D-21 runs that end while their session does say truly whether it has heard them', async () => {
+  const nap = defineTask({ name: 'nap', run: async ({ ms }: { ms: number }) => pause(ms, ms) });
+  await using own = await harness();
+  await own.work({ agents: [agentAt(model.url)], tasks: [nap] });
+  const session = await own.client.startSession(uniqueId(), { limits: { maxConcurrentRuns: 20 } });
+  const { runs } = await session.startRuns({ runs: Array.from({ length: 20 }, (_, i) => ({ agent: 'nap', input: { ms: 500 + i * 150 } })) });
+  await eventually('the first to be heard', async () => (await session.getSession()).runs.completed > 2);
+  await session.close();
+  const closed = await own.temporal.workflow.getHandle(session.sessionId).result() as { runs: { runId: string; status: string }[] };
+  const results = await Promise.all(runs.map(async ({ runId, workflowId }) => {
+    const { delivered } = await own.temporal.workflow.getHandle(workflowId).result() as RunResult;
+    return { runId, status: delivered ? 'completed' : 'running' };
+  }));
+  expect(results).toEqual(closed.runs);
+  expect(results.some(({ status }) => status === 'running')).toBe(true);
+  const settled = (await allEvents(session)).filter((event) => event.type === 'run.settled').map((event) => event.runId);
+  expect(settled.toSorted(byText)).toEqual(results.filter(({ status }) => status === 'completed').map(({ runId }) => runId).toSorted(byText));
+});
+
+test('E-02 a log of many megabytes is archived in parts, and read after the end', async () => {
+  await using own = await harness();
+  await own.work({ agents: [agentAt(model.url)] });
+  const session = await own.client.startSession(uniqueId());
+  const inputs = Array.from({ length: 30 }, (_, i) => `${i} ${'x'.repeat(200 * 1024)}`);
+  for (const input of inputs) {
+    await session.submitTurn({ input });
+    await atRest(session);
+  }
+  await session.close();
+  await own.temporal.workflow.getHandle(session.sessionId).result();
+  const events = await allEvents(session);
+  expect(events.map((event) => event.seq)).toEqual(events.map((_, i) => i + 1));
+  expect(types(events).filter((type) => type === 'turn.completed')).toHaveLength(30);
+  expect(types(events).at(-1)).toBe('session.closed');
 });
 
 test('D-21 a session closed with runs cancelled waits for them, and session.closed is its last event', async () => {
