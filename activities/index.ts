@@ -1,4 +1,5 @@
 /** The activities of a worker, bound to what it has registered and to its own client. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { PARENT_EPOCH, UNHEARD, type Activities, type LocalActivities } from '../src/contract.ts';
@@ -10,6 +11,9 @@ import type { Registry } from './registry.ts';
 import { runTask } from './task.ts';
 import { callTool } from './tool.ts';
 
+const TASK_WITHIN_MS = 5000;
+const LOOK_MS = 50;
+
 export function createActivities(registry: Registry, client: Client, isStopping: () => boolean): Activities & LocalActivities {
   return {
     model: async (arg) => callModel(registry, client, isStopping, arg),
@@ -20,7 +24,7 @@ export function createActivities(registry: Registry, client: Client, isStopping:
     answerRequest: async ({ workflowId, answer }) => answerRequest(client, workflowId, answer),
     handler: async (arg) => callHandler(registry, arg),
     look: async ({ runs }) => lookAtRuns(client, runs),
-    lookAtWorkflow: async ({ workflowId }) => look(client, workflowId),
+    lookAtWorkflow: async ({ workflowId, afterTask }) => look(client, workflowId, Date.now() + (afterTask === true ? TASK_WITHIN_MS : 0)),
     terminateRun: async ({ workflowId, epoch, reason }) => {
       try {
         await client.workflow.getHandle(workflowId, undefined, epoch === '' ? {} : { firstExecutionRunId: epoch }).terminate(reason);
@@ -31,9 +35,14 @@ export function createActivities(registry: Registry, client: Client, isStopping:
   };
 }
 
-async function look(client: Client, workflowId: string): ReturnType<Activities['lookAtWorkflow']> {
+/** @param until as long as the workflow has not taken what has come to it, the answer waits, at most until then. */
+async function look(client: Client, workflowId: string, until: number): ReturnType<Activities['lookAtWorkflow']> {
   try {
     const { raw, status, memo } = await client.workflow.getHandle(workflowId).describe();
+    if (raw.pendingWorkflowTask && Date.now() < until) {
+      await pause(LOOK_MS);
+      return await look(client, workflowId, until);
+    }
     const epoch = raw.workflowExecutionInfo?.firstRunId ?? '';
     const parentEpoch = memo?.[PARENT_EPOCH];
     const unheard = memo?.[UNHEARD];

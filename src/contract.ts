@@ -111,8 +111,11 @@ export interface Activities {
   look(arg: { runs: LookedFor[] }): Promise<Sight[]>;
   /** Sends an answer to the workflow that has asked; null when that is closed. */
   answerRequest(arg: { workflowId: string; answer: Answer }): Promise<AnswerReceipt | Refusal | null>;
-  /** Which execution chain has a workflow id now, whether it is open, and, of a run, the epoch of the workflow that started it. */
-  lookAtWorkflow(arg: { workflowId: string }): Promise<{ epoch: string; open: boolean; parentEpoch?: string; unheard: readonly string[] } | null>;
+  /**
+   * Which execution chain has a workflow id now, whether it is open, which runs it hears no more, and, of a run, the epoch of the
+   * workflow that started it. With `afterTask` the answer waits, at most 5 s, until the workflow has taken what has come to it.
+   */
+  lookAtWorkflow(arg: { workflowId: string; afterTask?: boolean }): Promise<{ epoch: string; open: boolean; parentEpoch?: string; unheard: readonly string[] } | null>;
   terminateRun(arg: { workflowId: string; epoch: string; reason: string }): Promise<void>;
 }
 

@@ -203,6 +203,6 @@ export async function parentIsThere({ self }: State): Promise<boolean> {
 
 /** True when the starter had ended its part before it heard how this run has ended. */
 export async function isUnheard({ parent: { workflowId, epoch }, runId }: RunSelf): Promise<boolean> {
-  const parent = await sure.lookAtWorkflow({ workflowId });
+  const parent = await sure.lookAtWorkflow({ workflowId, afterTask: true });
   return parent !== null && parent.epoch === epoch && parent.unheard.includes(runId);
 }
