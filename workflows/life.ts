@@ -49,17 +49,21 @@ export async function live(conversation: Conversation): Promise<Carried | undefi
       } else return carried;
     }
   }
-  await condition(() => conversation.mayEnd && !startPending(state) && allHandlersFinished());
+  await condition(() => mayEnd(conversation));
   return undefined;
+}
+
+/** Nothing is under way that the end would cut off. */
+function mayEnd(conversation: Conversation): boolean {
+  return conversation.mayEnd && !startPending(conversation.state) && allHandlersFinished();
 }
 
 /** Resolves when the execution may end: nothing is under way, and no update has come in this activation. */
 export async function untilIdle(conversation: Conversation): Promise<void> {
-  const mayEnd = (): boolean => conversation.mayEnd && !startPending(conversation.state) && allHandlersFinished();
   let again = MOST_TASKS;
   for (;;) {
-    await condition(mayEnd);
-    if (!mayEnd()) continue;
+    await condition(() => mayEnd(conversation));
+    if (!mayEnd(conversation)) continue;
     if (!conversation.updatedInThisActivation || again-- === 0) return;
     await sleep(NEXT_TASK_MS);
   }
@@ -71,21 +75,21 @@ export async function untilIdle(conversation: Conversation): Promise<void> {
  * replay not as it came at first, so that nothing may follow from it before two tasks have passed.
  */
 export function archive(events: readonly OutliveEvent[]): (tasks: number) => Promise<void> {
-  const parts = [...chunks(events)];
-  let open = parts.length;
+  const [first, ...others] = chunks(events);
+  if (first === undefined) return async () => Promise.resolve();
+  let open = 1 + others.length;
   const keep = async (chunk: OutliveEvent[]): Promise<void> => {
     await local.archiveLog({ v: 1, events: chunk });
     open -= 1;
   };
   const isKept = (): boolean => open === 0;
-  const [first, ...others] = parts;
-  if (first !== undefined) void keep(first);
+  void keep(first);
   return async (tasks) => {
     for (const part of others) {
       await sleep(NEXT_TASK_MS);
       void keep(part);
     }
-    const least = others.length > 0 ? AFTER_LOCAL : Math.min(tasks, parts.length * AFTER_LOCAL);
+    const least = others.length > 0 ? AFTER_LOCAL : tasks;
     for (let passed = 0; passed < least || !isKept(); passed++) await sleep(NEXT_TASK_MS);
   };
 }

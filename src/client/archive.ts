@@ -10,7 +10,7 @@ import { MIB } from '../domain/sizes.ts';
 const NOT_FOUND = 5;
 
 const WHOLE_PAGE = 1000;
-/** Tasks with their events rather than events: one keeps at most 2 MiB of the archive. */
+/** The server does not part what one workflow task has brought, of which the archive is one part. */
 const SHORT_PAGE = 1;
 
 export interface Generation { events: OutliveEvent[]; previous: string | undefined }
