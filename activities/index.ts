@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { PARENT_EPOCH, UNHEARD, type Activities, type LocalActivities } from '../src/contract.ts';
+import { describe } from '../src/client/describe.ts';
 import { answerRequest } from './answer.ts';
 import { callHandler } from './handler.ts';
 import { lookAtRuns } from './look.ts';
@@ -37,18 +38,15 @@ export function createActivities(registry: Registry, client: Client, isStopping:
 
 /** @param until as long as the workflow has not taken what has come to it, the answer waits, at most until then. */
 async function look(client: Client, workflowId: string, until: number): ReturnType<Activities['lookAtWorkflow']> {
-  try {
-    const { raw, status, memo } = await client.workflow.getHandle(workflowId).describe();
-    if (raw.pendingWorkflowTask && Date.now() < until) {
-      await pause(LOOK_MS);
-      return await look(client, workflowId, until);
-    }
-    const epoch = raw.workflowExecutionInfo?.firstRunId ?? '';
-    const parentEpoch = memo?.[PARENT_EPOCH];
-    const unheard = memo?.[UNHEARD];
-    return { epoch, open: status.name === 'RUNNING', unheard: Array.isArray(unheard) ? unheard.map(String) : [], ...(typeof parentEpoch === 'string' ? { parentEpoch } : {}) };
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return null;
-    throw error;
+  const description = await describe(client, workflowId);
+  if (description === undefined) return null;
+  const { raw, status, memo } = description;
+  if (raw.pendingWorkflowTask && Date.now() < until) {
+    await pause(LOOK_MS);
+    return look(client, workflowId, until);
   }
+  const epoch = raw.workflowExecutionInfo?.firstRunId ?? '';
+  const parentEpoch = memo?.[PARENT_EPOCH];
+  const unheard = memo?.[UNHEARD];
+  return { epoch, open: status.name === 'RUNNING', unheard: Array.isArray(unheard) ? unheard.map(String) : [], ...(typeof parentEpoch === 'string' ? { parentEpoch } : {}) };
 }

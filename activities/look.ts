@@ -4,9 +4,10 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { TerminatedFailure, TimeoutFailure, CancelledFailure, ApplicationFailure } from '@temporalio/common';
-import { WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import { WorkflowFailedError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import type { Json, RunResult, SessionSnapshot } from '../src/contract.ts';
 import { ask } from '../src/client/ask.ts';
+import { describe } from '../src/client/describe.ts';
 import { heartbeatOf } from '../src/client/heartbeat.ts';
 import { nativeId } from '../src/domain/ids.ts';
 import { jsonBytes, previewOf } from '../src/domain/json.ts';
@@ -56,15 +57,6 @@ async function lookAt(client: Client, run: LookedFor): Promise<Sight> {
 
 function firstRunId({ raw }: WorkflowExecutionDescription): string {
   return raw.workflowExecutionInfo?.firstRunId ?? '';
-}
-
-async function describe(client: Client, workflowId: string): Promise<WorkflowExecutionDescription | undefined> {
-  try {
-    return await client.workflow.getHandle(workflowId).describe();
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
 }
 
 async function askedItself(client: Client, workflowId: string): Promise<number | undefined> {

@@ -103,9 +103,14 @@ export class Conversation {
     this.drain();
   }
 
+  /** Messages have come that have not taken effect yet. */
+  get undecided(): boolean {
+    return this.inbox.length > 0;
+  }
+
   /** No errand, look-up or message under way: the execution may end. */
   get mayEnd(): boolean {
-    return this.errands === 0 && this.inbox.length === 0;
+    return this.errands === 0 && !this.undecided;
   }
 
   /** Nothing at all under way that the next execution would not know of. */

@@ -238,7 +238,7 @@ function takeSignal(conversation: Conversation, name: string, payload: unknown, 
 function registerQueries(conversation: Conversation): void {
   const { state } = conversation;
   const queries: { [N in SchemaName]?: [description: string, answer: (payload: any) => unknown] } = {
-    getSession: ['The session: status, turn, queue, counts of runs, usage.', () => sessionView(state)],
+    getSession: ['The session: status, turn, queue, counts of runs, usage.', () => sessionView(state, conversation.undecided)],
     listRuns: ['The runs in the order they were started: { status?, limit?, after? }.', (payload: ListRuns) => {
       // From the start again, a reader whose last row is forgotten would read everything twice.
       if (payload.after !== undefined && getRun(state, payload.after) === null) throw refusal(refuse('InvalidInput', `Expected after to name a run of this ${state.kind}, got "${payload.after}".`));

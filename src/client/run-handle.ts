@@ -1,10 +1,11 @@
 /** One run, seen from a client: what the session knows of it, and what Temporal knows beside. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { isGrpcServiceError, WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import { isGrpcServiceError, WorkflowFailedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { TimeoutFailure } from '@temporalio/common';
 import type { ForgottenRow, Json, Row, RunResult } from '../contract.ts';
 import { workflowIdOfRun } from '../domain/ids.ts';
 import { RunFailed, SessionClosed, UnknownRun } from '../errors.ts';
+import { describe } from './describe.ts';
 import { heartbeatOf } from './heartbeat.ts';
 
 /** What `inspect` answers: the row with the live progress, what is kept of a forgotten one, or that nobody knows it. */
@@ -48,7 +49,7 @@ export class RunHandle {
     const { runId, workflowId } = this;
     const until = Date.now() + UNKNOWN_AFTER_MS;
     for (;;) {
-      const [row, description] = await Promise.all([this.row(), this.describe()]);
+      const [row, description] = await Promise.all([this.row(), describe(this.client, this.workflowId)]);
       if ('known' in row && row.known !== null) {
         const { known } = row;
         if (description === undefined || 'forgotten' in known || known.settledAt !== undefined) return known;
@@ -75,15 +76,6 @@ export class RunHandle {
     }
   }
 
-  private async describe(): Promise<WorkflowExecutionDescription | undefined> {
-    try {
-      return await this.client.workflow.getHandle(this.workflowId).describe();
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return undefined;
-      throw error;
-    }
-  }
-
   /**
    * Waits for the run to settle and answers its whole result, however large. On an interrupted run it goes on waiting.
    *
@@ -101,7 +93,7 @@ export class RunHandle {
         if (outcome.status === 'completed') return outcome.result ?? null;
         throw new RunFailed(outcome.status, outcome.reason, outcome.error);
       }
-      if (known === null && !('error' in row) && Date.now() >= until && (await this.describe()) === undefined) {
+      if (known === null && !('error' in row) && Date.now() >= until && (await describe(this.client, this.workflowId)) === undefined) {
         throw new UnknownRun(`Expected runId to name a run of "${this.session.sessionId}", got "${this.runId}".`);
       }
       await pause(LOOK_AGAIN_MS);

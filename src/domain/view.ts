@@ -12,13 +12,14 @@ import type {
 /** So many inputs, each with the longest key, are less than 1 MiB. */
 const FEW_INPUTS = 700;
 
-export function sessionView(state: State): SessionSnapshot {
+/** @param undecided messages have come that take effect only once the names in them have been looked up: the session does not rest. */
+export function sessionView(state: State, undecided = false): SessionSnapshot {
   const { turn } = state;
   const counts: Record<RunStatus, number> = { queued: 0, running: 0, input_required: 0, interrupted: 0, completed: 0, failed: 0, cancelled: 0 };
   for (const row of state.runs) counts[row.status] += 1;
   for (const row of state.forgotten) counts[row.status] += 1;
   return {
-    sessionId: state.sessionId, epoch: state.epoch, status: statusOf(state), agent: state.agent,
+    sessionId: state.sessionId, epoch: state.epoch, status: statusOf(state, undecided), agent: state.agent,
     ...(state.title === undefined ? {} : { title: state.title }), ...(state.metadata === undefined ? {} : { metadata: state.metadata }),
     createdAt: state.createdAt,
     turn: turn === null ? null : {
@@ -39,7 +40,7 @@ function queueView(state: State): SessionSnapshot['queue'] {
 }
 
 /** A turn that only waits for an answer. */
-function turnStatus({ turn, pausedAt }: State): TurnStatus {
+function turnStatus({ turn, pausedAt }: State): 'running' | 'input_required' {
   return pausedAt !== undefined && turn !== null && turn.calls.every((call) => call.state === 'waiting') ? 'input_required' : 'running';
 }
 
@@ -48,10 +49,11 @@ function openRequests({ requests }: State): Request[] {
   return cut(open, open.length, 'requests').requests;
 }
 
-function statusOf(state: State): SessionSnapshot['status'] {
+function statusOf(state: State, undecided: boolean): SessionSnapshot['status'] {
   if (state.self?.outcome !== undefined) return 'closed';
   if (state.closing !== undefined) return state.closing.done === true ? 'closed' : 'closing';
-  return state.turn === null ? 'idle' : turnStatus(state) === 'input_required' ? 'input_required' : 'running';
+  if (state.turn === null) return undecided ? 'running' : 'idle';
+  return turnStatus(state);
 }
 
 /** A row as it is shown: without what only its starter needs. */

@@ -170,6 +170,20 @@ test('D-23 getRun of an unknown id is null; inspect finds a run that was only ju
   expect(await session.run('nobody').inspect()).toEqual({ runId: 'nobody', workflowId: `${session.sessionId}/nobody`, status: 'unknown' });
 });
 
+test('a session does not rest while the names in a message that has come are looked up', async () => {
+  await using own = await harness();
+  const config = { agents: [agentAt(model.url)], tasks: [echo] };
+  const blind = await own.work(config, { enableNonLocalActivities: false });
+  const session = await own.client.startSession(uniqueId());
+  expect(await session.getSession()).toMatchObject({ status: 'idle', turn: null });
+  await own.temporal.workflow.getHandle(session.sessionId).signal('startRun', { agent: 'echo', input: 1, runId: 'mine' });
+  expect(await session.getSession()).toMatchObject({ status: 'running', turn: null, runs: { queued: 0, running: 0 } });
+  await blind.stop();
+  await own.work(config);
+  await atRest(session);
+  expect(await session.getRun({ runId: 'mine' })).toMatchObject({ status: 'completed', result: 1 });
+});
+
 test('D-20 no accepted signal is lost when updates and settles pour in while the session continues as new', async () => {
   await using own = await harness();
   await own.work({ agents: [agentAt(model.url)], tasks: [echo] });
