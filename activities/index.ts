@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { PARENT_EPOCH, UNHEARD, type Activities, type LocalActivities } from '../src/contract.ts';
-import { describe } from '../src/client/describe.ts';
+import { describe, isOpen } from '../src/client/describe.ts';
 import { answerRequest } from './answer.ts';
 import { callHandler } from './handler.ts';
 import { lookAtRuns } from './look.ts';
@@ -40,7 +40,7 @@ export function createActivities(registry: Registry, client: Client, isStopping:
 async function look(client: Client, workflowId: string, until: number): ReturnType<Activities['lookAtWorkflow']> {
   const description = await describe(client, workflowId);
   if (description === undefined) return null;
-  const { raw, status, memo } = description;
+  const { raw, memo } = description;
   if (raw.pendingWorkflowTask && Date.now() < until) {
     await pause(LOOK_MS);
     return look(client, workflowId, until);
@@ -48,5 +48,5 @@ async function look(client: Client, workflowId: string, until: number): ReturnTy
   const epoch = raw.workflowExecutionInfo?.firstRunId ?? '';
   const parentEpoch = memo?.[PARENT_EPOCH];
   const unheard = memo?.[UNHEARD];
-  return { epoch, open: status.name === 'RUNNING', unheard: Array.isArray(unheard) ? unheard.map(String) : [], ...(typeof parentEpoch === 'string' ? { parentEpoch } : {}) };
+  return { epoch, open: isOpen(description), unheard: Array.isArray(unheard) ? unheard.map(String) : [], ...(typeof parentEpoch === 'string' ? { parentEpoch } : {}) };
 }

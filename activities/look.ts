@@ -7,7 +7,7 @@ import { TerminatedFailure, TimeoutFailure, CancelledFailure, ApplicationFailure
 import { WorkflowFailedError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import type { Json, RunResult, SessionSnapshot } from '../src/contract.ts';
 import { ask } from '../src/client/ask.ts';
-import { describe } from '../src/client/describe.ts';
+import { describe, isOpen } from '../src/client/describe.ts';
 import { heartbeatOf } from '../src/client/heartbeat.ts';
 import { nativeId } from '../src/domain/ids.ts';
 import { jsonBytes, previewOf } from '../src/domain/json.ts';
@@ -43,7 +43,7 @@ async function lookAt(client: Client, run: LookedFor): Promise<Sight> {
   const { runId, workflowId, epoch } = run;
   const description = await describe(client, workflowId);
   if (description === undefined || (epoch !== '' && firstRunId(description) !== epoch)) return { runId, found: 'nothing' };
-  if (description.status.name !== 'RUNNING') return { runId, found: 'closed', outcome: await outcomeOf(client, description) };
+  if (!isOpen(description)) return { runId, found: 'closed', outcome: await outcomeOf(client, description) };
   const seen: Sight = { runId, found: 'open' };
   const progress = (await heartbeatOf(client, description))?.progress;
   if (progress !== undefined) seen.progress = progress;

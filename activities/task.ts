@@ -66,14 +66,15 @@ function contextOf(client: Client, arg: TaskArg, beat: TaskHeartbeat, attempt: n
     runId, workflowId, sessionId, attempt, checkpoint: beat.checkpoint, signal: context.cancellationSignal,
     progress(report: ProgressReport): void {
       const snapshot = snapshotOf(report, n + 1);
+      const checkpoint = report.checkpoint === undefined ? undefined : small(report.checkpoint, 'checkpoint');
       n += 1;
       beat.progress = snapshot;
-      if (report.checkpoint !== undefined) beat.checkpoint = plain(report.checkpoint, 'checkpoint', SMALL_BYTES);
+      if (checkpoint !== undefined) beat.checkpoint = checkpoint;
       context.heartbeat(beat);
     },
     async milestone(name: string, data?: Json): Promise<void> {
       if (typeof name !== 'string' || !NAME_PATTERN.test(name)) throw new InvalidInput(`Expected the name of a milestone to match ${NAME_PATTERN.source}, got ${JSON.stringify(name)}.`);
-      const plainData = data === undefined ? undefined : plain(data, 'the data of a milestone', SMALL_BYTES);
+      const plainData = data === undefined ? undefined : small(data, 'the data of a milestone');
       await client.workflow.getHandle(workflowId).signal('taskMilestone', { name, ...(plainData === undefined ? {} : { data: plainData }), ...(beat.progress === undefined ? {} : { progress: beat.progress }) });
     },
     messages: messagesOf(client, workflowId, context.cancellationSignal),
@@ -99,18 +100,22 @@ async function* messagesOf(client: Client, workflowId: string, signal: AbortSign
   }
 }
 
-function snapshotOf(report: ProgressReport, n: number): Progress {
-  const { fraction, phase, message, data } = report;
-  if (fraction !== undefined && !(fraction >= 0 && fraction <= 1)) throw new InvalidInput(`Expected fraction to be a number of 0 to 1, got ${String(fraction)}.`);
-  for (const [field, value] of [['phase', phase], ['message', message]] as const) {
-    if (value !== undefined && (typeof value !== 'string' || value.length > TEXT_CHARS)) throw new InvalidInput(`Expected ${field} to be a text of at most ${TEXT_CHARS} characters.`);
-  }
-  let plainData: Json | undefined;
+/** What a task reports beside its result; what is too large or no JSON is its own mistake, which a retry may not make again. */
+function small(value: unknown, what: string): Json {
   try {
-    plainData = data === undefined ? undefined : plain(data, 'data', SMALL_BYTES);
+    return plain(value, what, SMALL_BYTES);
   } catch (error) {
     throw new InvalidInput(error instanceof Error ? error.message : String(error));
   }
+}
+
+function snapshotOf(report: ProgressReport, n: number): Progress {
+  const { fraction, phase, message, data } = report;
+  if (fraction !== undefined && !(typeof fraction === 'number' && fraction >= 0 && fraction <= 1)) throw new InvalidInput(`Expected fraction to be a number of 0 to 1, got ${typeof fraction === 'number' ? String(fraction) : JSON.stringify(fraction)}.`);
+  for (const [field, value] of [['phase', phase], ['message', message]] as const) {
+    if (value !== undefined && (typeof value !== 'string' || value.length > TEXT_CHARS)) throw new InvalidInput(`Expected ${field} to be a text of at most ${TEXT_CHARS} characters.`);
+  }
+  const plainData = data === undefined ? undefined : small(data, 'data');
   const snapshot: Progress = {
     ...(fraction === undefined ? {} : { fraction }), ...(phase === undefined ? {} : { phase }), ...(message === undefined ? {} : { message }),
     ...(plainData === undefined ? {} : { data: plainData }), n, at: new Date().toISOString(),

@@ -9,11 +9,12 @@
  * - turn input: what a turn answers, from a user or made by the runtime from a run's event
  * - agent: what takes turns: instructions, a model, tools
  * - task: a plain function with progress and milestones, run durably
- * - run: one detached execution of an agent or a task, started from a session or from another run
+ * - run: one detached execution of an agent, a task or any workflow type, started from a session or from another run
  * - settle: a run reaching `completed`, `failed` or `cancelled`; happens once
  * - give up: the session stops waiting for a run and says so; the run may still settle later
  * - milestone: a named, durable, ordered point in a run
  * - progress: the latest snapshot of a run; latest wins
+ * - request: an open question to a person or a parent, with an id
  * - event: a durable, numbered entry in a session's or a run's log
  */
 import type { ModelAnswer } from './domain/turn.ts';
@@ -63,7 +64,6 @@ export interface RunInput {
   metadata?: Json;
   limits: Partial<Limits>;
   retries: number;
-  maxBudgetMs: number;
   onBudget: 'cancel' | 'keep';
   deadlineAt: string;
 }

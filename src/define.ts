@@ -5,7 +5,9 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import type { z } from 'zod';
 import { isRuntimeTool } from './domain/runtime-tools.ts';
+import { isRefusal } from './domain/types.ts';
 import { InvalidInput } from './errors.ts';
+import { parse, sessionInput } from './schemas.ts';
 import { NAME_PATTERN, type Json, type Limits, type Row } from './contract.ts';
 
 /** What a task reports while it works. Every field optional; the latest report wins. */
@@ -72,7 +74,7 @@ export interface ToolDefinition<Input = unknown, Output = unknown> {
   input: z.ZodType<Input>;
   output?: z.ZodType<Output>;
   execute(input: Input, ctx: ToolContext): Promise<Output> | Output;
-  /** `false`: it never runs twice; when its outcome is unknown the model reads an error result that says so. Default `true`. */
+  /** `false`: it never runs twice, whatever `retries` says; when its outcome is unknown the model reads an error result that says so. Default `true`. */
   idempotent?: boolean;
   /** Longest time of one attempt, milliseconds. Default 10 minutes. */
   timeoutMs?: number;
@@ -137,6 +139,12 @@ function named(kind: string, name: unknown): void {
   }
 }
 
+/** Fields of the contract that this version cannot serve: better refused than ignored. */
+function unsupported(kind: string, definition: object, ...fields: string[]): void {
+  const field = fields.find((one) => one in definition && (definition as Record<string, unknown>)[one] !== undefined);
+  if (field !== undefined) throw new InvalidInput(`Expected ${kind} to have no ${field}, which is not supported yet.`);
+}
+
 function count(kind: string, value: number | undefined, least: number): void {
   if (value !== undefined && (!Number.isInteger(value) || value < least)) {
     throw new InvalidInput(`Expected ${kind} to be an integer of at least ${least}, got ${String(value)}.`);
@@ -156,6 +164,9 @@ export function defineAgent(agent: AgentDefinition): Readonly<AgentDefinition> {
   named('an agent', agent.name);
   count(`stallTimeoutMs of agent ${agent.name}`, agent.stallTimeoutMs, 1);
   count(`maxAttempts of agent ${agent.name}`, agent.maxAttempts, 1);
+  unsupported(`agent ${agent.name}`, agent, 'repairInterruptedTool');
+  const limits = parse(sessionInput, { limits: agent.limits }, `agent ${agent.name}`);
+  if (isRefusal(limits)) throw new InvalidInput(limits.message);
   return Object.freeze({ ...agent });
 }
 
@@ -187,6 +198,7 @@ export function defineTool<Input, Output>(tool: ToolDefinition<Input, Output>): 
   if (isRuntimeTool(tool.name)) throw new InvalidInput(`Expected a tool not to be named like one of the runtime, got "${tool.name}".`);
   count(`retries of tool ${tool.name}`, tool.retries, 0);
   count(`timeoutMs of tool ${tool.name}`, tool.timeoutMs, 1);
+  unsupported(`tool ${tool.name}`, tool, 'approval', 'idempotencyKey');
   return Object.freeze({ ...tool });
 }
 
@@ -196,7 +208,7 @@ export function defineTool<Input, Output>(tool: ToolDefinition<Input, Output>): 
  * @throws InvalidInput when a name is used twice or `canStart` names nothing that is registered.
  */
 export function defineConfig(config: Config): Readonly<Config> {
-  if ('dataConverter' in config) throw new InvalidInput('Expected no dataConverter, got one: it is not supported yet.');
+  unsupported('the configuration', config, 'dataConverter', 'channels');
   if (config.agents.length === 0) throw new InvalidInput('Expected agents to name at least one agent, got none.');
   const names = new Set<string>();
   for (const { name } of [...config.agents, ...(config.tasks ?? [])]) {

@@ -101,6 +101,7 @@ const budgets = object({
 export const sessionInput = object({
   agent: name.optional(), title: label.optional(), metadata: small.optional(), limits: limits.optional(), budgets: budgets.optional(),
   turns: object({ onBusy: onBusy.optional(), batchBackground: flag.optional() }).optional(),
+  notices: z.custom<undefined>(() => false, { error: 'left out, as notices are not supported yet' }).optional(),
 });
 
 export const sessionId = string('1 to 128 letters, digits, ".", "_", ":" or "-", the first a letter or digit, not ending in ":milestone" or ":ask"',
@@ -155,7 +156,7 @@ const request = object({
 /** The argument of the `run` workflow: made by the workflow that starts it, and checked all the same, since anybody may start one. */
 const runInput = object({
   v: z.literal(1, { error: '1' }), runId: name, parent: object({ workflowId, epoch: key }), sessionId: workflowId, parentRunId: name.optional(), parentToolCallId: z.string({ error: 'a string' }).optional(),
-  depth: count(), agent: agentName, kind: oneOf('agent', 'task', 'workflow'), taskQueue: workflowId.optional(), input: json(MESSAGE_BYTES), label: label.optional(), metadata: small.optional(), limits, retries: count(0), maxBudgetMs: ms(),
+  depth: count(), agent: agentName, kind: oneOf('agent', 'task', 'workflow'), taskQueue: workflowId.optional(), input: json(MESSAGE_BYTES), label: label.optional(), metadata: small.optional(), limits, retries: count(0),
   onBudget: oneOf('cancel', 'keep'), deadlineAt: instant,
 });
 

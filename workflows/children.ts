@@ -4,6 +4,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { PARENT_EPOCH, type RunInput, type RunResult } from '../src/contract.ts';
 import { terminated } from '../src/domain/deadlines.ts';
 import { runSummary } from '../src/domain/details.ts';
+import { jsonBytes } from '../src/domain/json.ts';
 import { looked, type Sight } from '../src/domain/looks.ts';
 import { adoptRun, startConfirmed, startFailed } from '../src/domain/runs.ts';
 import { settle } from '../src/domain/settle.ts';
@@ -23,7 +24,7 @@ function runInput(state: State, runId: string): RunInput | undefined {
   const facts = state.names[row.agent];
   return {
     v: 1, runId, parent: { workflowId: state.workflowId, epoch: state.epoch }, sessionId: state.sessionId, depth: row.depth, agent: row.agent, kind: row.kind,
-    input: request.input, ...(facts?.taskQueue === undefined ? {} : { taskQueue: facts.taskQueue }), retries: facts?.retries ?? 2, maxBudgetMs: row.detached.maxBudgetMs, onBudget: row.detached.onBudget, deadlineAt: row.deadlineAt,
+    input: request.input, ...(facts?.taskQueue === undefined ? {} : { taskQueue: facts.taskQueue }), retries: facts?.retries ?? 2, onBudget: row.detached.onBudget, deadlineAt: row.deadlineAt,
     limits: { maxDepth, cancelGraceMs, ...(historyEvents === undefined ? {} : { historyEvents }), ...facts?.limits },
     ...(state.self === undefined ? {} : { parentRunId: state.self.runId }),
     ...(row.parentToolCallId === undefined ? {} : { parentToolCallId: row.parentToolCallId }),
@@ -36,6 +37,7 @@ export async function start(conversation: Conversation, runId: string): Promise<
   if (input === undefined) return;
   const { workflowId } = findRun(conversation.state, runId) ?? {};
   if (workflowId === undefined) return;
+  await conversation.room(jsonBytes(input));
   let handle: ChildWorkflowHandle<Workflow>;
   try {
     handle = await startChild('run', {
@@ -53,7 +55,7 @@ export async function start(conversation: Conversation, runId: string): Promise<
 
 /** After a reset of this workflow a run may have been started already, by itself in an earlier life: then it goes on with that one. */
 async function adopt(conversation: Conversation, runId: string, workflowId: string): Promise<void> {
-  const there = await sure.lookAtWorkflow({ workflowId });
+  const there = await sure(`is ${runId} there`).lookAtWorkflow({ workflowId });
   conversation.dispatch((cx) => {
     if (there?.parentEpoch === cx.state.epoch) adoptRun(cx, runId, there.epoch);
     else startFailed(cx, runId, `The workflow ${workflowId} exists from an earlier session of this id; choose another runId.`);
@@ -77,13 +79,13 @@ export async function cancelChild(conversation: Conversation, { runId, reason, c
   const row = findRun(conversation.state, runId);
   if (row === undefined) return;
   // One that is gone has settled, and its settle is on its way.
-  await send(row.workflowId, 'runCancel', { epoch: row.epoch ?? '', reason, cascade, ...(comment === undefined ? {} : { comment }) }, FEW);
+  await send(conversation, row.workflowId, 'runCancel', { epoch: row.epoch ?? '', reason, cascade, ...(comment === undefined ? {} : { comment }) }, FEW);
 }
 
 export async function terminate(conversation: Conversation, { runId, reason }: Of<'terminate'>): Promise<void> {
   const row = findRun(conversation.state, runId);
   if (row === undefined || isSettled(row)) return;
-  await sure.terminateRun({ workflowId: row.workflowId, epoch: row.epoch ?? '', reason });
+  await sure(`end ${row.runId}`).terminateRun({ workflowId: row.workflowId, epoch: row.epoch ?? '', reason });
   conversation.dispatch((cx) => terminated(cx, runId));
 }
 

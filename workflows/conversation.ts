@@ -4,9 +4,10 @@
  *
  * Messages take effect in the order they came, also when one needs a look-up of a name first: `inbox` holds the later ones.
  */
-import { CancellationScope, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, setCurrentDetails, sleep, workflowInfo } from '@temporalio/workflow';
 import { advance, stepInFlight } from '../src/domain/advance.ts';
 import { sessionDetails } from '../src/domain/details.ts';
+import { MIB } from '../src/domain/sizes.ts';
 import type { Cx, NameFacts, State } from '../src/domain/state.ts';
 import { rowView, sessionView } from '../src/domain/view.ts';
 import { activations } from './activations.ts';
@@ -39,6 +40,9 @@ export class Conversation {
   private ready = false;
   private looking = false;
   private describing = false;
+  private outgoing = { task: 0, bytes: 0 };
+  private line: Promise<void> = Promise.resolve();
+  private waiting = 0;
   private historyLength = 0;
   private suggested = false;
   /** Deadlines up to here have passed. */
@@ -108,6 +112,13 @@ export class Conversation {
     return this.inbox.length > 0;
   }
 
+  /** Takes back that the next execution is to take over. */
+  goOn(): void {
+    this.holding = false;
+    this.aborting = false;
+    this.dispatch(() => undefined);
+  }
+
   /** No errand, look-up or message under way: the execution may end. */
   get mayEnd(): boolean {
     return this.errands === 0 && !this.undecided;
@@ -134,7 +145,7 @@ export class Conversation {
   }
 
   private async lookUp(names: readonly string[], waiting: Waiting): Promise<void> {
-    const found = await Promise.all([...new Set(names)].map(async (name) => sure.resolveName({ name })));
+    const found = await Promise.all([...new Set(names)].map(async (name) => sure(`name: ${name}`).resolveName({ name })));
     for (const { name, facts } of found) if (facts !== null) this.state.names[name] = facts;
     // Others may have been forgotten meanwhile, and are looked up in their turn.
     waiting.names = waiting.names.filter((name) => !names.includes(name));
@@ -144,7 +155,31 @@ export class Conversation {
 
   /** Waits for the answer to which agent this is; `null` facts mean that the worker does not know it. */
   async resolveAgent(name: string | undefined): Promise<{ name: string; facts: NameFacts | null; known: string[] }> {
-    return sure.resolveName(name === undefined ? {} : { name });
+    return sure(name === undefined ? 'the first agent' : `name: ${name}`).resolveName(name === undefined ? {} : { name });
+  }
+
+  /**
+   * Waits until the present workflow task has room for so many bytes that go out. gRPC carries 4 MiB, and a task that brings more is
+   * never taken. In the order of asking; the time of a task is its own, in a replay too.
+   */
+  async room(bytes: number): Promise<void> {
+    if (this.waiting === 0 && this.fits(bytes)) return;
+    this.waiting += 1;
+    const before = this.line;
+    this.line = (async () => {
+      await before;
+      while (!this.fits(bytes)) await sleep(1, { summary: 'room in the next task' });
+      this.waiting -= 1;
+    })();
+    await this.line;
+  }
+
+  private fits(bytes: number): boolean {
+    const task = Date.now();
+    if (this.outgoing.task !== task) this.outgoing = { task, bytes: 0 };
+    if (this.outgoing.bytes > 0 && this.outgoing.bytes + bytes > MOST_OUTGOING) return false;
+    this.outgoing.bytes += bytes;
+    return true;
   }
 
   /** A step's own scope, so that ending the turn aborts it. */
@@ -201,8 +236,14 @@ export class Conversation {
     ({ historyLength: this.historyLength, continueAsNewSuggested: this.suggested } = workflowInfo());
   }
 
+  /** Only the execution that Temporal was asked to cancel can end as cancelled, so that it does not continue as new. */
+  get endsCancelled(): boolean {
+    return this.state.closing?.native === true;
+  }
+
   /** True when this execution has grown enough that the next one should take over: between two steps it does. */
   wantsToContinue(): boolean {
+    if (this.endsCancelled) return false;
     const { historyEvents } = this.state.settings.limits;
     return this.suggested || this.signals >= MOST_SIGNALS || this.updates >= MOST_UPDATES || this.historyLength >= (historyEvents ?? MOST_EVENTS);
   }
@@ -218,3 +259,5 @@ const MOST_DETAILED = 200;
 const MOST_SIGNALS = 8000;
 const MOST_UPDATES = 1600;
 const MOST_EVENTS = 40_000;
+/** Beside it a task may bring a step's tool calls, and answers of updates. */
+const MOST_OUTGOING = 2 * MIB;

@@ -1,6 +1,4 @@
-/**
- * One timer, over the nearest deadline of the state; armed anew whenever that changes.
- */
+/** One timer, over the nearest deadline of the state or before it; none when nothing is due. */
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import { nextDeadline } from '../src/domain/deadlines.ts';
 import type { State } from '../src/domain/state.ts';
@@ -17,8 +15,15 @@ export class Deadline {
 
   arm(state: State): void {
     const next = nextDeadline(state);
+    if (next === undefined) {
+      // What rests shows no clock of a turn that has ended.
+      this.scope?.cancel();
+      this.scope = undefined;
+      this.at = undefined;
+      return;
+    }
     // A timer that comes early for a deadline that has moved away costs less than cancelling and starting one each time.
-    if (next === undefined || (this.at !== undefined && this.at <= next.at)) return;
+    if (this.at !== undefined && this.at <= next.at) return;
     this.scope?.cancel();
     this.at = next.at;
     const scope = new CancellationScope();

@@ -8,6 +8,7 @@ import { UNHEARD, type Json } from '../src/contract.ts';
 import { runSummary } from '../src/domain/details.ts';
 import { hookAborted, hookDone, hookFailed, keyOfHook } from '../src/domain/hooks.ts';
 import { nativeId } from '../src/domain/ids.ts';
+import { jsonBytes } from '../src/domain/json.ts';
 import { milestonesTold } from '../src/domain/own-milestones.ts';
 import { readTold, runTold } from '../src/domain/steering.ts';
 import { requestTold } from '../src/domain/requests.ts';
@@ -18,7 +19,7 @@ import { UNREADABLE } from '../src/schemas.ts';
 import { modelAnswered, modelFailed, stepAborted, toolAnswered, toolFailed } from '../src/domain/turn.ts';
 import { cancelChild, look, start, terminate } from './children.ts';
 import type { Conversation } from './conversation.ts';
-import { failureOf, isHandedBack, nativeFailure, stepFailure, taskFailure, toolFailure } from './failures.ts';
+import { failureOf, isAborted, isHandedBack, nativeFailure, stepFailure, taskFailure, toolFailure } from './failures.ts';
 import { handler, step, sure, task } from './proxies.ts';
 import { ALWAYS, FEW, ONCE, send } from './send.ts';
 
@@ -36,17 +37,17 @@ export function perform(conversation: Conversation, effect: Effect): void {
     case 'start': track(conversation, 'errands', async () => start(conversation, effect.runId)); return;
     case 'cancel-run': track(conversation, 'errands', async () => cancelChild(conversation, effect)); return;
     case 'terminate': track(conversation, 'errands', async () => terminate(conversation, effect)); return;
-    case 'answer-gone': track(conversation, 'errands', async () => { await send(effect.workflowId, 'parentGone', { epoch: effect.epoch }, ONCE); }); return;
+    case 'answer-gone': track(conversation, 'errands', async () => { await send(conversation, effect.workflowId, 'parentGone', { epoch: effect.epoch }, ONCE); }); return;
     case 'tell-milestones': track(conversation, 'errands', async () => tellMilestones(conversation, effect)); return;
     case 'look': track(conversation, 'errands', async () => look(conversation, effect)); return;
     case 'tell-run': track(conversation, 'errands', async () => tellRun(conversation, effect)); return;
     case 'tell-read': track(conversation, 'errands', async () => tellRead(conversation, effect)); return;
     case 'tell-request': track(conversation, 'errands', async () => tellRequest(conversation, effect)); return;
-    case 'refuse-request': track(conversation, 'errands', async () => { await send(effect.workflowId, 'requestRefused', { requestId: effect.requestId }, FEW); }); return;
-    case 'answer-request': track(conversation, 'errands', async () => { await send(effect.workflowId, 'requestAnswered', effect.answer, ALWAYS); }); return;
+    case 'refuse-request': track(conversation, 'errands', async () => { await send(conversation, effect.workflowId, 'requestRefused', { requestId: effect.requestId }, FEW); }); return;
+    case 'answer-request': track(conversation, 'errands', async () => { await send(conversation, effect.workflowId, 'requestAnswered', effect.answer, ALWAYS); }); return;
     case 'hook': track(conversation, 'errands', async () => hook(conversation, effect)); return;
     case 'native': track(conversation, 'stepsInFlight', async () => runNative(conversation)); return;
-    case 'terminate-native': track(conversation, 'errands', async () => { await sure.terminateRun({ workflowId: nativeId(conversation.state.workflowId), epoch: '', reason: 'The run was cancelled.' }); }); return;
+    case 'terminate-native': track(conversation, 'errands', async () => { await sure('end the workflow').terminateRun({ workflowId: nativeId(conversation.state.workflowId), epoch: '', reason: 'The run was cancelled.' }); }); return;
     case 'check-parent': track(conversation, 'errands', async () => checkParent(conversation, effect)); return;
     default: effect satisfies never;
   }
@@ -108,7 +109,7 @@ async function runTask(conversation: Conversation): Promise<void> {
   } catch (error) {
     const { failure, progress, checkpoint } = taskFailure(error);
     conversation.dispatch((cx) => {
-      if (conversation.aborting && isCancellation(error)) taskAborted(cx, progress, checkpoint as Json | undefined);
+      if (conversation.aborting && isAborted(error)) taskAborted(cx, progress, checkpoint as Json | undefined);
       else taskFailed(cx, failure, progress);
     });
   }
@@ -122,10 +123,12 @@ async function hook(conversation: Conversation, { hook: call }: Of<'hook'>): Pro
   const { state } = conversation;
   const row = findRun(state, call.runId);
   const { result, ...shown } = row === undefined ? { result: undefined } : rowView(row, true);
+  const about = { run: shown, ...(call.kind === 'finish' && result !== undefined ? { result } : {}) };
+  await conversation.room(jsonBytes(about));
   const invoke = handler(`handler: ${call.handler.replace(/^handler:/u, '')}${call.attempt > 1 ? `, attempt ${call.attempt}` : ''}`);
   try {
     await conversation.hook(async () => invoke.handler({
-      handler: call.handler, key: keyOfHook(state, call), kind: call.kind, run: shown, ...(call.kind === 'finish' && result !== undefined ? { result } : {}),
+      handler: call.handler, key: keyOfHook(state, call), kind: call.kind, ...about,
     }));
     conversation.dispatch((cx) => hookDone(cx, call));
   } catch (error) {
@@ -144,7 +147,7 @@ async function runNative(conversation: Conversation): Promise<void> {
     }));
     const unreadable = typeof result === 'object' && result !== null && UNREADABLE in result;
     conversation.dispatch((cx) => {
-      if (unreadable) taskFailed(cx, { type: 'InvalidResult', message: 'Expected the result of the workflow to be JSON.', cancelled: false }, undefined);
+      if (unreadable) taskFailed(cx, { type: 'InvalidResult', message: 'Expected the result of the workflow to be JSON.' }, undefined);
       else taskDone(cx, (result ?? null) as Json, undefined);
     });
   } catch (error) {
@@ -155,7 +158,7 @@ async function runNative(conversation: Conversation): Promise<void> {
 async function tellRun(conversation: Conversation, { runId, messages }: Of<'tell-run'>): Promise<void> {
   const row = findRun(conversation.state, runId);
   if (row === undefined) return;
-  await send(row.workflowId, 'runMessage', { epoch: row.epoch ?? '', messages }, ALWAYS);
+  await send(conversation, row.workflowId, 'runMessage', { epoch: row.epoch ?? '', messages }, ALWAYS);
   conversation.dispatch((cx) => runTold(cx, runId, messages.at(-1)?.n ?? 0));
 }
 
@@ -170,7 +173,7 @@ async function tellRequest(conversation: Conversation, { request }: Of<'tell-req
 async function tellParent(conversation: Conversation, name: string, about: object, told: (cx: Cx) => void): Promise<void> {
   const { self } = conversation.state;
   if (self === undefined) return;
-  const sent = await send(self.parent.workflowId, name, { runId: self.runId, epoch: self.parent.epoch, ...about }, ALWAYS);
+  const sent = await send(conversation, self.parent.workflowId, name, { runId: self.runId, epoch: self.parent.epoch, ...about }, ALWAYS);
   conversation.dispatch((cx) => {
     if (sent === 'gone') parentGone(cx, self.parent.epoch);
     else told(cx);
@@ -197,12 +200,12 @@ function end(conversation: Conversation): void {
 
 export async function parentIsThere({ self }: State): Promise<boolean> {
   if (self === undefined || self.parentGone === true) return false;
-  const parent = await sure.lookAtWorkflow({ workflowId: self.parent.workflowId });
+  const parent = await sure('is the parent there').lookAtWorkflow({ workflowId: self.parent.workflowId });
   return parent !== null && parent.open && parent.epoch === self.parent.epoch && !parent.unheard.includes(self.runId);
 }
 
 /** True when the starter had ended its part before it heard how this run has ended. */
 export async function isUnheard({ parent: { workflowId, epoch }, runId }: RunSelf): Promise<boolean> {
-  const parent = await sure.lookAtWorkflow({ workflowId, afterTask: true });
+  const parent = await sure('has the parent heard').lookAtWorkflow({ workflowId, afterTask: true });
   return parent !== null && parent.epoch === epoch && parent.unheard.includes(runId);
 }

@@ -1,11 +1,11 @@
 /** What Temporal's failures mean to the domain. */
-import { ActivityFailure, ApplicationFailure, CancelledFailure, ChildWorkflowFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, CancelledFailure, ChildWorkflowFailure, isCancellation, TerminatedFailure, TimeoutFailure } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { HANDED_BACK } from '../src/contract.ts';
 import { TEXT_CHARS } from '../src/domain/sizes.ts';
 import type { StepFailure } from '../src/domain/turn.ts';
 import type { Settled } from '../src/domain/settle.ts';
-import type { Failure, Progress, Refusal } from '../src/contract.ts';
+import type { Failure, Progress, Refusal, TaskHeartbeat } from '../src/contract.ts';
 
 /** What an activity throws on purpose carries these details. */
 interface Details { maxAttempts?: number; retryAfterMs?: number; progress?: Progress; checkpoint?: unknown }
@@ -55,20 +55,25 @@ export function toolFailure(error: unknown): { error: Failure; threw: boolean; r
   return { error: failureOf(error), threw, retryable: threw && cause.nonRetryable !== true };
 }
 
-export function taskFailure(error: unknown): { failure: Failure & { cancelled: boolean; reason?: string }; progress: Progress | undefined; checkpoint: unknown } {
+export function taskFailure(error: unknown): { failure: Failure & { reason?: string }; progress: Progress | undefined; checkpoint: unknown } {
   const cause = causeOf(error);
-  const { progress, checkpoint } = detailsOf(error);
-  return { failure: { ...failureOf(error), cancelled: cause instanceof CancelledFailure, ...(cause instanceof TimeoutFailure ? { reason: 'timed_out' } : {}) }, progress, checkpoint };
+  const { progress, checkpoint } = cause instanceof TimeoutFailure ? ((cause.lastHeartbeatDetails ?? {}) as Partial<TaskHeartbeat>) : detailsOf(error);
+  return { failure: { ...failureOf(error), ...(cause instanceof TimeoutFailure ? { reason: 'timed_out' } : {}) }, progress, checkpoint };
+}
+
+/** An activity that was asked to stop, or whose worker was lost meanwhile: nothing that it did itself. */
+export function isAborted(error: unknown): boolean {
+  return isCancellation(error) || causeOf(error) instanceof TimeoutFailure;
 }
 
 /** How the workflow of a `workflow:` run ended that did not complete. */
-export function nativeFailure(error: unknown): Failure & { cancelled: boolean; reason?: string } {
+export function nativeFailure(error: unknown): Failure & { reason?: string } {
   const { error: failure, reason } = endOfChild(error);
   const cause = causeOf(error);
   const told = failure ?? { type: 'Cancelled', message: 'The workflow was cancelled.' };
-  if (error instanceof WorkflowExecutionAlreadyStartedError) return { type: 'StartFailed', message: `The workflow ${error.workflowId} exists already.`, cancelled: false, reason: 'start_failed' };
+  if (error instanceof WorkflowExecutionAlreadyStartedError) return { type: 'StartFailed', message: `The workflow ${error.workflowId} exists already.`, reason: 'start_failed' };
   // What it threw is its own error; everything else happened to it.
-  return { ...told, cancelled: cause instanceof CancelledFailure, ...(cause instanceof ApplicationFailure || reason === undefined ? {} : { reason }) };
+  return { ...told, ...(cause instanceof ApplicationFailure || reason === undefined ? {} : { reason }) };
 }
 
 /** How a run ended whose workflow Temporal closed without a settle. */

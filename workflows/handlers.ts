@@ -2,7 +2,7 @@
  * Registers the messages and queries of the contract. Each message exists as an update (validated, answers with its receipt)
  * and as a signal (refused ones leave an event). Handlers never throw on bad input, except to refuse an update.
  */
-import { ApplicationFailure, condition, defineQuery, defineSignal, defineUpdate, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, condition, defineQuery, defineSignal, defineUpdate, setHandler } from '@temporalio/workflow';
 import { HandlerUnfinishedPolicy } from '@temporalio/common';
 import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import { NAMES_GLOBAL } from '../src/contract.ts';
@@ -130,7 +130,7 @@ async function confirmed(conversation: Conversation, runId: string): Promise<unk
   if (!over() && waitingCancels < MOST_WAITING_CANCELS) {
     waitingCancels += 1;
     try {
-      await condition(over, CANCEL_WAIT);
+      await CancellationScope.nonCancellable(async () => condition(over, CANCEL_WAIT));
     } finally {
       waitingCancels -= 1;
     }
@@ -141,7 +141,7 @@ async function confirmed(conversation: Conversation, runId: string): Promise<unk
 /** Brings an answer to the workflow that has asked, which alone decides what becomes of it. */
 async function forwardAnswer({ state }: Conversation, answer: Answer): Promise<unknown> {
   const { workflowId } = partsOfRequestId(answer.requestId);
-  const told = await reach(`answer to ${answer.requestId}`).answerRequest({ workflowId, answer });
+  const told = await CancellationScope.nonCancellable(async () => reach(`answer to ${answer.requestId}`).answerRequest({ workflowId, answer }));
   if (told !== null && 'refused' in told) throw refusal(told);
   const copy = findRequest(state, answer.requestId);
   // A workflow that is gone asks nothing any more.

@@ -23,10 +23,10 @@ export const AFTER_LOCAL = 2;
 /** Resolves when the conversation has ended, with nothing, or with what the next execution goes on from. */
 export async function live(conversation: Conversation): Promise<Carried | undefined> {
   const { state } = conversation;
-  const settled = (): boolean => isQuiet(state) && conversation.idle && allHandlersFinished();
   const mayContinue = (): boolean => conversation.wantsToContinue() && (!stepInFlight(state) || (conversation.mustContinue() && mayAbort(state)));
-  await condition(() => conversation.ended || mayContinue());
-  if (!conversation.ended) {
+  for (;;) {
+    await condition(() => conversation.ended || mayContinue());
+    if (conversation.ended) break;
     conversation.holding = true;
     conversation.abortHooks();
     forgetNames(conversation);
@@ -34,23 +34,38 @@ export async function live(conversation: Conversation): Promise<Carried | undefi
       conversation.aborting = true;
       conversation.abortSteps();
     }
-    let again = MOST_TASKS;
-    for (;;) {
-      await condition(settled);
-      // What came later in this activation may have changed that.
-      if (!settled()) continue;
-      const { carried, leaving } = pack({ state, now: Date.now(), effects: [] });
-      if (leaving.length > 0) {
-        await archive(leaving)(AFTER_LOCAL);
-        const last = leaving.at(-1)?.seq ?? 0;
-        state.log = state.log.filter((event) => event.seq > last);
-      } else if (conversation.updatedInThisActivation && again-- > 0) {
-        await sleep(NEXT_TASK_MS);
-      } else return carried;
-    }
+    const carried = await handOver(conversation);
+    if (carried !== undefined) return carried;
+    conversation.goOn();
   }
   await condition(() => mayEnd(conversation));
   return undefined;
+}
+
+/** What the next execution goes on from, once nothing is under way; nothing if this one is to end itself after all. */
+async function handOver(conversation: Conversation): Promise<Carried | undefined> {
+  const { state } = conversation;
+  const settled = (): boolean => isQuiet(state) && conversation.idle && allHandlersFinished();
+  let again = MOST_TASKS;
+  for (let archived = false; ;) {
+    await condition(() => settled() || conversation.endsCancelled);
+    if (conversation.endsCancelled) return undefined;
+    // What came later in this activation may have changed that.
+    if (!settled()) continue;
+    const { carried, leaving } = pack({ state, now: Date.now(), effects: [] }, archived);
+    if (leaving.length > 0) {
+      await archive(leaving)(AFTER_LOCAL);
+      const last = leaving.at(-1)?.seq ?? 0;
+      state.log = state.log.filter((event) => event.seq > last);
+      archived = true;
+    } else if (conversation.updatedInThisActivation && again-- > 0) {
+      await nextTask();
+    } else return carried;
+  }
+}
+
+async function nextTask(): Promise<void> {
+  await sleep(NEXT_TASK_MS, { summary: 'the next task' });
 }
 
 /** Nothing is under way that the end would cut off. */
@@ -65,7 +80,7 @@ export async function untilIdle(conversation: Conversation): Promise<void> {
     await condition(() => mayEnd(conversation));
     if (!mayEnd(conversation)) continue;
     if (!conversation.updatedInThisActivation || again-- === 0) return;
-    await sleep(NEXT_TASK_MS);
+    await nextTask();
   }
 }
 
@@ -86,11 +101,11 @@ export function archive(events: readonly OutliveEvent[]): (tasks: number) => Pro
   void keep(first);
   return async (tasks) => {
     for (const part of others) {
-      await sleep(NEXT_TASK_MS);
+      await nextTask();
       void keep(part);
     }
     const least = others.length > 0 ? AFTER_LOCAL : tasks;
-    for (let passed = 0; passed < least || !isKept(); passed++) await sleep(NEXT_TASK_MS);
+    for (let passed = 0; passed < least || !isKept(); passed++) await nextTask();
   };
 }
 

@@ -6,6 +6,7 @@ const YEAR_MS = 365 * 24 * 3600 * 1000;
 
 /** Its answer comes with the next events or before them, as it happens, so that nothing but the archive is local. */
 export const local = proxyLocalActivities<LocalActivities>({
+  summary: 'the log into the archive',
   startToCloseTimeout: '10s',
   localRetryThreshold: '30s',
   retry: { initialInterval: '100ms', maximumInterval: '5s' },
@@ -51,4 +52,6 @@ export function reach(summary: string): ActivityInterfaceFor<Activities> {
 }
 
 /** Something that is repeated until it is done. */
-export const sure = proxyActivities<Activities>({ startToCloseTimeout: '10s', retry: { initialInterval: '1s', maximumInterval: '1m' } });
+export function sure(summary: string): ActivityInterfaceFor<Activities> {
+  return proxyActivities<Activities>({ startToCloseTimeout: '10s', retry: { initialInterval: '1s', maximumInterval: '1m' }, summary });
+}

@@ -47,7 +47,7 @@ export async function run(input: RunInput, carried?: Carried): Promise<RunResult
     const next = await live(conversation);
     if (next !== undefined) return continueAsNew<typeof run>(input, next);
     const kept = archive(state.log);
-    const told = await tell(state);
+    const told = await tell(conversation);
     // The look at the parent and the signal to it have taken two tasks.
     await kept(told === undefined ? AFTER_LOCAL : 0);
     await untilIdle(conversation);
@@ -67,14 +67,15 @@ function begin(input: unknown): State {
   const made = parsed as RunInput;
   const { workflowId, firstExecutionRunId } = workflowInfo();
   const self: RunSelf = {
-    runId: made.runId, parent: made.parent, kind: made.kind, input: made.input, retries: made.retries, maxBudgetMs: made.maxBudgetMs, onBudget: made.onBudget,
+    runId: made.runId, parent: made.parent, kind: made.kind, input: made.input, retries: made.retries, onBudget: made.onBudget,
     deadline: Date.parse(made.deadlineAt), milestones: [], told: 0, movedAt: Date.now(),
     ...(made.kind === 'agent' ? {} : { task: 'ready' as const }), ...(made.taskQueue === undefined ? {} : { taskQueue: made.taskQueue }),
     ...(made.parentToolCallId === undefined ? {} : { parentToolCallId: made.parentToolCallId }), ...(made.parentRunId === undefined ? {} : { parentRunId: made.parentRunId }),
-    ...(made.label === undefined ? {} : { label: made.label }), ...(made.metadata === undefined ? {} : { metadata: made.metadata }),
+    ...(made.label === undefined ? {} : { label: made.label }),
   };
   return newState({
     kind: 'run', workflowId, sessionId: made.sessionId, epoch: firstExecutionRunId, depth: made.depth, agent: made.agent, settings: settingsOf('run', { limits: made.limits }), self,
+    ...(made.metadata === undefined ? {} : { metadata: made.metadata }),
   }, Date.now());
 }
 
@@ -99,7 +100,8 @@ function runCancel(cx: Cx, { epoch, reason, comment, cascade }: Payload<'runCanc
 }
 
 /** Tells the starter, as long as it is there to hear it. */
-async function tell(state: State): Promise<'sent' | 'gone' | 'refused' | undefined> {
+async function tell(conversation: Conversation): Promise<'sent' | 'gone' | 'refused' | undefined> {
+  const { state } = conversation;
   const { self, outcome } = ended(state);
   const { status, reason, comment, result, error } = outcome;
   const large = result !== undefined && jsonBytes(result) > RESULT_BYTES;
@@ -109,7 +111,7 @@ async function tell(state: State): Promise<'sent' | 'gone' | 'refused' | undefin
     cancelled: cancelledBelow({ state }), ...(large ? { preview: previewOf(result, PREVIEW_BYTES), resultRef: state.workflowId } : { result }),
   };
   if (!(await parentIsThere(state))) return undefined;
-  const told = await send(self.parent.workflowId, 'runSettled', message, ALWAYS);
+  const told = await send(conversation, self.parent.workflowId, 'runSettled', message, ALWAYS);
   return told === 'sent' && (await isUnheard(self)) ? 'gone' : told;
 }
 

@@ -1,5 +1,7 @@
 /** Signals to other workflows: to the newest execution of an id, again when the server refuses, and knowing when nobody is there. */
 import { getExternalWorkflowHandle, sleep } from '@temporalio/workflow';
+import { jsonBytes } from '../src/domain/json.ts';
+import type { Conversation } from './conversation.ts';
 import { isGone } from './failures.ts';
 
 export const ONCE = 1;
@@ -9,15 +11,16 @@ const SEND_BACKOFF_MS = 1000;
 const SEND_BACKOFF_MOST_MS = 60_000;
 
 /** Signals another workflow, the newest execution of its id; backs off when the server refuses it. */
-export async function send(workflowId: string, name: string, argument: unknown, attempts: number): Promise<'sent' | 'gone' | 'refused'> {
+export async function send(conversation: Conversation, workflowId: string, name: string, argument: unknown, attempts: number): Promise<'sent' | 'gone' | 'refused'> {
   for (let attempt = 1; ; attempt++) {
+    await conversation.room(jsonBytes(argument));
     try {
       await getExternalWorkflowHandle(workflowId).signal(name, argument);
       return 'sent';
     } catch (error) {
       if (isGone(error)) return 'gone';
       if (attempt >= attempts) return 'refused';
-      await sleep(Math.min(SEND_BACKOFF_MS * 2 ** (attempt - 1), SEND_BACKOFF_MOST_MS));
+      await sleep(Math.min(SEND_BACKOFF_MS * 2 ** (attempt - 1), SEND_BACKOFF_MOST_MS), { summary: `retry of ${name}` });
     }
   }
 }

@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   const { address, namespace, server } = await place(say);
   const { connection } = await connect({ namespace, ...(address === undefined ? {} : { address }) });
   const painter = createPainter(process.stdout, process.env);
-  const worker = await superviseWorker(address === undefined ? [] : ['--address', address], { OUTLIVE_OUT: OUT, OUTLIVE_FILES: file.folder }, (line) => painter.say(line));
+  const worker = await superviseWorker(['--namespace', namespace, ...(address === undefined ? [] : ['--address', address])], { OUTLIVE_OUT: OUT, OUTLIVE_FILES: file.folder }, (line) => painter.say(line));
   const stop = async (): Promise<void> => {
     await worker.stop();
     await connection.close();

@@ -1,6 +1,6 @@
 /**
  * `npm run worker`: a worker for everything that `temporal.config.ts` registers, until it is told to stop. `-- --address HOST:PORT`
- * names a server without credentials; left out, it is the one of the environment.
+ * names a server without credentials; left out, it is the one of the environment. `--namespace` goes before those of configuration and environment.
  */
 import { parseArgs } from 'node:util';
 import config from '../../temporal.config.ts';
@@ -11,10 +11,10 @@ import { runWorker } from './run-worker.ts';
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 try {
-  const { values } = parseArgs({ options: { address: { type: 'string' } } });
+  const { values } = parseArgs({ options: { address: { type: 'string' }, namespace: { type: 'string' } } });
   const environment = resolveEnvironment();
   const address = values.address ?? (environment.configured ? undefined : (config.connection?.address ?? environment.address));
-  const namespace = config.namespace ?? environment.namespace;
+  const namespace = values.namespace ?? config.namespace ?? environment.namespace;
   const connection = await connectNative({ namespace, ...(address === undefined ? {} : { address }) });
   const worker = await createWorker(config, { connection, namespace });
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));

@@ -3,6 +3,7 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { iso } from '../domain/state.ts';
 import type { OutliveEvent } from '../contract.ts';
 import { ask } from './ask.ts';
+import { isOpen } from './describe.ts';
 import { readArchive } from './archive.ts';
 
 const PAGE = 1000;
@@ -17,7 +18,7 @@ export async function readLog(client: Client, workflowId: string, after: number)
   const handle = client.workflow.getHandle(workflowId);
   const description = await handle.describe();
   const { runId } = description;
-  if (description.status.name !== 'RUNNING') {
+  if (!isOpen(description)) {
     // With the last event that is known, so that its type tells whether anything is missing after it.
     const { events: archived, truncatedAt } = await readArchive(client, workflowId, runId, Math.max(1, after), Number.MAX_SAFE_INTEGER);
     const last = archived.at(-1);

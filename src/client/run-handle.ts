@@ -2,14 +2,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isGrpcServiceError, WorkflowFailedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { TimeoutFailure } from '@temporalio/common';
-import type { ForgottenRow, Json, Row, RunResult } from '../contract.ts';
+import type { ForgottenRow, Json, Progress, Row, RunResult } from '../contract.ts';
 import { workflowIdOfRun } from '../domain/ids.ts';
 import { RunFailed, SessionClosed, UnknownRun } from '../errors.ts';
-import { describe } from './describe.ts';
+import { describe, isOpen } from './describe.ts';
 import { heartbeatOf } from './heartbeat.ts';
 
-/** What `inspect` answers: the row with the live progress, what is kept of a forgotten one, or that nobody knows it. */
-export type InspectedRun = Row | ForgottenRow | { runId: string; workflowId: string; status: 'unknown' | 'running' | 'completed' | 'failed' | 'cancelled' };
+/**
+ * What `inspect` answers: the row with the live progress, what is kept of a forgotten one, what Temporal alone can tell while no
+ * worker runs, or that nobody knows it.
+ */
+export type InspectedRun = Row | ForgottenRow | { runId: string; workflowId: string; status: 'unknown' | 'running' | 'completed' | 'failed' | 'cancelled'; progress?: Progress };
 
 type Ended = Pick<RunResult, 'status' | 'reason' | 'result' | 'error'>;
 
@@ -43,7 +46,8 @@ export class RunHandle {
 
   /**
    * The row with the latest progress that the server has; `unknown` only when neither session nor Temporal know the run for 5 s.
-   * A session that cannot be asked, because no worker runs, is no reason to call a run unknown: then the error is thrown.
+   * While no worker runs, the session does not answer within 5 s, and what Temporal knows of the run's workflow is the answer, its progress
+   * too; if that knows nothing either, the session's error is thrown.
    */
   async inspect(): Promise<InspectedRun> {
     const { runId, workflowId } = this;
@@ -56,7 +60,11 @@ export class RunHandle {
         const progress = (await heartbeatOf(this.client, description))?.progress;
         return progress !== undefined && progress.n > (known.progress?.n ?? -1) ? { ...known, progress } : known;
       }
-      if (description !== undefined) return { runId, workflowId, status: description.status.name === 'RUNNING' ? 'running' : (await this.ended())?.status ?? 'failed' };
+      if (description !== undefined) {
+        if (!isOpen(description)) return { runId, workflowId, status: (await this.ended())?.status ?? 'failed' };
+        const progress = (await heartbeatOf(this.client, description))?.progress;
+        return { runId, workflowId, status: 'running', ...(progress === undefined ? {} : { progress }) };
+      }
       if (Date.now() >= until) {
         if ('error' in row) throw row.error;
         return { runId, workflowId, status: 'unknown' };

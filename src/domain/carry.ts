@@ -16,22 +16,31 @@ import type { OutliveEvent } from './types.ts';
 
 export const CARRY_VERSION = 1;
 export const CARRY_BYTES = MIB;
+/** The log is carried as it is up to this size. */
 const LOG_BYTES = 128 * KIB;
+/** Room for the log that nothing else may take. */
+const LOG_LEAST = 32 * KIB;
 
 export interface Carried { v: number; state: unknown }
 
 /** `carried` goes into the next execution, `leaving` into the archive of this one, oldest first. */
 export interface Packed { carried: Carried; leaving: OutliveEvent[] }
 
-/** Packs the state, and sheds from it what is not carried; one that goes on after that is packed again. */
-export function pack(cx: Cx): Packed {
+/**
+ * Packs the state, and sheds from it what is not carried; one that goes on after that is packed again. A log that is too long is cut
+ * to half of what fits, and to nothing when it is packed `again`: what comes while the rest goes into the archive must fit too, or
+ * a session that hears something all the time would never go on.
+ */
+export function pack(cx: Cx, again = false): Packed {
   const { state } = cx;
   flushRefusals(cx);
   forgetOldest(state.dedupe, KEPT_KEYS);
   const most = CARRY_BYTES - KIB;
   const scale = scaleOf(state);
-  shed(cx, most, scale);
-  const kept = tail(state.log, Math.min(LOG_BYTES, most - scale.control() - jsonBytes(state.transcript)));
+  shed(cx, most - LOG_LEAST, scale);
+  const room = Math.min(LOG_BYTES, most - scale.control() - jsonBytes(state.transcript));
+  const all = tail(state.log, room) === state.log.length;
+  const kept = all ? state.log.length : tail(state.log, again ? 0 : room / 2);
   const first = state.log.length - kept;
   return { carried: { v: CARRY_VERSION, state: compact({ ...state, log: state.log.slice(first) }) }, leaving: state.log.slice(0, first) };
 }

@@ -68,7 +68,7 @@ export function closeRequest(cx: Cx, request: RequestState, status: Exclude<Requ
   shorten(request);
   tell(state, requestId);
   if (ownOpen(state).length === 0) resume(cx);
-  keepLast(state);
+  keepClosed(state, KEPT_CLOSED);
 }
 
 /** The clocks go on where they stopped. */
@@ -91,9 +91,11 @@ function shorten(request: RequestState): void {
   delete request.input;
 }
 
-function keepLast(state: State): void {
-  let closed = state.requests.filter((one) => one.status !== 'open').length - KEPT_CLOSED;
-  if (closed > 0) state.requests = state.requests.filter((one) => one.status === 'open' || closed-- <= 0);
+/** Closed ones leave, but none that the parent has not been told of. */
+export function keepClosed(state: State, most: number): void {
+  const leaves = (one: RequestState): boolean => one.status !== 'open' && state.self?.untold?.includes(one.requestId) !== true;
+  let surplus = state.requests.filter(leaves).length - most;
+  if (surplus > 0) state.requests = state.requests.filter((one) => !leaves(one) || surplus-- <= 0);
 }
 
 /** The requests of a turn that ends are withdrawn. */
@@ -164,7 +166,7 @@ export function takeRequest(cx: Cx, { runId, request: given }: { runId: string; 
     if (given.status === 'open') opened(cx, row, given, n);
     else answered(cx, row, given.requestId);
   }
-  keepLast(state);
+  keepClosed(state, KEPT_CLOSED);
   return undefined;
 }
 
@@ -213,14 +215,14 @@ export function tellRequest(cx: Cx): void {
   const { state } = cx;
   const { self } = state;
   if (self === undefined || self.asking === true || self.parentGone === true || self.settled === true) return;
-  const [requestId] = self.untold ?? [];
-  if (requestId === undefined) return;
-  const request = findRequest(state, requestId);
-  self.untold = self.untold?.slice(1) ?? [];
-  if (self.untold.length === 0) delete self.untold;
+  const untold = (self.untold ?? []).flatMap((requestId) => findRequest(state, requestId) ?? []);
+  const [request] = untold;
+  if (untold.length > 1) self.untold = untold.slice(1).map((one) => one.requestId);
+  else delete self.untold;
   if (request === undefined) return;
   self.asking = true;
   cx.effects.push({ do: 'tell-request', request: { ...request } });
+  keepClosed(state, KEPT_CLOSED);
 }
 
 export function requestTold(cx: Cx): void {

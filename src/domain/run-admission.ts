@@ -6,7 +6,7 @@ import { entryKey, payloadHash, recall } from './dedupe.ts';
 import { workflowIdOfRun } from './ids.ts';
 import { jsonBytes } from './json.ts';
 import { closed, full, liveBytes, queuedBytes } from './room.ts';
-import { HOOK_BYTES, LIVE_BYTES, MESSAGE_BYTES, ROW_GROWTH_BYTES, START_WAVE, WATCHED_BYTES } from './sizes.ts';
+import { HOOK_BYTES, LIVE_BYTES, MESSAGE_BYTES, ROW_GROWTH_BYTES, START_WAVE, WATCHED_BYTES, WORKFLOW_ID_CHARS } from './sizes.ts';
 import { findRun, type State } from './state.ts';
 import { isRefusal, refuse, type Detached, type Json, type OnMilestones, type Refusal, type RunStatus } from './types.ts';
 
@@ -32,6 +32,9 @@ export function placesTaken(state: State): number {
   }
   return taken;
 }
+
+/** As long as an id that a session gives a run may be. */
+const LONGEST_MINTED = 'r-'.padEnd(24, 'x');
 
 /** Runs that may be started before another start is confirmed. */
 export function waveLeft(state: State): number {
@@ -88,9 +91,9 @@ export function inputBytes(request: StartRun): number {
   return jsonBytes(request.input) + jsonBytes(request.metadata ?? null);
 }
 
-/** The receipts of known requests, `undefined` for new ones, or the refusal of them all. */
+/** The receipts of known requests, `undefined` for new ones, or the refusal of them all. With `hold` none starts, and all are carried. */
 export function admitRuns(
-  state: State, requests: readonly StartRun[], kindOf: (name: string) => boolean | undefined, origin: Origin = {},
+  state: State, requests: readonly StartRun[], kindOf: (name: string) => boolean | undefined, origin: Origin = {}, hold = false,
 ): (RunReceipt | undefined)[] | Refusal {
   if (state.closing !== undefined) return closed(state);
   const fresh: StartRun[] = [];
@@ -107,7 +110,7 @@ export function admitRuns(
     if (runId !== undefined) payloads.set(runId, payloadOf(state, request));
     if (twice === undefined) fresh.push(request);
   }
-  return unknownName(fresh, kindOf) ?? unknownHandler(fresh, kindOf) ?? noRoom(state, fresh, origin) ?? answers;
+  return unknownName(fresh, kindOf) ?? unknownHandler(fresh, kindOf) ?? noRoom(state, fresh, origin, hold) ?? answers;
 }
 
 function unknownName(requests: readonly StartRun[], kindOf: (name: string) => boolean | undefined): Refusal | undefined {
@@ -125,13 +128,15 @@ export function namesOf({ agent, detached }: StartRun): string[] {
   return detached?.onFinish === undefined ? [agent] : [agent, `handler:${detached.onFinish}`];
 }
 
-function noRoom(state: State, requests: readonly StartRun[], origin: Origin): Refusal | undefined {
+function noRoom(state: State, requests: readonly StartRun[], origin: Origin, hold: boolean): Refusal | undefined {
   const { maxConcurrentRuns, maxDepth, maxQueuedBytes, maxQueuedRuns } = state.settings.limits;
   if (requests.length > 0 && state.depth + 1 > maxDepth) {
     return refuse('DepthExceeded', `Expected runs to be nested at most ${maxDepth} deep (limits.maxDepth), got ${state.depth + 1}.`);
   }
+  const longest = Math.max(0, ...requests.map(({ runId = LONGEST_MINTED }) => workflowIdOfRun(state.workflowId, runId).length));
+  if (longest > WORKFLOW_ID_CHARS) return refuse('DepthExceeded', `Expected the workflow id of the run, which names all above it, to have at most ${WORKFLOW_ID_CHARS} characters, got ${longest}.`);
   const free = Math.max(0, maxConcurrentRuns - placesTaken(state));
-  const wave = waveLeft(state);
+  const wave = hold ? 0 : waveLeft(state);
   let waiting = state.runs.filter((row) => row.status === 'queued').length;
   let queued = queuedBytes(state);
   let live = liveBytes(state);

@@ -18,7 +18,7 @@ export function startRun(cx: Cx, request: StartRun, origin: Origin = {}): RunRec
 /** Accepts all runs or none. */
 export function startRuns(cx: Cx, requests: readonly StartRun[], origin: Origin = {}): RunReceipt[] | Refusal {
   const { state } = cx;
-  const admitted = admitRuns(state, requests, (name) => Object.hasOwn(state.names, name), origin);
+  const admitted = admitRuns(state, requests, (name) => Object.hasOwn(state.names, name), origin, cx.hold);
   if (isRefusal(admitted)) return admitted;
   const rows = requests.map((request, i) => {
     const before = admitted[i] ?? knownRun(state, request);

@@ -53,7 +53,7 @@ export function taskDone(cx: Cx, result: Json, progress: Progress | undefined): 
   if (self.outcome === undefined || self.outcome.status === 'cancelled') self.outcome = { status: 'completed', result };
 }
 
-export function taskFailed(cx: Cx, failure: { type: string; message: string; cancelled: boolean; reason?: string }, progress: Progress | undefined): void {
+export function taskFailed(cx: Cx, failure: { type: string; message: string; reason?: string }, progress: Progress | undefined): void {
   const self = running(cx);
   if (self === undefined) return;
   self.task = 'done';

@@ -102,8 +102,15 @@ function announced(row: RunState): boolean {
 
 /** Rows of runs that settled long ago, with nothing left to deliver, shrink to what a receipt needs. */
 function forgetOldRows(state: State): void {
-  const old = state.runs.filter((row) => isSettled(row) && isDone(row));
-  for (const row of old.slice(0, Math.max(0, old.length - KEPT_ROWS))) forget(state, row);
+  forgetAllBut(state, state.runs.filter((row) => isSettled(row) && isDone(row)), KEPT_ROWS);
+}
+
+/** Forgets of these rows all but the last that settled. */
+export function forgetAllBut(state: State, rows: readonly RunState[], kept: number): void {
+  const surplus = rows.length - kept;
+  if (surplus <= 0) return;
+  const when = (row: RunState): number => Date.parse(row.settledAt ?? row.createdAt);
+  for (const row of rows.toSorted((a, b) => when(a) - when(b)).slice(0, surplus)) forget(state, row);
 }
 
 export function forget(state: State, row: RunState): void {

@@ -6,8 +6,9 @@
 import { jsonBytes, previewOf } from './json.ts';
 import { emit } from './log.ts';
 import { lastNumber } from './milestones.ts';
+import { keepClosed } from './requests.ts';
 import { forgetNames } from './runs.ts';
-import { forget } from './settle.ts';
+import { forgetAllBut } from './settle.ts';
 import { KIB, PREVIEW_BYTES } from './sizes.ts';
 import { isDone, isSettled, type Cx, type RunState, type State, type TranscriptEntry } from './state.ts';
 import { cutOutput, cutText, fitParts } from './step-size.ts';
@@ -54,7 +55,7 @@ function oldRows(state: State): RunState[] {
 const oldSteps: Step[] = [
   ({ state }, _over, scale) => { for (const row of oldRows(state)) shedBody(row, PREVIEW_BYTES, scale); },
   ({ state }, _over, scale) => { for (const row of oldRows(state)) shedBody(row, 0, scale); },
-  ...[100, 25, 0].map((kept): Step => ({ state }) => { const old = oldRows(state); for (const row of old.slice(0, Math.max(0, old.length - kept))) forget(state, row); }),
+  ...[100, 25, 0].map((kept): Step => ({ state }) => { forgetAllBut(state, oldRows(state), kept); }),
   ({ state }) => {
     for (const turn of state.past) {
       delete turn.comment;
@@ -62,7 +63,7 @@ const oldSteps: Step[] = [
       if (turn.error !== undefined) turn.error = { type: turn.error.type, message: previewOf(turn.error.message, 100) };
     }
   },
-  ({ state }) => { state.requests = state.requests.filter((one) => one.status === 'open'); },
+  ({ state }) => { keepClosed(state, 0); },
   ({ state }) => { state.past.splice(0, Math.max(0, state.past.length - 10)); },
   ({ state }) => { state.forgotten.splice(0, Math.max(0, state.forgotten.length - 500)); },
   ({ state }) => { if (state.turn !== null) state.turn.parts = fitParts(state.turn.parts, STEP_BYTES); },

@@ -22,6 +22,9 @@ export const TOOL_OUTPUT_BYTES = 256 * KIB;
 /** Every list that a query answers is cut here. */
 export const LIST_BYTES = MIB;
 
+/** The workflow id of a run: Temporal takes 1,000, and more is made of it. */
+export const WORKFLOW_ID_CHARS = 960;
+
 export const KEPT_TURNS = 100;
 export const KEPT_ROWS = 200;
 export const KEPT_FORGOTTEN = 4000;

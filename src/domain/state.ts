@@ -207,12 +207,10 @@ export interface RunSelf {
   parentRunId?: string;
   kind: RunKind;
   label?: string;
-  metadata?: Json;
   input: Json;
   /** Of a workflow type: where it is served, if not with us. */
   taskQueue?: string;
   retries: number;
-  maxBudgetMs: number;
   onBudget: 'cancel' | 'keep';
   /** Its ceiling, which it enforces itself once its parent is gone, milliseconds. */
   deadline: number;
@@ -351,7 +349,7 @@ export interface Cx {
   readonly state: State;
   /** Milliseconds since 1970, the workflow's time; for what is written down, and for new deadlines. */
   readonly now: number;
-  /** Deadlines up to here have passed. Default: `now`. See docs/design.md, "Time". */
+  /** Deadlines up to here have passed. Default: `now`. */
   readonly due?: number;
   readonly effects: Effect[];
   /** Nothing that would be in flight may start: the workflow is about to continue as new. */

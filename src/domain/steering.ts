@@ -153,7 +153,7 @@ export function readTold(cx: Cx, n: number): void {
 export function requestAnswered(cx: Cx, { requestId, value, messageId }: ForwardedAnswer): Refusal | undefined {
   const { state } = cx;
   const entry = entryKey('message', messageId);
-  if (recall(state.dedupe, entry) !== undefined) return undefined;
+  if (recall(state.dedupe, entry) !== undefined || isOver(state)) return undefined;
   remember(state.dedupe, entry, payloadHash(value), '');
   rememberEnd(state.dedupe, entry, 'completed');
   const request = findRequest(state, requestId);

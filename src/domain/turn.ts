@@ -39,8 +39,10 @@ export type ModelCall =
   /** The model's own mistake: an unknown tool or arguments that do not fit. */
   | { kind: 'invalid'; toolCallId: string; toolName: string; error: string };
 
-/** A step's failure. `retryable` ones are tried again at most `maxAttempts` times. */
-/** `lost`: its worker was; that uses up no attempt, but a step that takes every worker with it ends too. */
+/**
+ * A step's failure. `retryable` ones are tried again at most `maxAttempts` times. `lost`: its worker was; that uses up no attempt,
+ * but a step that takes every worker with it ends too.
+ */
 export interface StepFailure { error: Failure; retryable: boolean; maxAttempts?: number; retryAfterMs?: number; lost?: boolean }
 
 /** Starts a queued turn: its inputs enter the transcript, which is their delivery. */
@@ -206,7 +208,7 @@ export function toolFailed(cx: Cx, at: { turnId: string; step: number; toolCallI
   const turn = present(cx, at.turnId, at.step);
   const call = presentCall(turn, at.toolCallId, at.attempt);
   if (turn === undefined || call === undefined) return;
-  const again = failure.threw ? failure.retryable && call.policy.retries > 0 : call.policy.idempotent;
+  const again = call.policy.idempotent && (!failure.threw || (failure.retryable && call.policy.retries > 0));
   if (again) {
     if (failure.threw) call.policy = { ...call.policy, retries: call.policy.retries - 1 };
     call.state = 'backoff';

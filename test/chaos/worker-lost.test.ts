@@ -150,6 +150,7 @@ test('D-02 P-03 killed while a run of its turn works: progress stays readable, t
     return 'progress' in row && row.progress?.message === '5 of 10';
   });
   await first.kill();
+  expect(await session.run(runId).inspect()).toMatchObject({ runId, status: 'running', progress: { message: '5 of 10', phase: 'counting' } });
   const other = await bench.worker();
   expect(await session.run(runId).inspect()).toMatchObject({ status: 'running', progress: { message: '5 of 10', phase: 'counting' } });
   bench.open('count-gate');

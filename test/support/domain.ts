@@ -53,7 +53,7 @@ export class Driver {
 
   static run(kind: 'agent' | 'task', given: GivenSettings & { self?: Partial<RunSelf>; depth?: number } = {}): Driver {
     const self: RunSelf = {
-      runId: 'x', parent: { workflowId: 's', epoch: 'parent-epoch' }, kind, input: 'go', retries: 2, maxBudgetMs: 86_400_000, onBudget: 'cancel', deadline: START + 86_400_000, movedAt: START,
+      runId: 'x', parent: { workflowId: 's', epoch: 'parent-epoch' }, kind, input: 'go', retries: 2, onBudget: 'cancel', deadline: START + 86_400_000, movedAt: START,
       milestones: [], told: 0, ...(kind === 'task' ? { task: 'ready' as const } : {}), ...given.self,
     };
     const driver = new Driver(newState({ kind: 'run', workflowId: 's/x', sessionId: 's', epoch: EPOCH, depth: given.depth ?? 1, agent: kind === 'agent' ? 'chat' : 'load', settings: settingsOf('run', given), self }, START));

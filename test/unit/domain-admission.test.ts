@@ -137,6 +137,24 @@ test('inputs of runs that are starting do not keep others from being accepted', 
   for (let i = 0; i < 10; i++) expect(start(d, { input: 'x'.repeat(200_000) })).toMatchObject({ status: 'running' });
 });
 
+test('X-11 while the next execution is to take over, nothing starts, and what is accepted is bounded as what it will carry', () => {
+  const d = Driver.session();
+  d.holding = true;
+  const inputs = Array.from({ length: 4 }, () => ({ input: 'x'.repeat(200_000) }));
+  expect(startAll(d, inputs)).toBe('QueueFull');
+  expect(d.state.runs).toEqual([]);
+  expect(startAll(d, inputs.slice(0, 2))).toMatchObject([{ status: 'queued' }, { status: 'queued' }]);
+  d.holding = false;
+  expect(startAll(d, inputs)).toMatchObject(inputs.map(() => ({ status: 'running' })));
+});
+
+test('a run whose workflow id would be longer than Temporal takes is refused, however deep runs may be nested', () => {
+  const d = Driver.session({ id: `${'s'.repeat(120)}/${'x'.repeat(820)}`, limits: { maxDepth: 100 } });
+  expect(start(d, { runId: 'x'.repeat(19) })).toBe('DepthExceeded');
+  expect(start(d, { runId: 'x'.repeat(18) })).toMatchObject({ status: 'running' });
+  expect(start(d)).toBe('DepthExceeded');
+});
+
 test('many starts go in waves: no more than 50 are under way, the rest follow as they are confirmed', () => {
   const d = Driver.session({ limits: { maxConcurrentRuns: 200 } });
   d.startAll(Array.from({ length: 120 }, (_, i) => ({ runId: `r${i}` })));

@@ -52,6 +52,26 @@ test('X-11 a state that fits comes back as it was, field by field', () => {
   expect(unpack(carried(d))).toEqual(d.state);
 });
 
+test('X-11 a session that hears something all the time goes on: what comes while its log goes into the archive is carried', () => {
+  const d = Driver.session({ limits: { maxQueuedTurns: 100_000 } });
+  held(d);
+  for (let i = 0; i < 600; i++) d.send((cx) => cancelTurn(cx, { turnId: d.submit(`${i} ${'x'.repeat(100)}`).turnId }));
+  d.holding = true;
+  let rounds = 0;
+  for (let archived = false; ; archived = true) {
+    const { carried: next, leaving } = pack({ state: d.state, now: d.now, effects: [] }, archived);
+    if (leaving.length === 0) {
+      expect(unpack(next).log.length).toBeGreaterThan(0);
+      break;
+    }
+    rounds += 1;
+    expect(rounds).toBeLessThan(3);
+    for (let i = 0; i < 100; i++) d.submit(`more ${rounds} ${i}`);
+    d.state.log = d.state.log.filter((event) => event.seq > (leaving.at(-1)?.seq ?? 0));
+  }
+  expect(rounds).toBeGreaterThan(0);
+});
+
 test('a newer version than this code knows is refused loudly', () => {
   expect(() => unpack({ v: CARRY_VERSION + 1, state: {} })).toThrow(/version 2/);
 });
@@ -189,7 +209,8 @@ test('X-11 the keys of many turns that others joined are carried with their turn
 
 describe('a run', () => {
   test('of a task carries its input, checkpoint and the number of its last milestone; what the parent knows is left behind', () => {
-    const d = Driver.run('task', { self: { input: 'x'.repeat(250_000), metadata: { m: 'y'.repeat(8000) } } });
+    const d = Driver.run('task', { self: { input: 'x'.repeat(250_000) } });
+    d.state.metadata = { m: 'y'.repeat(8000) };
     for (let n = 1; n <= 500; n++) {
       d.send((cx) => ownMilestone(cx, `m${n}`, 'x'.repeat(8000)));
       d.send((cx) => milestonesTold(cx, n));

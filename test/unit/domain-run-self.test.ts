@@ -6,7 +6,7 @@ import { recordRefusal } from '../../src/domain/refusals.ts';
 import { cancelSelf, taskAborted, taskDone, taskFailed } from '../../src/domain/self.ts';
 import { Driver } from '../support/domain.ts';
 
-const FAILED = { type: 'Error', message: 'no rows', cancelled: false };
+const FAILED = { type: 'Error', message: 'no rows' };
 
 function cancel(d: Driver, reason = 'cancelled_by_user', cascade = true, comment?: string): void {
   d.send((cx) => cancelSelf(cx, reason, comment, cascade));
@@ -163,7 +163,7 @@ describe('a task run', () => {
   test('a task that ends by its cancellation is cancelled, not failed', () => {
     const d = Driver.run('task');
     cancel(d);
-    d.send((cx) => taskFailed(cx, { ...FAILED, cancelled: true }, undefined));
+    d.send((cx) => taskFailed(cx, FAILED, undefined));
     expect(d.story()).toEqual(['run.settled x cancelled cancelled_by_user']);
   });
 

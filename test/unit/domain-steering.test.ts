@@ -1,9 +1,9 @@
 /** Messages to runs, waiting for runs, questions of runs. */
 import { expect, test } from 'vitest';
-import { askParent, answerOwn, findRequest } from '../../src/domain/requests.ts';
-import { parentGone } from '../../src/domain/self.ts';
+import { askParent, answerOwn, findRequest, requestTold } from '../../src/domain/requests.ts';
+import { cancelSelf, parentGone } from '../../src/domain/self.ts';
 import { runMessagesRead, runRequest } from '../../src/domain/messages.ts';
-import { messageRun, takeMessages, taskRead } from '../../src/domain/steering.ts';
+import { messageRun, requestAnswered, takeMessages, taskRead } from '../../src/domain/steering.ts';
 import { cancelTurn } from '../../src/domain/turn-queue.ts';
 import { detachRun } from '../../src/domain/turn.ts';
 import { getTranscript, sessionView } from '../../src/domain/view.ts';
@@ -158,7 +158,7 @@ function asked(d: Driver): string {
 }
 
 test('D-09 an agent that asks its parent waits without spending its turn or its ceiling, and reads the answer', () => {
-  const d = Driver.run('agent', { budgets: { turnMs: MINUTE }, self: { maxBudgetMs: 2 * MINUTE, deadline: Date.parse('2030-01-01T00:02:00.000Z') } });
+  const d = Driver.run('agent', { budgets: { turnMs: MINUTE }, self: { deadline: Date.parse('2030-01-01T00:02:00.000Z') } });
   const requestId = asked(d);
   expect(requestId).toBe('s/x#1');
   expect(sessionView(d.state)).toMatchObject({ status: 'input_required', turn: { status: 'input_required' }, requests: [{ requestId, kind: 'ask_parent', question: 'Which year?', status: 'open' }] });
@@ -171,6 +171,38 @@ test('D-09 an agent that asks its parent waits without spending its turn or its 
   d.say('done');
   expect(d.state.self?.outcome?.status).toBe('completed');
   expect(d.log().map((event) => event.type).filter((type) => type.startsWith('request.'))).toEqual(['request.opened', 'request.answered']);
+});
+
+test('however many questions below a run end at once, its parent is told of each', () => {
+  const d = Driver.run('agent');
+  d.running('y');
+  const about = (i: number, status: 'open' | 'answered'): void => {
+    const at = new Date(d.now).toISOString();
+    d.send((cx) => runRequest(cx, { runId: 'y', epoch: d.state.epoch, request: { requestId: `s/x/y/z${i}#1`, kind: 'ask_parent', workflowId: `s/x/y/z${i}`, status, openedAt: at, expiresAt: at } }));
+  };
+  const told = (): string[] => {
+    const all: string[] = [];
+    while (d.asks('tell-request')) {
+      const { request } = d.take('tell-request');
+      all.push(`${request.requestId} ${request.status}`);
+      d.send(requestTold);
+    }
+    return all;
+  };
+  for (let i = 0; i < 130; i++) about(i, 'open');
+  expect(told()).toHaveLength(130);
+  for (let i = 0; i < 130; i++) about(i, 'answered');
+  expect(told().toSorted()).toEqual(Array.from({ length: 130 }, (_, i) => `s/x/y/z${i}#1 answered`).toSorted());
+  expect(d.state.requests).toHaveLength(100);
+});
+
+test('an answer that crosses the end of the run that asked leaves no event behind its end', () => {
+  const d = Driver.run('agent');
+  const requestId = asked(d);
+  d.send((cx) => cancelSelf(cx, 'cancelled_by_user', undefined, true));
+  expect(d.log().at(-1)?.type).toBe('run.settled');
+  d.send((cx) => requestAnswered(cx, { requestId, value: 'late', messageId: 'm' }));
+  expect(d.log().at(-1)?.type).toBe('run.settled');
 });
 
 test('a question expires, is withdrawn with its turn, and ends when the parent is gone', () => {

@@ -78,6 +78,16 @@ test('T-10 a tool that must not run twice is not run again when its worker was l
   expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({ state: 'output-error', errorText: expect.stringContaining('unknown') });
 });
 
+test('a tool that must not run twice is not run again either when it threw or took too long, whatever its retries say', () => {
+  const d = Driver.session();
+  d.submit('go', { turnId: 'one' });
+  d.say([{ id: 'c1', idempotent: false, retries: 3 }]);
+  d.failTool({ threw: true, message: 'The tool took longer than its timeoutMs allows.' });
+  d.pass(MINUTE);
+  expect(d.asks('tool')).toBe(false);
+  expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({ state: 'output-error', errorText: expect.stringContaining('timeoutMs') });
+});
+
 test('an idempotent tool whose worker was lost is run again and uses up no retry; what a tool throws does', () => {
   const d = Driver.session();
   d.submit('go', { turnId: 'one' });

@@ -45,6 +45,21 @@ describe('getSession', () => {
 });
 
 describe('listRuns', () => {
+  test('a row is forgotten by when its run settled, not by when it started', () => {
+    const d = Driver.session({ limits: { maxConcurrentRuns: 50 } });
+    d.running('long', { detached: { notify: 'silent' } });
+    for (let i = 0; i < 230; i++) {
+      d.running(`r${i}`, { detached: { notify: 'silent' } });
+      d.pass(1);
+      d.settled(`r${i}`);
+    }
+    d.pass(1);
+    d.settled('long', { result: 'at last' });
+    expect(getRun(d.state, 'long')).toMatchObject({ status: 'completed', result: 'at last' });
+    expect(getRun(d.state, 'r30')).toMatchObject({ forgotten: true });
+    expect(getRun(d.state, 'r31')).toMatchObject({ result: { of: 'r31' } });
+  });
+
   /** A session of 260 settled runs, 60 of them forgotten, whose first one is still live. */
   function many(): Driver {
     const d = Driver.session({ limits: { maxConcurrentRuns: 1000 } });

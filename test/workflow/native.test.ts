@@ -1,7 +1,7 @@
 /** Temporal's own tools: cancel and terminate from the Web UI or the command line, descriptions, current details. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { agentAt, echo, gated } from '../support/app.ts';
-import { allEvents, atRest, eventually, harness, types, uniqueId, type Harness } from '../support/harness.ts';
+import { allEvents, atRest, eventually, Gate, harness, types, uniqueId, type Harness } from '../support/harness.ts';
 import { ModelServer } from '../support/model-server.ts';
 
 let h: Harness;
@@ -31,6 +31,27 @@ test('cancelling a session in Temporal closes it with its runs kept, and the wor
   expect((await handle.describe()).status.name).toBe('CANCELLED');
   expect(types(await allEvents(session)).slice(-2)).toEqual(['turn.cancelled', 'session.closed']);
   expect((await h.temporal.workflow.getHandle(workflowId).describe()).status.name).toBe('RUNNING');
+});
+
+test('a session cancelled in Temporal ends Cancelled however long its history has become, and answers until then', async () => {
+  await using own = await harness();
+  const slow = new Gate();
+  const app = gated('app');
+  await own.work({ agents: [agentAt(model.url)], tasks: [echo, app.task], handlers: { slow: async () => slow.opened } });
+  const session = await own.client.startSession(uniqueId(), { limits: { historyEvents: 30 } });
+  const handle = own.temporal.workflow.getHandle(session.sessionId);
+  const { runId } = await session.startRun({ agent: 'app', input: 1 });
+  await session.startRun({ agent: 'echo', input: 1, detached: { onFinish: 'slow', notify: 'silent' } });
+  await eventually('the run', async () => (await session.getSession()).runs.completed === 1);
+  await handle.cancel();
+  await eventually('the end to begin', async () => (await session.getSession()).status === 'closing');
+  const { runId: executing } = await handle.describe();
+  for (let i = 0; i < 15; i++) await handle.signal('answer', { requestId: `${session.sessionId}/nobody#1`, value: i });
+  expect(await session.cancelRun({ runId })).toMatchObject({ runId });
+  slow.open();
+  await expect(handle.result()).rejects.toThrow();
+  expect(await handle.describe()).toMatchObject({ status: { name: 'CANCELLED' }, runId: executing });
+  app.gate.open();
 });
 
 test('cancelling a run in Temporal is cancelRun: it settles as cancelled, its workflow ends Completed, and its session hears', async () => {

@@ -209,6 +209,19 @@ test('D-20 no accepted signal is lost when updates and settles pour in while the
   expect(looks).toEqual([]);
 }, 240_000);
 
+test('runs whose inputs are more together than a workflow task can carry are started all the same', async () => {
+  await using own = await harness();
+  const session = await own.client.startSession(uniqueId());
+  const handle = own.temporal.workflow.getHandle(session.sessionId);
+  const large = 'x'.repeat(261_800);
+  for (let i = 0; i < 16; i++) await handle.signal('startRun', { agent: 'echo', input: large, runId: `r-${i}`, detached: { notify: 'silent' } });
+  await own.work({ agents: [agentAt(model.url)], tasks: [echo] });
+  await eventually('all runs', async () => (await session.getSession()).runs.completed === 16);
+  const { events } = await handle.fetchHistory();
+  expect((events ?? []).filter((event) => event.workflowTaskFailedEventAttributes ?? event.workflowTaskTimedOutEventAttributes)).toEqual([]);
+  await session.close();
+});
+
 test('a backlog of thousands of signals is taken when a worker comes back', async () => {
   await using own = await harness();
   const session = await own.client.startSession(uniqueId());

@@ -45,13 +45,16 @@ beforeAll(async () => {
         },
       }),
       defineTask({
-        name: 'bad', retries: 0, run: (which: string, ctx) => {
+        name: 'bad', retries: 0, run: async (which: string, ctx) => {
           const circular: Record<string, unknown> = {};
           circular['self'] = circular;
           if (which === 'fraction') ctx.progress({ fraction: 1.5 });
           if (which === 'nan') ctx.progress({ fraction: Number.NaN });
           if (which === 'large') ctx.progress({ data: 'x'.repeat(9 * 1024) });
           if (which === 'circular') ctx.progress({ data: circular as Json });
+          if (which === 'text') ctx.progress({ fraction: '0.5' as unknown as number });
+          if (which === 'checkpoint') ctx.progress({ fraction: 0.5, checkpoint: 'x'.repeat(9 * 1024) });
+          if (which === 'milestone') await ctx.milestone('large', 'x'.repeat(9 * 1024));
           return 'accepted';
         },
       }),
@@ -105,11 +108,12 @@ test('P-03 a retry is given the last checkpoint, and a task that throws more oft
   await session.close();
 });
 
-test.each(['fraction', 'nan', 'large', 'circular'])('P-07 a report that cannot be is refused in the task: %s', async (which) => {
+test.each(['fraction', 'nan', 'text', 'large', 'circular', 'checkpoint', 'milestone'])('P-07 a report that cannot be is refused in the task: %s', async (which) => {
   const session = await h.client.startSession(uniqueId());
   const { runId } = await session.startRun({ agent: 'bad', input: which });
   await expect(session.run(runId).result()).rejects.toMatchObject({ reason: 'agent_error', error: { type: 'InvalidInput' } });
   expect(await session.getRun({ runId })).not.toHaveProperty('progress');
+  expect(await session.getRun({ runId })).toMatchObject({ milestones: [] });
   await session.close();
 });
 

@@ -54,6 +54,21 @@ test('T-01 ten inputs submitted at once run one at a time in the order of accept
   await session.close();
 });
 
+test('a session at rest has no timer left, however many clocks its turns and runs had', async () => {
+  answer = () => 'ok';
+  const session = await h.client.startSession(uniqueId());
+  await session.submitTurn({ input: 'go' });
+  await session.startRun({ agent: 'echo', input: 1 });
+  await eventually('the run', async () => (await session.getSession()).runs.completed === 1);
+  await atRest(session);
+  const { events } = await h.temporal.workflow.getHandle(session.sessionId).fetchHistory();
+  const started = (events ?? []).filter((event) => event.timerStartedEventAttributes);
+  expect(started).not.toEqual([]);
+  const over = (events ?? []).map((event) => event.timerFiredEventAttributes?.timerId ?? event.timerCanceledEventAttributes?.timerId);
+  expect(started.map((event) => event.timerStartedEventAttributes?.timerId).filter((timerId) => !over.includes(timerId))).toEqual([]);
+  await session.close();
+});
+
 test('a step is the model call and its tool calls: their results are read in the next one', async () => {
   answer = (call) => (last(call).role === 'user' ? { text: 'Adding. ', tools: [{ name: 'add', input: { a: 1, b: 2 } }, { name: 'add', input: { a: -1, b: 2 } }, { name: 'nothing', input: {} }] } : `read ${call.messages.filter((message) => message.role === 'tool').length} results`);
   const session = await h.client.startSession(uniqueId());

@@ -1,0 +1,50 @@
+/** What an app defines is checked when its module loads. */
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { defineAgent, defineConfig, defineTask, defineTool, type AgentDefinition } from '../../src/define.ts';
+import { InvalidInput } from '../../src/errors.ts';
+import { parse, sessionInput } from '../../src/schemas.ts';
+import { modelAt } from '../support/harness.ts';
+
+const model = modelAt('http://127.0.0.1:9/v1');
+const agent = (more: object = {}): AgentDefinition => defineAgent({ name: 'a', instructions: 'Help.', model, ...more });
+const tool = (more: object): unknown => defineTool({ name: 't', description: 'A tool.', input: z.object({}), execute: () => null, ...more });
+
+test.each([
+  ['the name of an agent', () => agent({ name: 'not a name' })],
+  ['maxAttempts of agent a', () => agent({ maxAttempts: 0 })],
+  ['limits.maxConcurrentRuns', () => agent({ limits: { maxConcurrentRuns: 5000 } })],
+  ['limits.maxSteps', () => agent({ limits: { maxSteps: 'ten' } })],
+  ['the name of a task', () => defineTask({ name: '', run: () => null })],
+  ['retries of task t', () => defineTask({ name: 't', retries: -1, run: () => null })],
+  ['timeoutMs of tool t', () => tool({ timeoutMs: 0 })],
+  ['a tool not to be named like one of the runtime', () => tool({ name: 'start_run' })],
+  ['the names of agents and tasks to differ', () => defineConfig({ agents: [agent()], tasks: [defineTask({ name: 'a', run: () => null })] })],
+  ['canStart of agent "a"', () => defineConfig({ agents: [agent({ canStart: ['nobody'] })] })],
+])('a definition is refused with a sentence about %s', (words, define) => {
+  expect(define).toThrow(InvalidInput);
+  expect(define).toThrow(`Expected ${words}`);
+});
+
+describe('what the contract names and this version does not serve is refused, not ignored', () => {
+  test.each([
+    ['approval', () => tool({ approval: true })],
+    ['idempotencyKey', () => tool({ idempotencyKey: () => 'k' })],
+    ['repairInterruptedTool', () => agent({ repairInterruptedTool: () => null })],
+    ['channels', () => defineConfig({ agents: [agent()], channels: {} } as never)],
+    ['dataConverter', () => defineConfig({ agents: [agent()], dataConverter: {} } as never)],
+  ])('%s', (field, define) => {
+    expect(define).toThrow(new RegExp(`to have no ${field}, which is not supported yet`, 'u'));
+  });
+
+  test('notices of a session', () => {
+    expect(parse(sessionInput, { notices: { channel: 'slack' } })).toMatchObject({ refused: 'InvalidInput', message: expect.stringContaining('notices to be left out') });
+    expect(parse(sessionInput, { notices: null, title: 'one' })).toEqual({ title: 'one' });
+  });
+});
+
+test('a definition is returned frozen, as it was', () => {
+  const given = { name: 'a', instructions: 'Help.', model, limits: { maxSteps: 3 } };
+  expect(defineAgent(given)).toEqual(given);
+  expect(Object.isFrozen(defineAgent(given))).toBe(true);
+});
