@@ -11,7 +11,7 @@ import type { AgentDefinition } from '../src/define.ts';
 import { jsonBytes } from '../src/domain/json.ts';
 import { isRuntimeTool } from '../src/domain/runtime-tools.ts';
 import type { NameFacts } from '../src/domain/state.ts';
-import { MESSAGE_BYTES } from '../src/domain/sizes.ts';
+import { MESSAGE_BYTES, MOST_TOKENS } from '../src/domain/sizes.ts';
 import { isDeeper, MOST_LEVELS } from '../src/schemas.ts';
 import type { ModelAnswer, ModelCall } from '../src/domain/turn.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
@@ -128,10 +128,15 @@ function unfit(input: Json): string | undefined {
   return jsonBytes(input) > MESSAGE_BYTES ? `Expected the input to be at most ${MESSAGE_BYTES} bytes of JSON, got ${jsonBytes(input)}.` : undefined;
 }
 
+/** Some providers count in fractions, or say what cannot be. */
+function tokens(count: number | undefined): number {
+  return count !== undefined && count >= 0 && count <= MOST_TOKENS ? Math.round(count) : 0;
+}
+
 function usageOf(usage: LanguageModelUsage): Usage {
-  const inputTokens = usage.inputTokens ?? 0;
-  const outputTokens = usage.outputTokens ?? 0;
-  return { inputTokens, outputTokens, totalTokens: usage.totalTokens ?? inputTokens + outputTokens, modelCalls: 1 };
+  const inputTokens = tokens(usage.inputTokens);
+  const outputTokens = tokens(usage.outputTokens);
+  return { inputTokens, outputTokens, totalTokens: usage.totalTokens === undefined ? inputTokens + outputTokens : tokens(usage.totalTokens), modelCalls: 1 };
 }
 
 /** Which failures are worth another attempt: stalls, lost connections, and what the provider says is. */

@@ -2,24 +2,18 @@
  * A task in the place of a run's turns. Its heartbeat carries the latest progress, the checkpoint and how often it threw; the
  * server keeps the last one and hands it to the next attempt, so losing the worker loses nothing and uses up no retry.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { activityInfo, ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { NAME_PATTERN, type Json, type Progress, type TaskArg, type TaskDone, type TaskHeartbeat } from '../src/contract.ts';
 import type { ProgressReport, TaskContext } from '../src/define.ts';
 import { jsonBytes } from '../src/domain/json.ts';
-import { ask } from '../src/client/ask.ts';
-import type { RunMessage } from '../src/domain/state.ts';
-import { PAYLOAD_BYTES, SMALL_BYTES, TEXT_CHARS } from '../src/domain/sizes.ts';
+import { SMALL_BYTES, TEXT_CHARS, WHOLE_RESULT_BYTES } from '../src/domain/sizes.ts';
 import { InvalidInput } from '../src/errors.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import { openInbox, type Inbox } from './messages.ts';
 import type { Registry } from './registry.ts';
 import { plain } from './tool.ts';
-
-const ENVELOPE_BYTES = 32 * 1024;
-/** How often a task that waits for a message looks for one. */
-const MESSAGES_MS = 500;
 
 export async function runTask(registry: Registry, client: Client, arg: TaskArg): Promise<TaskDone> {
   const definition = registry.tasks.get(arg.task);
@@ -32,7 +26,10 @@ export async function runTask(registry: Registry, client: Client, arg: TaskArg):
   try {
     return await withHeartbeat(() => beat, async () => {
       const input: unknown = definition.input === undefined ? arg.input : await parsed(definition.input.parseAsync(arg.input));
-      const result = plain(await definition.run(input, contextOf(client, arg, beat, attempt)), `the result of task ${arg.task}`, PAYLOAD_BYTES - ENVELOPE_BYTES);
+      const inbox = openInbox(client, arg.workflowId, signal);
+      const result = plain(await definition.run(input, contextOf(client, arg, beat, attempt, inbox)), `the result of task ${arg.task}`, WHOLE_RESULT_BYTES);
+      // What was done with it is done; should this not arrive, it is only named as unread.
+      await inbox.read().catch(() => undefined);
       return { result, ...done() };
     });
   } catch (error) {
@@ -58,7 +55,7 @@ async function parsed<T>(parsing: Promise<T>): Promise<T> {
   }
 }
 
-function contextOf(client: Client, arg: TaskArg, beat: TaskHeartbeat, attempt: number): TaskContext {
+function contextOf(client: Client, arg: TaskArg, beat: TaskHeartbeat, attempt: number, { messages }: Inbox): TaskContext {
   const context = Context.current();
   const { runId, workflowId, sessionId } = arg;
   let n = Math.max(beat.progress?.n ?? 0, arg.n);
@@ -77,27 +74,8 @@ function contextOf(client: Client, arg: TaskArg, beat: TaskHeartbeat, attempt: n
       const plainData = data === undefined ? undefined : small(data, 'the data of a milestone');
       await client.workflow.getHandle(workflowId).signal('taskMilestone', { name, ...(plainData === undefined ? {} : { data: plainData }), ...(beat.progress === undefined ? {} : { progress: beat.progress }) });
     },
-    messages: messagesOf(client, workflowId, context.cancellationSignal),
+    messages,
   };
-}
-
-/**
- * The messages to this run, as they come. One is read when the next is asked for, and then stays read, also for the next
- * attempt; the iteration ends when the run is cancelled or the worker stops.
- */
-async function* messagesOf(client: Client, workflowId: string, signal: AbortSignal): AsyncGenerator<{ messageId: string; message: string }> {
-  const handle = client.workflow.getHandle(workflowId);
-  let after = 0;
-  while (!signal.aborted) {
-    const came = await ask<RunMessage[]>(handle, 'getMessages', { after });
-    for (const { n, messageId, message } of came) {
-      if (signal.aborted) return;
-      yield { messageId, message };
-      after = n;
-      await handle.signal('taskRead', { n });
-    }
-    if (came.length === 0) await pause(MESSAGES_MS, undefined, { signal }).catch(() => undefined);
-  }
 }
 
 /** What a task reports beside its result; what is too large or no JSON is its own mistake, which a retry may not make again. */

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { NAME_PATTERN, SESSION_ID_PATTERN } from './contract.ts';
 import { RESERVED_RUN_IDS, RESERVED_SESSION_ENDINGS } from './domain/ids.ts';
 import { jsonBytes, utf8Length } from './domain/json.ts';
-import { BATCH_BYTES, LABEL_CHARS, MESSAGE_BYTES, SMALL_BYTES, TEXT_CHARS } from './domain/sizes.ts';
+import { BATCH_BYTES, LABEL_CHARS, MESSAGE_BYTES, MOST_TOKENS, SMALL_BYTES, TEXT_CHARS } from './domain/sizes.ts';
 import { isRefusal, refuse, type Json, type Refusal, type UIMessage } from './domain/types.ts';
 
 // The sandbox of a workflow has no `new Function`.
@@ -125,8 +125,7 @@ const detached = z.union([
 ], { error: 'true or { notify, onFinish, maxBudgetMs, noProgressBudgetMs, onBudget, onMilestones }' });
 
 const startRun = object({ agent: agentName, input: json(MESSAGE_BYTES), runId: runId.optional(), label: label.optional(), metadata: small.optional(), detached: detached.optional() });
-/** Bounded, so that sums of thousands stay exact. */
-const tokens = count(0, 1e12);
+const tokens = count(0, MOST_TOKENS);
 const usage = object({ inputTokens: tokens, outputTokens: tokens, totalTokens: tokens, modelCalls: tokens, costUsd: z.custom<number>((value) => typeof value === 'number' && value >= 0 && value <= 1e9, { error: 'a number of 0 to 1000000000' }).optional() });
 const instant = string('an ISO-8601 instant', (text) => !Number.isNaN(Date.parse(text)));
 const milestone = object({ n: count(1), name, at: instant, data: small.optional() });
@@ -225,11 +224,13 @@ export function parse<T>(schema: z.ZodType<T>, payload: unknown, root = 'the arg
   return parsed.data;
 }
 
+const BETWEEN_WORKFLOWS = new Set<SchemaName>(['runSettled', 'runMilestones', 'runRequest', 'runMessage', 'taskMilestone']);
+
 /** Parses the argument of a message or query. */
 export function parseMessage<N extends SchemaName>(message: N, payload: unknown): Payload<N> | Refusal {
   const most = message === 'startRuns' || message === 'runSettled' || message === 'runMilestones' || message === 'runMessage' ? 2 * BATCH_BYTES : ['startRun', 'messageRun', 'answer', 'requestAnswered'].includes(message) ? 2 * MESSAGE_BYTES : MESSAGE_BYTES;
-  // A run may wrap what it was given.
-  const levels = message === 'runSettled' ? 2 * MOST_LEVELS : MOST_LEVELS;
+  // Workflows among themselves wrap what they were given.
+  const levels = BETWEEN_WORKFLOWS.has(message) ? 2 * MOST_LEVELS : MOST_LEVELS;
   const parsed = parse(schemas[message] as unknown as z.ZodType<Payload<N>>, payload, 'the argument', most, levels);
   if (message === 'startRuns' && jsonBytes(payload) > BATCH_BYTES) return refuse('InvalidInput', `Expected runs to be at most ${BATCH_BYTES} bytes of JSON in all, got ${jsonBytes(payload)}.`);
   return parsed;

@@ -13,6 +13,7 @@ import { milestonesTold } from '../src/domain/own-milestones.ts';
 import { readTold, runTold } from '../src/domain/steering.ts';
 import { requestTold } from '../src/domain/requests.ts';
 import { cancelSelf, parentGone, taskAborted, taskDone, taskFailed } from '../src/domain/self.ts';
+import { WHOLE_RESULT_BYTES } from '../src/domain/sizes.ts';
 import { findRun, isSettled, type Cx, type Effect, type RunSelf, type State } from '../src/domain/state.ts';
 import { rowView } from '../src/domain/view.ts';
 import { UNREADABLE } from '../src/schemas.ts';
@@ -146,8 +147,10 @@ async function runNative(conversation: Conversation): Promise<void> {
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED, staticSummary: runSummary(agent, self.label), ...(self.taskQueue === undefined ? {} : { taskQueue: self.taskQueue }),
     }));
     const unreadable = typeof result === 'object' && result !== null && UNREADABLE in result;
+    const bytes = jsonBytes(result ?? null);
     conversation.dispatch((cx) => {
-      if (unreadable) taskFailed(cx, { type: 'InvalidResult', message: 'Expected the result of the workflow to be JSON.' }, undefined);
+      if (bytes > WHOLE_RESULT_BYTES) taskFailed(cx, { type: 'ResultTooLarge', message: `Expected the result of the workflow to be at most ${WHOLE_RESULT_BYTES} bytes of JSON, got ${bytes}.` }, undefined);
+      else if (unreadable) taskFailed(cx, { type: 'InvalidResult', message: 'Expected the result of the workflow to be JSON.' }, undefined);
       else taskDone(cx, (result ?? null) as Json, undefined);
     });
   } catch (error) {

@@ -120,7 +120,7 @@ const MOST_WAITING_CANCELS = 4;
 const CANCEL_WAIT = '5s';
 let waitingCancels = 0;
 
-/** Waits a little for a cancelled run to confirm; few at once, since updates in flight are scarce. */
+/** Waits a little for a cancelled run to confirm, unless the next execution is to take over; few at once, since updates in flight are scarce. */
 async function confirmed(conversation: Conversation, runId: string): Promise<unknown> {
   const { state } = conversation;
   const over = (): boolean => {
@@ -130,7 +130,7 @@ async function confirmed(conversation: Conversation, runId: string): Promise<unk
   if (!over() && waitingCancels < MOST_WAITING_CANCELS) {
     waitingCancels += 1;
     try {
-      await CancellationScope.nonCancellable(async () => condition(over, CANCEL_WAIT));
+      await CancellationScope.nonCancellable(async () => condition(() => over() || conversation.wantsToContinue(), CANCEL_WAIT));
     } finally {
       waitingCancels -= 1;
     }

@@ -1,9 +1,10 @@
 /** One run, seen from a client: what the session knows of it, and what Temporal knows beside. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { isGrpcServiceError, WorkflowFailedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { isGrpcServiceError, WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import { TimeoutFailure } from '@temporalio/common';
-import type { ForgottenRow, Json, Progress, Row, RunResult } from '../contract.ts';
+import { PREVIEW_BYTES, RESULT_BYTES, type ForgottenRow, type Json, type Progress, type Row, type RunResult } from '../contract.ts';
 import { workflowIdOfRun } from '../domain/ids.ts';
+import { jsonBytes, previewOf } from '../domain/json.ts';
 import { RunFailed, SessionClosed, UnknownRun } from '../errors.ts';
 import { describe, isOpen } from './describe.ts';
 import { heartbeatOf } from './heartbeat.ts';
@@ -57,6 +58,7 @@ export class RunHandle {
       if ('known' in row && row.known !== null) {
         const { known } = row;
         if (description === undefined || 'forgotten' in known || known.settledAt !== undefined) return known;
+        if (!isOpen(description)) return await this.closed(known, description);
         const progress = (await heartbeatOf(this.client, description))?.progress;
         return progress !== undefined && progress.n > (known.progress?.n ?? -1) ? { ...known, progress } : known;
       }
@@ -114,6 +116,20 @@ export class RunHandle {
     if (onlyFailed && row.status === 'completed') return undefined;
     const { status, reason } = row;
     return { status, ...(reason === undefined ? {} : { reason }), ...('forgotten' in row ? {} : { ...(row.result === undefined ? {} : { result: row.result }), ...(row.error === undefined ? {} : { error: row.error }) }) };
+  }
+
+  /** A run that has ended without its session having heard of it: not yet, or no more, since it is closed. */
+  private async closed(row: Row, { startTime, closeTime }: WorkflowExecutionDescription): Promise<Row> {
+    // One that was there before is an earlier session's.
+    if (row.status === 'queued' || startTime.getTime() < Date.parse(row.createdAt)) return row;
+    const ended = await this.ended();
+    if (ended === undefined) return row;
+    const { status, reason, result, error } = ended;
+    const large = result !== undefined && jsonBytes(result) > RESULT_BYTES;
+    return {
+      ...row, status, ...(reason === undefined ? {} : { reason }), ...(error === undefined ? {} : { error }), ...(closeTime === undefined ? {} : { settledAt: closeTime.toISOString() }),
+      ...(large ? { preview: previewOf(result, PREVIEW_BYTES), resultRef: this.workflowId } : result === undefined ? {} : { result }),
+    };
   }
 
   /** The workflow's own result; with `orLost` also what became of one that Temporal closed without any. */

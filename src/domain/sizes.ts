@@ -17,6 +17,8 @@ export const RESULT_BYTES = 64 * KIB;
 export const PREVIEW_BYTES = 2 * KIB;
 /** Temporal cannot carry more in one payload. */
 export const PAYLOAD_BYTES = 2 * MIB;
+/** The result of a run, with room for what stands around it. */
+export const WHOLE_RESULT_BYTES = PAYLOAD_BYTES - 32 * KIB;
 /** The output of one tool call; a larger one becomes an error result. */
 export const TOOL_OUTPUT_BYTES = 256 * KIB;
 /** Every list that a query answers is cut here. */
@@ -24,6 +26,9 @@ export const LIST_BYTES = MIB;
 
 /** The workflow id of a run: Temporal takes 1,000, and more is made of it. */
 export const WORKFLOW_ID_CHARS = 960;
+
+/** Of one count of tokens: bounded, so that sums of thousands stay exact. */
+export const MOST_TOKENS = 1e12;
 
 export const KEPT_TURNS = 100;
 export const KEPT_ROWS = 200;

@@ -225,6 +225,22 @@ test('X-05 SIGTERM: the worker lets a task finish and exits 0; a second one ends
   expect(await other.exited).toEqual({ code: 0, signal: null });
 });
 
+test('D-18 X-05 a worker that is told to stop hands back a task that waits for a message, and the next one reads it', async () => {
+  answer = () => 'ok';
+  const polite = await bench.worker();
+  const session = await h.client.startSession(uniqueId());
+  const { runId } = await session.startRun({ agent: 'hears', input: {} });
+  await eventually('the start', async () => Promise.resolve(bench.lines('attempts').includes(`${runId} 1 0`)));
+  polite.signal('SIGTERM');
+  expect(await polite.exited).toEqual({ code: 0, signal: null });
+  const other = await bench.worker();
+  await session.messageRun({ runId, message: 'here I am' });
+  expect(await session.run(runId).result()).toBe('here I am');
+  await atRest(session);
+  expect((await allEvents(session)).find((event) => event.type === 'run.settled' && event.runId === runId)?.['unread']).toBeUndefined();
+  await other.kill();
+});
+
 test('X-07 messages and questions that pour in while a worker is killed and another comes: each run comes once, and every history replays', async () => {
   answer = () => 'ok';
   const first = await bench.worker();

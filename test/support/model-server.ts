@@ -9,7 +9,7 @@ export interface ChatMessage { role: string; content?: string | { type: string; 
 export interface ModelCall { messages: ChatMessage[]; n: number; model: string; tools: string[] }
 export interface ToolUse { id?: string; name: string; input: unknown }
 /** What the model says: text, tool calls, an HTTP status, or nothing at all (`hang`, until the caller goes away). */
-export type Reply = { text?: string; tools?: ToolUse[] } | { status: number; headers?: Record<string, string>; body?: string } | { hang: true };
+export type Reply = { text?: string; tools?: ToolUse[]; usage?: { prompt_tokens: number; completion_tokens: number; total_tokens: number } } | { status: number; headers?: Record<string, string>; body?: string } | { hang: true };
 
 /** A plain string is text. */
 export type Answer = (call: ModelCall) => string | Reply | Promise<string | Reply>;
@@ -48,7 +48,7 @@ export class ModelServer {
       response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers }).end(reply.body ?? '{"error":{"message":"no"}}');
       return;
     }
-    const { text, tools } = reply;
+    const { text, tools, usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 } } = reply;
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     const send = (delta: unknown, finish: string | null = null): void => {
       response.write(`data: ${JSON.stringify({ id: `c${call.n}`, object: 'chat.completion.chunk', created: 1, model: call.model, choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`);
@@ -56,7 +56,7 @@ export class ModelServer {
     if (text !== undefined) for (const word of text.split(/(?<= )/u)) send({ role: 'assistant', content: word });
     tools?.forEach((use, index) => send({ tool_calls: [{ index, id: use.id ?? `call-${call.n}-${index}`, type: 'function', function: { name: use.name, arguments: JSON.stringify(use.input) } }] }));
     send({}, tools === undefined ? 'stop' : 'tool_calls');
-    response.write(`data: ${JSON.stringify({ id: `c${call.n}`, object: 'chat.completion.chunk', created: 1, model: call.model, choices: [], usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 } })}\n\n`);
+    response.write(`data: ${JSON.stringify({ id: `c${call.n}`, object: 'chat.completion.chunk', created: 1, model: call.model, choices: [], usage })}\n\n`);
     response.end('data: [DONE]\n\n');
   }
 }

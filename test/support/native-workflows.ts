@@ -9,6 +9,10 @@ export async function throws(): Promise<never> {
   return Promise.reject(ApplicationFailure.nonRetryable('no such table', 'NoTable'));
 }
 
+export async function large(input: { bytes: number }): Promise<string> {
+  return Promise.resolve('x'.repeat(input.bytes));
+}
+
 export async function waits(): Promise<void> {
   await condition(() => false);
 }

@@ -58,9 +58,19 @@ const finishing = defineTask({
   },
 });
 
+/** Answers the first message that comes. */
+const hears = defineTask({
+  name: 'hears',
+  run: async (_input, ctx) => {
+    effect('attempts', `${ctx.runId} ${ctx.attempt} 0`);
+    for await (const { message } of ctx.messages) return message;
+    return 'nothing came';
+  },
+});
+
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 const model = createOpenAICompatible({ name: 'local', baseURL: MODEL_URL, includeUsage: true })('test-model');
-const config = defineConfig({ taskQueue: QUEUE, agents: [defineAgent({ name: 'helper', instructions: 'Help.', model, tools: [note], canStart: ['count'] })], tasks: [count, finishing] });
+const config = defineConfig({ taskQueue: QUEUE, agents: [defineAgent({ name: 'helper', instructions: 'Help.', model, tools: [note], canStart: ['count'] })], tasks: [count, finishing, hears] });
 const worker = await createWorker(config, { connection: await NativeConnection.connect({ address: ADDRESS }), bundle: { code: readFileSync(BUNDLE, 'utf8') } });
 const running = runWorker(worker);
 process.send?.('ready');

@@ -29,7 +29,7 @@ beforeAll(async () => {
     if (all.includes('run something else') && !all.includes('tool_calls')) return { tools: [{ name: 'start_run', input: { agent: 'workflow:throws', input: {} } }] };
     return 'ok';
   });
-  const types = Object.fromEntries(['doubles', 'throws', 'waits'].map((type) => [type, { taskQueue: elsewhere }]));
+  const types = Object.fromEntries(['doubles', 'throws', 'waits', 'large'].map((type) => [type, { taskQueue: elsewhere }]));
   await h.work({
     agents: [agentAt(model.url, { canStart: ['workflow:doubles', 'starter'] }), agentAt(model.url, { name: 'starter', canStart: ['workflow:doubles'] })],
     workflows: { ...types, py_sum: { taskQueue: python }, py_wait: { taskQueue: python } },
@@ -53,6 +53,15 @@ async function until(session: SessionHandle, runId: string, status: Row['status'
     return one.status === status ? one : undefined;
   });
 }
+
+test('D-24 D-26 a workflow whose result fits into a payload, but not with what stands around it, fails its run as ResultTooLarge', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const { runId } = await session.startRun({ agent: 'workflow:large', input: { bytes: 2 * 1024 * 1024 - 100 } });
+  expect(await until(session, runId, 'failed')).toMatchObject({ reason: 'agent_error', error: { type: 'ResultTooLarge' } });
+  const fits = await session.startRun({ agent: 'workflow:large', input: { bytes: 2_000_000 } });
+  expect(await until(session, fits.runId, 'completed')).toMatchObject({ resultRef: fits.workflowId });
+  expect(await session.run(fits.runId).result()).toHaveLength(2_000_000);
+});
 
 test('D-26 what a workflow returns or throws is the outcome of its run, delivered like any other', async () => {
   const session = await h.client.startSession(uniqueId());

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { defineTask } from '../../src/define.ts';
 import { agentAt, echo, gated } from '../support/app.ts';
-import { allEvents, atRest, byText, eventually, harness, types, uniqueId, type Harness } from '../support/harness.ts';
+import { allEvents, atRest, byText, eventually, Gate, harness, types, uniqueId, type Harness } from '../support/harness.ts';
 import { ModelServer } from '../support/model-server.ts';
 import type { RunResult } from '../../src/contract.ts';
 
@@ -169,6 +169,41 @@ test('D-23 getRun of an unknown id is null; inspect finds a run that was only ju
   expect(await looking).toMatchObject({ runId: 'fired', agent: 'echo' });
   expect(await session.run('nobody').inspect()).toEqual({ runId: 'nobody', workflowId: `${session.sessionId}/nobody`, status: 'unknown' });
 });
+
+test('D-21 a run that ends after its session has closed is seen as it ended, though the session never heard of it', async () => {
+  await using own = await harness();
+  const app = gated('app');
+  await own.work({ agents: [agentAt(model.url)], tasks: [app.task] });
+  const session = await own.client.startSession(uniqueId());
+  const { runId, workflowId } = await session.startRun({ agent: 'app', input: 'result' });
+  await eventually('the start', async () => Promise.resolve(app.started.length === 1));
+  await session.close();
+  await own.temporal.workflow.getHandle(session.sessionId).result();
+  expect(await session.run(runId).inspect()).toMatchObject({ status: 'running' });
+  app.gate.open();
+  expect(await own.temporal.workflow.getHandle(workflowId).result()).toMatchObject({ delivered: false });
+  expect(await session.run(runId).inspect()).toMatchObject({ runId, agent: 'app', status: 'completed', result: 'result' });
+});
+
+test('a cancelRun that waits does not keep a session from continuing as new', async () => {
+  await using own = await harness();
+  const deaf = new Gate();
+  const begun: string[] = [];
+  await own.work({ agents: [agentAt(model.url)], tasks: [defineTask({ name: 'deaf', run: async (_input, ctx) => { begun.push(ctx.runId); await deaf.opened; return 1; } })] });
+  const session = await own.client.startSession(uniqueId(), { limits: { historyEvents: 20, cancelGraceMs: 3_600_000 } });
+  const handle = own.temporal.workflow.getHandle(session.sessionId);
+  const { runId } = await session.startRun({ agent: 'deaf', input: 1 });
+  await eventually('the start', async () => Promise.resolve(begun.length === 1));
+  const { runId: first } = await handle.describe();
+  const enough = new AbortController();
+  const asking = Array.from({ length: 3 }, async () => { while (!enough.signal.aborted) await session.cancelRun({ runId }); });
+  await eventually('the next execution', async () => (await handle.describe()).runId !== first);
+  const { turnId } = await session.submitTurn({ input: 'hello' });
+  await eventually('the turn', async () => (await session.getTurn({ turnId }))?.status === 'completed');
+  enough.abort();
+  deaf.open();
+  await Promise.all(asking);
+}, 120_000);
 
 test('a session does not rest while the names in a message that has come are looked up', async () => {
   await using own = await harness();

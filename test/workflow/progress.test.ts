@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { defineTask } from '../../src/define.ts';
 import type { Json } from '../../src/contract.ts';
 import { agentAt } from '../support/app.ts';
-import { eventually, Gate, harness, uniqueId, type Harness } from '../support/harness.ts';
+import { allEvents, atRest, eventually, Gate, harness, types, uniqueId, type Harness } from '../support/harness.ts';
 import { ModelServer } from '../support/model-server.ts';
 
 let h: Harness;
@@ -43,6 +43,9 @@ beforeAll(async () => {
           if (ctx.attempt < 3) throw new Error('again');
           return 'done';
         },
+      }),
+      defineTask({
+        name: 'deep', run: async (levels: number, ctx) => { await ctx.milestone('deep', JSON.parse('['.repeat(levels) + ']'.repeat(levels)) as Json); },
       }),
       defineTask({
         name: 'bad', retries: 0, run: async (which: string, ctx) => {
@@ -114,6 +117,16 @@ test.each(['fraction', 'nan', 'text', 'large', 'circular', 'checkpoint', 'milest
   await expect(session.run(runId).result()).rejects.toMatchObject({ reason: 'agent_error', error: { type: 'InvalidInput' } });
   expect(await session.getRun({ runId })).not.toHaveProperty('progress');
   expect(await session.getRun({ runId })).toMatchObject({ milestones: [] });
+  await session.close();
+});
+
+test('P-04 the data of a milestone may be nested as deep as any JSON', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const { runId } = await session.startRun({ agent: 'deep', input: 499, detached: { onMilestones: ['deep'] } });
+  await session.run(runId).result();
+  await atRest(session);
+  expect(await session.getRun({ runId })).toMatchObject({ status: 'completed', milestones: [{ name: 'deep' }] });
+  expect(types(await allEvents(session))).not.toContain('input.refused');
   await session.close();
 });
 

@@ -49,6 +49,17 @@ beforeAll(async () => {
     tasks: [
       echo, held.task,
       defineTask({
+        name: 'one-by-one', run: async (count: number, ctx): Promise<Json> => {
+          const next = async (): Promise<string> => {
+            for await (const { message } of ctx.messages) return message;
+            return 'nothing came';
+          };
+          const heard: string[] = [];
+          while (heard.length < count) heard.push(await next());
+          return heard;
+        },
+      }),
+      defineTask({
         name: 'listens', run: async (count: number, ctx): Promise<Json> => {
           const heard: string[] = [];
           for await (const { message } of ctx.messages) {
@@ -101,6 +112,18 @@ test('D-18 a task reads its messages through its context, in order; those that i
   await expect(session.messageRun({ runId, message: 'late' })).rejects.toThrow(/completed/u);
   const sent = (await allEvents(session)).filter((event) => event.type === 'message.sent');
   expect(sent).toHaveLength(4);
+});
+
+test('D-18 a task may take its messages one at a time; what it has when it is done is read; one that waits when it is cancelled is cancelled', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const { runId } = await session.startRun({ agent: 'one-by-one', input: 2 });
+  await session.messageRun({ runId, message: 'first' });
+  await session.messageRun({ runId, message: 'second' });
+  expect((await until(session, runId, 'completed')).result).toEqual(['first', 'second']);
+  expect((await allEvents(session)).find((event) => event.type === 'run.settled')?.['unread']).toBeUndefined();
+  const waiting = await session.startRun({ agent: 'one-by-one', input: 2 });
+  await session.messageRun({ runId: waiting.runId, message: 'only' });
+  expect(await session.cancelRun({ runId: waiting.runId })).toMatchObject({ status: 'cancelled', cancelled: [waiting.runId] });
 });
 
 test('D-18 a running agent reads a message as its next input, framed, and both logs tell it', async () => {

@@ -54,6 +54,18 @@ test('T-01 ten inputs submitted at once run one at a time in the order of accept
   await session.close();
 });
 
+test('a provider that counts tokens in fractions, or says what cannot be, is counted all the same, in the turn, the run and the session', async () => {
+  answer = (call) => (last(call).text.includes('count') ? { text: 'counted', usage: { prompt_tokens: 10.6, completion_tokens: -3, total_tokens: 7.4 } } : 'ok');
+  const session = await h.client.startSession(uniqueId());
+  await session.submitTurn({ input: 'count me' });
+  await session.startRun({ agent: 'helper', input: 'count me too', detached: { notify: 'silent' } });
+  await eventually('the run', async () => (await session.getSession()).runs.completed === 1);
+  await atRest(session);
+  expect((await session.getSession()).usage).toEqual({ inputTokens: 22, outputTokens: 0, totalTokens: 16, modelCalls: 2 });
+  expect(types(await allEvents(session))).not.toContain('input.refused');
+  await session.close();
+});
+
 test('a session at rest has no timer left, however many clocks its turns and runs had', async () => {
   answer = () => 'ok';
   const session = await h.client.startSession(uniqueId());

@@ -1,0 +1,63 @@
+/**
+ * The messages to a run, as its task reads them: from the run's own workflow, which keeps those that were not read for the next
+ * attempt.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import { ask } from '../src/client/ask.ts';
+import type { TaskContext } from '../src/define.ts';
+import type { RunMessage } from '../src/domain/state.ts';
+
+/** How often a task that waits for a message looks for one. */
+const LOOK_MS = 500;
+
+export interface Inbox {
+  /** May be iterated again after a `break`, and goes on where it was. Throws the signal's reason when that is aborted. */
+  readonly messages: TaskContext['messages'];
+  /** The message that was handed out last has been read. */
+  read(): Promise<void>;
+}
+
+export function openInbox(client: Client, workflowId: string, signal: AbortSignal): Inbox {
+  const handle = client.workflow.getHandle(workflowId);
+  let came: RunMessage[] = [];
+  let handedOut = 0;
+  let readUpTo = 0;
+
+  async function read(): Promise<void> {
+    if (handedOut <= readUpTo) return;
+    await handle.signal('taskRead', { n: handedOut });
+    readUpTo = handedOut;
+  }
+
+  async function* iterate(): AsyncGenerator<{ messageId: string; message: string }> {
+    for (;;) {
+      signal.throwIfAborted();
+      await read();
+      if (came.length === 0) came = await unlessAborted(ask<RunMessage[]>(handle, 'getMessages', { after: readUpTo }), signal);
+      const next = came.shift();
+      if (next === undefined) {
+        await unlessAborted(pause(LOOK_MS), signal);
+        continue;
+      }
+      handedOut = next.n;
+      yield { messageId: next.messageId, message: next.message };
+    }
+  }
+
+  return { messages: { [Symbol.asyncIterator]: iterate }, read };
+}
+
+/** A worker that stops takes no queries any more, so that the answer may never come. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let abort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => { reject(signal.reason as Error); };
+    signal.addEventListener('abort', abort);
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
