@@ -196,7 +196,11 @@ test('a cancelRun that waits does not keep a session from continuing as new', as
   await eventually('the start', async () => Promise.resolve(begun.length === 1));
   const { runId: first } = await handle.describe();
   const enough = new AbortController();
-  const asking = Array.from({ length: 3 }, async () => { while (!enough.signal.aborted) await session.cancelRun({ runId }); });
+  // One after the other, so that one of them always waits.
+  const asking = Array.from({ length: 3 }, async (_, i) => {
+    await pause(i * 1700);
+    while (!enough.signal.aborted) await session.cancelRun({ runId });
+  });
   await eventually('the next execution', async () => (await handle.describe()).runId !== first);
   const { turnId } = await session.submitTurn({ input: 'hello' });
   await eventually('the turn', async () => (await session.getTurn({ turnId }))?.status === 'completed');
