@@ -12,6 +12,7 @@ import { jsonBytes } from '../src/domain/json.ts';
 import { isRuntimeTool } from '../src/domain/runtime-tools.ts';
 import type { NameFacts } from '../src/domain/state.ts';
 import { MESSAGE_BYTES, MOST_TOKENS } from '../src/domain/sizes.ts';
+import { promptOf } from '../src/domain/transcript.ts';
 import { isDeeper, MOST_LEVELS } from '../src/schemas.ts';
 import type { ModelAnswer, ModelCall } from '../src/domain/turn.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
@@ -28,7 +29,7 @@ export async function callModel(registry: Registry, client: Client, isStopping: 
   const agent = registry.agents.get(arg.agent);
   if (agent === undefined) throw outgoing(registry, new Error(`Expected agent to name a registered agent, got "${arg.agent}".`), { type: 'UnknownAgent', nonRetryable: true });
   try {
-    return await withHeartbeat(() => undefined, async () => ask(registry, await readTranscript(client, arg.workflowId, isStopping), agent, arg.isRun));
+    return await withHeartbeat(() => undefined, async () => ask(registry, promptOf(await readTranscript(client, arg.workflowId, isStopping)), agent, arg.isRun));
   } catch (error) {
     const { cancellationSignal: signal } = Context.current();
     if (isShutdown(signal)) throw handedBack();

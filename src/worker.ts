@@ -6,6 +6,7 @@ import { createActivities } from '../activities/index.ts';
 import { Registry } from '../activities/registry.ts';
 import { DEFAULT_TASK_QUEUE, NAMES_GLOBAL } from './contract.ts';
 import type { Config } from './define.ts';
+import { InvalidInput } from './errors.ts';
 
 export interface WorkerSetup {
   connection: NativeConnection;
@@ -36,8 +37,13 @@ export async function bundleWorkflows(): Promise<{ code: string }> {
   });
 }
 
-/** A worker for everything that the configuration names. `run()` it; it stops on `shutdown()`. */
+/**
+ * A worker for everything that the configuration names. `run()` it; it stops on `shutdown()`.
+ *
+ * @throws InvalidInput when `options` turn the cache of workflows off.
+ */
 export async function createWorker(config: Config, { connection, namespace, bundle, options }: WorkerSetup): Promise<Worker> {
+  if (options?.maxCachedWorkflows === 0) throw new InvalidInput('Expected maxCachedWorkflows to be at least 1, got 0: without a cache the archive of a log takes minutes.');
   const registry = new Registry(config);
   const space = namespace ?? config.namespace ?? 'default';
   const client = new Client({ connection, namespace: space, dataConverter: { payloadConverterPath: converterPath } });

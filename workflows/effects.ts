@@ -4,7 +4,7 @@
  * their own, which ends with the turn.
  */
 import { CancellationScope, ChildWorkflowCancellationType, executeChild, isCancellation, ParentClosePolicy, upsertMemo } from '@temporalio/workflow';
-import { UNHEARD, type Json } from '../src/contract.ts';
+import { UNHEARD, type Json, type Progress, type TaskDone } from '../src/contract.ts';
 import { runSummary } from '../src/domain/details.ts';
 import { hookAborted, hookDone, hookFailed, keyOfHook } from '../src/domain/hooks.ts';
 import { nativeId } from '../src/domain/ids.ts';
@@ -102,11 +102,12 @@ async function runTask(conversation: Conversation): Promise<void> {
   const { self, sessionId, workflowId, agent } = conversation.state;
   if (self === undefined) return;
   try {
-    const { result, progress } = await conversation.step(async () => task(`task: ${agent}`).task({
+    const done: unknown = await conversation.step(async () => task(`task: ${agent}`).task({
       task: agent, input: self.input, runId: self.runId, workflowId, sessionId, retries: self.retries, n: self.progress?.n ?? 0,
       ...(self.checkpoint === undefined ? {} : { checkpoint: self.checkpoint }),
     }));
-    conversation.dispatch((cx) => taskDone(cx, result, progress));
+    const { result, progress } = isTaskDone(done) ? done : { result: (done ?? null) as Json, progress: undefined };
+    completed(conversation, result, progress);
   } catch (error) {
     const { failure, progress, checkpoint } = taskFailure(error);
     conversation.dispatch((cx) => {
@@ -114,6 +115,21 @@ async function runTask(conversation: Conversation): Promise<void> {
       else taskFailed(cx, failure, progress);
     });
   }
+}
+
+/** What came back as the result, from a worker of ours, an operator, or a workflow that knows nothing of this project. */
+function completed(conversation: Conversation, result: Json, progress: Progress | undefined): void {
+  const bytes = jsonBytes(result);
+  conversation.dispatch((cx) => {
+    if (typeof result === 'object' && result !== null && UNREADABLE in result) taskFailed(cx, { type: 'InvalidResult', message: 'Expected the result to be JSON.' }, progress);
+    else if (bytes > WHOLE_RESULT_BYTES) taskFailed(cx, { type: 'ResultTooLarge', message: `Expected the result to be at most ${WHOLE_RESULT_BYTES} bytes of JSON, got ${bytes}.` }, progress);
+    else taskDone(cx, result, progress);
+  });
+}
+
+/** What an operator has completed the activity with is the result itself. */
+function isTaskDone(done: unknown): done is TaskDone {
+  return typeof done === 'object' && done !== null && 'result' in done;
 }
 
 async function tellMilestones(conversation: Conversation, { milestones, progress }: Of<'tell-milestones'>): Promise<void> {
@@ -146,13 +162,7 @@ async function runNative(conversation: Conversation): Promise<void> {
       workflowId: nativeId(workflowId), args: [self.input], parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL, workflowIdReusePolicy: 'REJECT_DUPLICATE',
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED, staticSummary: runSummary(agent, self.label), ...(self.taskQueue === undefined ? {} : { taskQueue: self.taskQueue }),
     }));
-    const unreadable = typeof result === 'object' && result !== null && UNREADABLE in result;
-    const bytes = jsonBytes(result ?? null);
-    conversation.dispatch((cx) => {
-      if (bytes > WHOLE_RESULT_BYTES) taskFailed(cx, { type: 'ResultTooLarge', message: `Expected the result of the workflow to be at most ${WHOLE_RESULT_BYTES} bytes of JSON, got ${bytes}.` }, undefined);
-      else if (unreadable) taskFailed(cx, { type: 'InvalidResult', message: 'Expected the result of the workflow to be JSON.' }, undefined);
-      else taskDone(cx, (result ?? null) as Json, undefined);
-    });
+    completed(conversation, (result ?? null) as Json, undefined);
   } catch (error) {
     conversation.dispatch((cx) => taskFailed(cx, nativeFailure(error), undefined));
   }

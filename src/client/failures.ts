@@ -13,8 +13,14 @@ export function typed(error: unknown, sessionId: string): unknown {
   return error;
 }
 
+/** The server's own error, which the client wraps. */
+export function serverError(error: unknown): { code: number; message: string } | undefined {
+  if (isGrpcServiceError(error)) return error;
+  return error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : undefined;
+}
+
 /** An update that the end of an execution or of a workflow task cut off before it was recorded; it can be sent again. */
 export function cutOff(error: unknown): boolean {
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) return error.cause.type === 'AcceptedUpdateCompletedWorkflow';
-  return isGrpcServiceError(error) && /workflow execution already completed|workflow was continued as new|workflow is closing|due to unexpected workflow task failure/iu.test(`${error.message} ${error.cause instanceof Error ? error.cause.message : ''}`);
+  return /workflow execution already completed|workflow was continued as new|workflow is closing|due to unexpected workflow task failure/iu.test(serverError(error)?.message ?? '');
 }

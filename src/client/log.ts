@@ -3,10 +3,16 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { iso } from '../domain/state.ts';
 import type { OutliveEvent } from '../contract.ts';
 import { ask } from './ask.ts';
-import { isOpen } from './describe.ts';
+import { describe, isOpen } from './describe.ts';
+import { serverError } from './failures.ts';
 import { readArchive } from './archive.ts';
 
 const PAGE = 1000;
+
+/** So long the last execution of a closed workflow may take to be replayed and to answer. */
+const CLOSED_MS = 10_000;
+/** Cancelled at the deadline, deadline exceeded, no poller seen. */
+const NO_WORKER = [1, 4, 9];
 
 interface Page { events: OutliveEvent[]; firstSeq: number; lastSeq: number; hasMore: boolean }
 
@@ -27,11 +33,12 @@ export async function readLog(client: Client, workflowId: string, after: number)
     // Terminated, or failed: its last part was never archived, and only a worker can tell it.
   }
   const pinned = client.workflow.getHandle(workflowId, runId);
-  let page: Page = await ask(pinned, 'getEvents', { after, limit: PAGE });
+  const getEvents = async (from: number): Promise<Page> => ask(pinned, 'getEvents', { after: from, limit: PAGE });
+  let page = isOpen(description) ? await getEvents(after) : await client.withDeadline(Date.now() + CLOSED_MS, async () => getEvents(after));
   const live = page.events.slice();
   const { firstSeq } = page;
   while (page.hasMore && page.events.length > 0) {
-    page = await ask(pinned, 'getEvents', { after: live.at(-1)?.seq ?? after, limit: PAGE });
+    page = await getEvents(live.at(-1)?.seq ?? after);
     live.push(...page.events);
   }
   if (after + 1 >= firstSeq) return live;
@@ -46,12 +53,18 @@ function mark(workflowId: string, after: number, events: OutliveEvent[], truncat
   return [{ seq: first - 1, at: events[0]?.at ?? iso(0), type: 'log.truncated', workflowId, sessionId, firstSeq: first }, ...events];
 }
 
-/** The log of a run, which may not have been started, or whose history is gone. */
+/**
+ * The log of a run, which may not have been started, or whose history is gone. Of one that Temporal has closed before it could archive the
+ * end of its log, that end is left out while no worker runs: its starter's log tells how it ended.
+ */
 export async function readRunLog(client: Client, workflowId: string, after: number): Promise<OutliveEvent[]> {
   try {
     return await readLog(client, workflowId, after);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return [];
-    throw error;
+    const description = NO_WORKER.includes(serverError(error)?.code ?? 0) ? await describe(client, workflowId) : undefined;
+    if (description === undefined || isOpen(description)) throw error;
+    const { events } = await readArchive(client, workflowId, description.runId, after + 1, Number.MAX_SAFE_INTEGER);
+    return events;
   }
 }

@@ -1,12 +1,13 @@
 /** One run, seen from a client: what the session knows of it, and what Temporal knows beside. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { isGrpcServiceError, WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import { WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import { TimeoutFailure } from '@temporalio/common';
 import { PREVIEW_BYTES, RESULT_BYTES, type ForgottenRow, type Json, type Progress, type Row, type RunResult } from '../contract.ts';
 import { workflowIdOfRun } from '../domain/ids.ts';
 import { jsonBytes, previewOf } from '../domain/json.ts';
 import { RunFailed, SessionClosed, UnknownRun } from '../errors.ts';
 import { describe, isOpen } from './describe.ts';
+import { serverError } from './failures.ts';
 import { heartbeatOf } from './heartbeat.ts';
 
 /**
@@ -81,7 +82,7 @@ export class RunHandle {
       return { known: await this.client.withDeadline(Date.now() + ASK_MS, async () => this.session.getRun({ runId: this.runId })) };
     } catch (error) {
       if (error instanceof SessionClosed) return { known: null };
-      if (isGrpcServiceError(error) && FOR_GOOD.includes(error.code)) throw error;
+      if (FOR_GOOD.includes(serverError(error)?.code ?? 0)) throw error;
       return { error };
     }
   }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { EventItem } from '../../src/client.ts';
 import { defineTask } from '../../src/define.ts';
 import { InvalidInput, RunFailed, SessionClosed, UnknownRun } from '../../src/errors.ts';
-import { agentAt, echo } from '../support/app.ts';
+import { agentAt, echo, gated } from '../support/app.ts';
 import { atRest, eventually, harness, uniqueId } from '../support/harness.ts';
 import { last, ModelServer } from '../support/model-server.ts';
 
@@ -43,7 +43,28 @@ test('E-01 E-02 with no worker running, a reader that starts at 0 reads every ev
   const tail: number[] = [];
   for await (const item of session.events({ after: 10 })) tail.push(item.seq);
   expect(tail).toEqual(own.slice(10).map((item) => item.seq));
-  await eventually('nothing more', async () => Promise.resolve(true));
+  await model.stop();
+}, 120_000);
+
+test('E-02 a run that was terminated keeps nobody from reading the others with no worker running', async () => {
+  const model = await ModelServer.start(() => 'ok');
+  await using h = await harness();
+  const held = gated('held');
+  const worker = await h.work({ agents: [agentAt(model.url)], tasks: [echo, held.task] });
+  const session = await h.client.startSession(uniqueId());
+  const { runId, workflowId } = await session.startRun({ agent: 'held', input: 1 });
+  await session.startRun({ agent: 'helper', input: 'inner', runId: 'fine' });
+  await eventually('the start', async () => Promise.resolve(held.started.length === 1));
+  await h.temporal.workflow.getHandle(workflowId).terminate();
+  await atRest(session);
+  await session.close();
+  await h.temporal.workflow.getHandle(session.sessionId).result();
+  await worker.stop();
+  const events: EventItem[] = [];
+  for await (const item of session.events({ includeRuns: true })) events.push(item);
+  expect(events.at(-1)?.type).toBe('session.closed');
+  expect(events.filter((item) => item.type === 'run.settled').map((item) => `${item.runId} ${String(item['status'])}`).toSorted()).toEqual(['fine completed', `${runId} failed`].toSorted());
+  expect(events.filter((item) => item.workflowId === `${session.sessionId}/fine`).map((item) => item.type)).toContain('message.added');
   await model.stop();
 }, 120_000);
 

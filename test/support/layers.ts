@@ -16,7 +16,7 @@ const LAYERS: Layer[] = [
   { name: 'client', files: /^src\/client(\.ts|\/)/u, layers: ['domain', 'errors', 'contract'], packages: /^(node:.*|@temporalio\/(client|common|proto))$/u },
   { name: 'index', files: /^src\/index\.ts$/u, layers: ['contract', 'define', 'errors', 'client'], packages: /^$/u },
   { name: 'server', files: /^src\/server(\.ts|\/)/u, layers: ['errors'], packages: /^(node:.*|@temporalio\/.*)$/u },
-  { name: 'worker', files: /^src\/worker\.ts$/u, layers: ['contract', 'define', 'activities', 'converter'], packages: /^(node:.*|@temporalio\/(client|worker))$/u },
+  { name: 'worker', files: /^src\/worker\.ts$/u, layers: ['errors', 'contract', 'define', 'activities', 'converter'], packages: /^(node:.*|@temporalio\/(client|worker))$/u },
   { name: 'cli', files: /^src\/cli\//u, layers: ['domain', 'errors', 'contract', 'define', 'client', 'server', 'worker', 'config', 'examples'], packages: /^(node:.*|@temporalio\/.*)$/u },
   { name: 'examples', files: /^examples\//u, layers: ['contract', 'define', 'errors', 'client'], packages: /.*/u },
   { name: 'config', files: /^temporal\.config\.ts$/u, layers: ['define', 'examples'], packages: /.*/u },

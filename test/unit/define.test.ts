@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { defineAgent, defineConfig, defineTask, defineTool, type AgentDefinition } from '../../src/define.ts';
 import { InvalidInput } from '../../src/errors.ts';
 import { parse, sessionInput } from '../../src/schemas.ts';
+import { createWorker } from '../../src/worker.ts';
 import { modelAt } from '../support/harness.ts';
 
 const model = modelAt('http://127.0.0.1:9/v1');
@@ -41,6 +42,10 @@ describe('what the contract names and this version does not serve is refused, no
     expect(parse(sessionInput, { notices: { channel: 'slack' } })).toMatchObject({ refused: 'InvalidInput', message: expect.stringContaining('notices to be left out') });
     expect(parse(sessionInput, { notices: null, title: 'one' })).toEqual({ title: 'one' });
   });
+});
+
+test('a worker without a cache of workflows is refused', async () => {
+  await expect(createWorker(defineConfig({ agents: [agent()] }), { connection: undefined as never, options: { maxCachedWorkflows: 0 } })).rejects.toThrow('Expected maxCachedWorkflows to be at least 1');
 });
 
 test('a definition is returned frozen, as it was', () => {

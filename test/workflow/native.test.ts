@@ -69,6 +69,15 @@ test('cancelling a run in Temporal is cancelRun: it settles as cancelled, its wo
   expect((await allEvents(session)).filter((event) => event.type === 'run.delivered')).toHaveLength(1);
 });
 
+test('what an operator completes a task with, in Temporal, is its result', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const { runId, workflowId } = await session.startRun({ agent: 'held', input: 1 });
+  await eventually('the start', async () => Promise.resolve(held.started.some((one) => one.runId === runId)));
+  const { raw, runId: executing } = await h.temporal.workflow.getHandle(workflowId).describe();
+  await h.temporal.activity.complete({ workflowId, runId: executing, activityId: raw.pendingActivities?.[0]?.activityId ?? '' }, 'by hand');
+  expect(await session.run(runId).result()).toBe('by hand');
+});
+
 test('D-10 a run terminated in Temporal settles as failed / lost', async () => {
   const session = await h.client.startSession(uniqueId());
   const { runId, workflowId } = await session.startRun({ agent: 'held', input: 1 });

@@ -66,6 +66,24 @@ test('a provider that counts tokens in fractions, or says what cannot be, is cou
   await session.close();
 });
 
+test('a line that a run adds before a step is tried again comes before the message that is answered', async () => {
+  let calls = 0;
+  let roles: string[] = [];
+  answer = (call) => {
+    roles = call.messages.map((message) => message.role);
+    return ++calls === 1 ? { status: 503, headers: { 'retry-after': '2' } } : 'ok';
+  };
+  const session = await h.client.startSession(uniqueId());
+  await session.submitTurn({ input: 'go' });
+  await eventually('the pause before the retry', async () => (await session.getSession()).turn?.recovering === true);
+  await session.startRun({ agent: 'echo', input: 1, detached: { notify: 'narrate' } });
+  await atRest(session);
+  expect(calls).toBe(2);
+  expect(roles).toEqual(['system', 'assistant', 'user']);
+  expect((await session.getTranscript({})).messages.map((message) => message.role)).toEqual(['user', 'assistant', 'assistant']);
+  await session.close();
+});
+
 test('a session at rest has no timer left, however many clocks its turns and runs had', async () => {
   answer = () => 'ok';
   const session = await h.client.startSession(uniqueId());
