@@ -27,8 +27,7 @@ export type * from './domain/types.ts';
 
 export const DEFAULT_TASK_QUEUE = 'outlive';
 
-/** Names, run ids, turn ids, message ids. */
-export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+export { NAME_PATTERN } from './domain/ids.ts';
 export const SESSION_ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
 

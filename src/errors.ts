@@ -4,13 +4,9 @@
  * never by message.
  */
 
-export const ERROR_TYPES = [
-  'InvalidInput', 'UnknownAgent', 'UnknownRun', 'UnknownTurn', 'UnknownRequest', 'UnknownHandler', 'IdempotencyConflict',
-  'RunSettled', 'RunFailed', 'QueueFull', 'RunLimitExceeded', 'DepthExceeded', 'NestedTurn', 'SessionClosed', 'ResultTooLarge',
-  'ModelStalled', 'BudgetExceeded',
-] as const;
+import { ERROR_TYPES, type ErrorType } from './domain/types.ts';
 
-export type ErrorType = (typeof ERROR_TYPES)[number];
+export { ERROR_TYPES, type ErrorType };
 
 /** One sentence for a person, one `type` for a program. Every refusal and failure of this package is one of these. */
 export class OutliveError extends Error {

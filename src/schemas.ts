@@ -180,7 +180,7 @@ export const schemas = {
   runSettled: object({
     runId: name, epoch: key, status: oneOf('completed', 'failed', 'cancelled'), reason: name.optional(), comment: words.optional(), result: json(BATCH_BYTES).optional(),
     resultRef: path.optional(), preview: string('a text of at most 4096 characters', (text) => text.length <= 4096).optional(), error: failure.optional(), usage, progress: progress.optional(), milestones: milestones.optional(),
-    cancelled: paths.optional(),
+    cancelled: paths.optional(), read: count(0).optional(),
   }),
   runMilestones: object({ runId: name, epoch: key, milestones, progress: progress.optional() }),
   runRequest: object({ runId: name, epoch: key, request }),

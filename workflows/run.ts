@@ -108,7 +108,7 @@ async function tell(conversation: Conversation): Promise<'sent' | 'gone' | 'refu
   const message = {
     runId: self.runId, epoch: self.parent.epoch, status, reason, comment, error, usage: state.usage, progress: self.progress,
     milestones: self.milestones.filter((one) => one.n > self.told),
-    cancelled: cancelledBelow({ state }), ...(large ? { preview: previewOf(result, PREVIEW_BYTES), resultRef: state.workflowId } : { result }),
+    cancelled: cancelledBelow({ state }), read: self.read, ...(large ? { preview: previewOf(result, PREVIEW_BYTES), resultRef: state.workflowId } : { result }),
   };
   if (!(await parentIsThere(state))) return undefined;
   const told = await send(conversation, self.parent.workflowId, 'runSettled', message, ALWAYS);

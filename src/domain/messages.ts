@@ -9,7 +9,8 @@ import { messagesRead } from './steering.ts';
 import { findRun, isSettled, type Cx, type RequestState } from './state.ts';
 import { refuse, type Milestone, type Progress, type Refusal } from './types.ts';
 
-export interface RunSettledMessage extends Settled { runId: string; epoch: string }
+/** `read`: the number of the last message that the run has read, as the word of it may still be on its way. */
+export interface RunSettledMessage extends Settled { runId: string; epoch: string; read?: number }
 export interface RunMilestonesMessage { runId: string; epoch: string; milestones: Milestone[]; progress?: Progress }
 export interface RunRequestMessage { runId: string; epoch: string; request: RequestState }
 export interface MessagesReadMessage { runId: string; epoch: string; n: number }
@@ -33,6 +34,7 @@ export function runSettled(cx: Cx, message: RunSettledMessage): Refusal | undefi
   if (other !== undefined) return other;
   const row = findRun(cx.state, message.runId);
   if (row === undefined) return unknown(cx, message.runId);
+  if (message.read !== undefined && !isSettled(row)) messagesRead(row, message.read);
   settle(cx, row, message);
   return undefined;
 }

@@ -3,7 +3,7 @@
  * decided here, in the workflow, without an activity; a refusal is an error result that the model reads.
  */
 import { requestCancel } from './cancel-run.ts';
-import { messageIdOfToolCall } from './ids.ts';
+import { messageIdOfToolCall, NAME_PATTERN } from './ids.ts';
 import { emit } from './log.ts';
 import { isLookedAt } from './looks.ts';
 import { presentRun } from './run-admission.ts';
@@ -33,7 +33,6 @@ export function isRuntimeTool(name: string): name is RuntimeTool {
 const CANCEL_WAIT_MS = 5000;
 const LOOK_WAIT_MS = 10_000;
 const ANSWER_BYTES = LIST_BYTES / 16;
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u;
 
 type Asked = { [key: string]: Json | undefined };
 
@@ -121,7 +120,7 @@ function cancel(cx: Cx, asked: Asked): Outcome | { wait: Wait } {
 }
 
 function milestone(cx: Cx, { name, data }: Asked): Outcome {
-  if (typeof name !== 'string' || !NAME.test(name)) return { errorText: `InvalidInput: Expected name to match ${NAME.source}, got ${JSON.stringify(name ?? null).slice(0, 80)}.` };
+  if (typeof name !== 'string' || !NAME_PATTERN.test(name)) return { errorText: `InvalidInput: Expected name to match ${NAME_PATTERN.source}, got ${JSON.stringify(name ?? null).slice(0, 80)}.` };
   if (data !== undefined && jsonBytes(data) > SMALL_BYTES) return { errorText: `InvalidInput: Expected data to be at most ${SMALL_BYTES} bytes of JSON, got ${jsonBytes(data)}.` };
   const taken = ownMilestone(cx, name, data);
   return isRefusal(taken) ? refused(taken) : { output: { name, n: taken.n } };

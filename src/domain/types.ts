@@ -152,10 +152,13 @@ export interface OutliveEvent {
   [field: string]: unknown;
 }
 
-export type ErrorType =
-  | 'InvalidInput' | 'UnknownAgent' | 'UnknownRun' | 'UnknownTurn' | 'UnknownRequest' | 'UnknownHandler' | 'IdempotencyConflict'
-  | 'RunSettled' | 'RunFailed' | 'QueueFull' | 'RunLimitExceeded' | 'DepthExceeded' | 'NestedTurn' | 'SessionClosed' | 'ResultTooLarge'
-  | 'ModelStalled' | 'BudgetExceeded';
+export const ERROR_TYPES = [
+  'InvalidInput', 'UnknownAgent', 'UnknownRun', 'UnknownTurn', 'UnknownRequest', 'UnknownHandler', 'IdempotencyConflict',
+  'RunSettled', 'RunFailed', 'QueueFull', 'RunLimitExceeded', 'DepthExceeded', 'NestedTurn', 'SessionClosed', 'ResultTooLarge',
+  'ModelStalled', 'BudgetExceeded',
+] as const;
+
+export type ErrorType = (typeof ERROR_TYPES)[number];
 
 /** Why something was not accepted: one sentence and its type. A value, not an exception. */
 export interface Refusal { refused: ErrorType; message: string }

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { askParent, answerOwn, findRequest, requestTold } from '../../src/domain/requests.ts';
 import { cancelSelf, parentGone } from '../../src/domain/self.ts';
-import { runMessagesRead, runRequest } from '../../src/domain/messages.ts';
+import { runMessagesRead, runRequest, runSettled } from '../../src/domain/messages.ts';
 import { messageRun, requestAnswered, takeMessages, taskRead } from '../../src/domain/steering.ts';
 import { cancelTurn } from '../../src/domain/turn-queue.ts';
 import { detachRun } from '../../src/domain/turn.ts';
@@ -39,6 +39,16 @@ test('D-18 messages go to a run in order, once, and what is not read is bounded'
   d.settled('x');
   expect(d.send((cx) => messageRun(cx, { runId: 'x', message: 'late' }))).toMatchObject({ refused: 'RunSettled', message: expect.stringContaining('completed') });
   expect(d.send((cx) => messageRun(cx, { runId: 'nobody', message: 'late' }))).toMatchObject({ refused: 'UnknownRun' });
+});
+
+test('D-18 the settle of a run says too how far it has read, since its word of that may come later', () => {
+  const d = Driver.session();
+  d.running('x');
+  for (const messageId of ['m1', 'm2', 'm3']) d.send((cx) => messageRun(cx, { runId: 'x', message: 'hello', messageId }));
+  d.send((cx) => runSettled(cx, { runId: 'x', epoch: d.state.epoch, status: 'completed', result: null, read: 2 }));
+  expect(d.log().find((event) => event.type === 'run.settled')).toMatchObject({ unread: ['m3'] });
+  d.send((cx) => runMessagesRead(cx, { runId: 'x', epoch: d.state.epoch, n: 3 }));
+  expect(d.row('x').unread).toBeUndefined();
 });
 
 test('D-18 an agent that is a run reads a message as a framed turn input, once, and tells that it has read it', () => {
