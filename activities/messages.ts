@@ -23,6 +23,8 @@ export function openInbox(client: Client, workflowId: string, signal: AbortSigna
   let came: RunMessage[] = [];
   let handedOut = 0;
   let readUpTo = 0;
+  /** One at a time, whoever asks. */
+  let line: Promise<unknown> = Promise.resolve();
 
   async function read(): Promise<void> {
     if (handedOut <= readUpTo) return;
@@ -30,18 +32,27 @@ export function openInbox(client: Client, workflowId: string, signal: AbortSigna
     readUpTo = handedOut;
   }
 
+  async function take(): Promise<RunMessage> {
+    // First, so that what has been read is not given to the next attempt.
+    await read();
+    for (;;) {
+      if (came.length === 0) came = await unlessAborted(async () => ask<RunMessage[]>(handle, 'getMessages', { after: readUpTo }), signal);
+      signal.throwIfAborted();
+      const message = came.shift();
+      if (message !== undefined) {
+        handedOut = message.n;
+        return message;
+      }
+      await unlessAborted(async () => pause(LOOK_MS), signal);
+    }
+  }
+
   async function* iterate(): AsyncGenerator<{ messageId: string; message: string }> {
     for (;;) {
-      signal.throwIfAborted();
-      await read();
-      if (came.length === 0) came = await unlessAborted(ask<RunMessage[]>(handle, 'getMessages', { after: readUpTo }), signal);
-      const next = came.shift();
-      if (next === undefined) {
-        await unlessAborted(pause(LOOK_MS), signal);
-        continue;
-      }
-      handedOut = next.n;
-      yield { messageId: next.messageId, message: next.message };
+      const one = line.then(take);
+      line = one.catch(() => undefined);
+      const { messageId, message } = await one;
+      yield { messageId, message };
     }
   }
 
@@ -49,14 +60,15 @@ export function openInbox(client: Client, workflowId: string, signal: AbortSigna
 }
 
 /** A worker that stops takes no queries any more, so that the answer may never come. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+async function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
   let abort: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {
     abort = () => { reject(signal.reason as Error); };
     signal.addEventListener('abort', abort);
   });
   try {
-    return await Promise.race([work, aborted]);
+    return await Promise.race([work(), aborted]);
   } finally {
     signal.removeEventListener('abort', abort);
   }

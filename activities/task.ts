@@ -30,7 +30,7 @@ export async function runTask(registry: Registry, client: Client, arg: TaskArg):
       const result = plain(await definition.run(input, contextOf(client, arg, beat, attempt, inbox)), `the result of task ${arg.task}`, WHOLE_RESULT_BYTES);
       // What was done with it is done; should this not arrive, it is only named as unread.
       await inbox.read().catch(() => undefined);
-      return { result, ...done() };
+      return { v: 1, result, ...done() };
     });
   } catch (error) {
     const details = { ...done(), ...(beat.checkpoint === undefined ? {} : { checkpoint: beat.checkpoint }) };

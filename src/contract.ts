@@ -92,7 +92,7 @@ export interface ToolArg { agent: string; workflowId: string; sessionId: string;
 /** What a handler is called with, and which one it is. */
 export interface HandlerArg { handler: string; key: string; kind: 'start' | 'finish' | 'gave-up' | 'milestone'; run: Partial<Row>; result?: Json }
 export interface TaskArg { task: string; input: Json; runId: string; workflowId: string; sessionId: string; retries: number; checkpoint?: Json; n: number }
-export interface TaskDone { result: Json; progress?: Progress }
+export interface TaskDone { v: 1; result: Json; progress?: Progress }
 
 /** What a task's heartbeat carries: the live progress, the checkpoint of the next attempt, and how often it threw. */
 export interface TaskHeartbeat { progress?: Progress; checkpoint?: Json; errors: number }

@@ -68,7 +68,8 @@ export class Conversation {
     return answer;
   }
 
-  private get holds(): boolean {
+  /** Nothing that would be in flight is started. */
+  get holds(): boolean {
     return this.holding || (this.wantsToContinue() && !stepInFlight(this.state));
   }
 

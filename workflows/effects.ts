@@ -127,9 +127,9 @@ function completed(conversation: Conversation, result: Json, progress: Progress 
   });
 }
 
-/** What an operator has completed the activity with is the result itself. */
+/** Anything else is what an operator has completed the activity with: the result itself. */
 function isTaskDone(done: unknown): done is TaskDone {
-  return typeof done === 'object' && done !== null && 'result' in done;
+  return typeof done === 'object' && done !== null && 'v' in done && done.v === 1 && 'result' in done;
 }
 
 async function tellMilestones(conversation: Conversation, { milestones, progress }: Of<'tell-milestones'>): Promise<void> {
@@ -142,6 +142,10 @@ async function hook(conversation: Conversation, { hook: call }: Of<'hook'>): Pro
   const { result, ...shown } = row === undefined ? { result: undefined } : rowView(row, true);
   const about = { run: shown, ...(call.kind === 'finish' && result !== undefined ? { result } : {}) };
   await conversation.room(jsonBytes(about));
+  if (conversation.holding) {
+    conversation.dispatch((cx) => hookAborted(cx, call));
+    return;
+  }
   const invoke = handler(`handler: ${call.handler.replace(/^handler:/u, '')}${call.attempt > 1 ? `, attempt ${call.attempt}` : ''}`);
   try {
     await conversation.hook(async () => invoke.handler({

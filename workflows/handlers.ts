@@ -31,7 +31,7 @@ import { reach } from './proxies.ts';
 interface Message {
   description: string;
   names?: (payload: any) => string[];
-  admit: (state: State, payload: any) => unknown;
+  admit: (state: State, payload: any, hold: boolean) => unknown;
   apply: (cx: Cx, payload: any) => unknown;
   /** The receipt, made again once everything that follows at once has happened. */
   receipt?: (conversation: Conversation, answer: any) => unknown;
@@ -92,13 +92,13 @@ const sessionMessages: Record<string, Message> = {
   startRun: {
     description: 'Starts a detached run: { agent, input, runId?, label?, metadata?, detached? }. Answers { runId, workflowId, status, deduplicated } at once.',
     names: namesOf,
-    admit: (state, payload: StartRun) => admitRuns(state, [payload], registered),
+    admit: (state, payload: StartRun, hold) => admitRuns(state, [payload], registered, {}, hold),
     apply: (cx, payload: StartRun) => startRun(cx, payload),
   },
   startRuns: {
     description: 'Starts up to 200 detached runs, all or none: { runs: [...] }. Answers { runs: [receipt] }.',
     names: ({ runs }: { runs: StartRun[] }) => runs.flatMap(namesOf),
-    admit: (state, { runs }: { runs: StartRun[] }) => admitRuns(state, runs, registered),
+    admit: (state, { runs }: { runs: StartRun[] }, hold) => admitRuns(state, runs, registered, {}, hold),
     apply: (cx, { runs }: { runs: StartRun[] }) => {
       const receipts = startRuns(cx, runs);
       return isRefusal(receipts) ? receipts : { runs: receipts };
@@ -212,7 +212,7 @@ function registerUpdate(conversation: Conversation, name: SchemaName, message: M
     validator: (payload: unknown) => {
       const parsed = parseMessage(name, payload);
       if (isRefusal(parsed)) throw refusal(parsed);
-      const refused = message.admit(state, parsed);
+      const refused = message.admit(state, parsed, conversation.holds);
       if (isRefusal(refused)) throw refusal(refused);
     },
   });

@@ -1,6 +1,14 @@
 /** The activities as workflows call them. The workflow owns the retries of steps. */
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities, type ActivityInterfaceFor } from '@temporalio/workflow';
+import { cutText } from '../src/domain/step-size.ts';
 import { HEARTBEAT_TIMEOUT_MS, type Activities, type LocalActivities } from '../src/contract.ts';
+
+/** Temporal takes 400 bytes. */
+const SUMMARY_BYTES = 300;
+
+function short(summary: string): string {
+  return cutText(summary, SUMMARY_BYTES);
+}
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
@@ -19,7 +27,7 @@ export function step(timeoutMs: number, summary: string): ActivityInterfaceFor<A
     heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
     retry: { maximumAttempts: 1 },
     cancellationType: ActivityCancellationType.TRY_CANCEL,
-    summary,
+    summary: short(summary),
   });
 }
 
@@ -30,28 +38,28 @@ export function task(summary: string): ActivityInterfaceFor<Activities> {
     heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    summary,
+    summary: short(summary),
   });
 }
 
 /** A handler of the app: one call; the workflow owns the repetition. */
 export function handler(summary: string): ActivityInterfaceFor<Activities> {
   return proxyActivities<Activities>({
-    startToCloseTimeout: '1m', heartbeatTimeout: HEARTBEAT_TIMEOUT_MS, retry: { maximumAttempts: 1 }, cancellationType: ActivityCancellationType.TRY_CANCEL, summary,
+    startToCloseTimeout: '1m', heartbeatTimeout: HEARTBEAT_TIMEOUT_MS, retry: { maximumAttempts: 1 }, cancellationType: ActivityCancellationType.TRY_CANCEL, summary: short(summary),
   });
 }
 
 /** A look at runs: repeated until it has an answer. */
 export function inspect(summary: string): ActivityInterfaceFor<Activities> {
-  return proxyActivities<Activities>({ startToCloseTimeout: '1m', heartbeatTimeout: HEARTBEAT_TIMEOUT_MS, retry: { initialInterval: '1s', maximumInterval: '1m' }, summary });
+  return proxyActivities<Activities>({ startToCloseTimeout: '1m', heartbeatTimeout: HEARTBEAT_TIMEOUT_MS, retry: { initialInterval: '1s', maximumInterval: '1m' }, summary: short(summary) });
 }
 
 /** A word to another workflow that somebody waits for: not for long. */
 export function reach(summary: string): ActivityInterfaceFor<Activities> {
-  return proxyActivities<Activities>({ startToCloseTimeout: '10s', retry: { initialInterval: '500ms', maximumAttempts: 3 }, summary });
+  return proxyActivities<Activities>({ startToCloseTimeout: '10s', retry: { initialInterval: '500ms', maximumAttempts: 3 }, summary: short(summary) });
 }
 
 /** Something that is repeated until it is done. */
 export function sure(summary: string): ActivityInterfaceFor<Activities> {
-  return proxyActivities<Activities>({ startToCloseTimeout: '10s', retry: { initialInterval: '1s', maximumInterval: '1m' }, summary });
+  return proxyActivities<Activities>({ startToCloseTimeout: '10s', retry: { initialInterval: '1s', maximumInterval: '1m' }, summary: short(summary) });
 }

@@ -15,7 +15,7 @@ import { register } from './handlers.ts';
 import { AFTER_LOCAL, archive, live, untilIdle } from './life.ts';
 
 /**
- * @param input `SessionInput`, optional. Ill-formed, or naming an unknown agent, it fails the workflow in its first task.
+ * @param input `SessionInput`, optional. Ill-formed it fails the workflow in its first task, naming an unknown agent in its second.
  * @param carried what the execution before this one left; ignored in a first execution.
  */
 export async function session(input?: unknown, carried?: Carried): Promise<SessionResult> {

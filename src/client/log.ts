@@ -55,7 +55,7 @@ function mark(workflowId: string, after: number, events: OutliveEvent[], truncat
 
 /**
  * The log of a run, which may not have been started, or whose history is gone. Of one that Temporal has closed before it could archive the
- * end of its log, that end is left out while no worker runs: its starter's log tells how it ended.
+ * end of its log, that end is left out while no worker tells it within 10 s: its starter's log tells how it ended.
  */
 export async function readRunLog(client: Client, workflowId: string, after: number): Promise<OutliveEvent[]> {
   try {
@@ -64,7 +64,7 @@ export async function readRunLog(client: Client, workflowId: string, after: numb
     if (error instanceof WorkflowNotFoundError) return [];
     const description = NO_WORKER.includes(serverError(error)?.code ?? 0) ? await describe(client, workflowId) : undefined;
     if (description === undefined || isOpen(description)) throw error;
-    const { events } = await readArchive(client, workflowId, description.runId, after + 1, Number.MAX_SAFE_INTEGER);
-    return events;
+    const { events, truncatedAt } = await readArchive(client, workflowId, description.runId, after + 1, Number.MAX_SAFE_INTEGER);
+    return mark(workflowId, after, events, truncatedAt);
   }
 }

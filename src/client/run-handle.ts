@@ -16,7 +16,7 @@ import { heartbeatOf } from './heartbeat.ts';
  */
 export type InspectedRun = Row | ForgottenRow | { runId: string; workflowId: string; status: 'unknown' | 'running' | 'completed' | 'failed' | 'cancelled'; progress?: Progress };
 
-type Ended = Pick<RunResult, 'status' | 'reason' | 'result' | 'error'>;
+type Ended = Pick<RunResult, 'status' | 'reason' | 'result' | 'error'> & Partial<Pick<RunResult, 'usage'>>;
 
 interface Rows {
   readonly sessionId: string;
@@ -125,10 +125,13 @@ export class RunHandle {
     if (row.status === 'queued' || startTime.getTime() < Date.parse(row.createdAt)) return row;
     const ended = await this.ended();
     if (ended === undefined) return row;
-    const { status, reason, result, error } = ended;
+    const { reason: _reason, childStillRunning: _still, error: _error, ...rest } = row;
+    // One that does not end although it was asked to is terminated.
+    const forced = ended.reason === 'lost' && row.cancelRequestedAt !== undefined;
+    const { status, reason, result, error, usage }: Ended = forced ? { status: 'cancelled', reason: 'cancelled_by_user' } : ended;
     const large = result !== undefined && jsonBytes(result) > RESULT_BYTES;
     return {
-      ...row, status, ...(reason === undefined ? {} : { reason }), ...(error === undefined ? {} : { error }), ...(closeTime === undefined ? {} : { settledAt: closeTime.toISOString() }),
+      ...rest, status, ...(usage === undefined ? {} : { usage }), ...(reason === undefined ? {} : { reason }), ...(error === undefined ? {} : { error }), ...(closeTime === undefined ? {} : { settledAt: closeTime.toISOString() }),
       ...(large ? { preview: previewOf(result, PREVIEW_BYTES), resultRef: this.workflowId } : result === undefined ? {} : { result }),
     };
   }

@@ -138,7 +138,7 @@ export function getTurn(state: State, turnId: string): TurnView | null {
 
 export interface GetTranscript { after?: string; limit?: number; includeHidden?: boolean }
 
-/** The messages after the one named; with `includeHidden` exactly what the model sees. */
+/** The messages after the one named; with `includeHidden` exactly what the model sees, in the order of `promptOf`. */
 export function getTranscript(state: State, { after, limit = 100, includeHidden = false }: GetTranscript): { messages: UIMessage[]; hasMore: boolean } {
   const start = after === undefined ? 0 : state.transcript.findIndex((entry) => entry.message.id === after) + 1;
   const messages = state.transcript.slice(start).map((entry) => entry.message);

@@ -21,6 +21,7 @@ test('E-01 E-02 with no worker running, a reader that starts at 0 reads every ev
   for await (const item of session.events({ includeRuns: true })) during.push(item);
   await session.close();
   await h.temporal.workflow.getHandle(session.sessionId).result();
+  for (const { type, workflowId, runId = '' } of during) if (type === 'run.queued') await h.temporal.workflow.getHandle(`${workflowId}/${runId}`).result();
   await worker.stop();
 
   const after: EventItem[] = [];
@@ -59,6 +60,7 @@ test('E-02 a run that was terminated keeps nobody from reading the others with n
   await atRest(session);
   await session.close();
   await h.temporal.workflow.getHandle(session.sessionId).result();
+  await h.temporal.workflow.getHandle(`${session.sessionId}/fine`).result();
   await worker.stop();
   const events: EventItem[] = [];
   for await (const item of session.events({ includeRuns: true })) events.push(item);

@@ -65,7 +65,7 @@ test('cancelling a run in Temporal is cancelRun: it settles as cancelled, its wo
   });
   expect(row).toMatchObject({ reason: 'cancelled_by_user' });
   await atRest(session);
-  expect((await h.temporal.workflow.getHandle(workflowId).describe()).status.name).toBe('COMPLETED');
+  expect(await h.temporal.workflow.getHandle(workflowId).result()).toMatchObject({ status: 'cancelled', delivered: true });
   expect((await allEvents(session)).filter((event) => event.type === 'run.delivered')).toHaveLength(1);
 });
 

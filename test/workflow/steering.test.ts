@@ -49,6 +49,16 @@ beforeAll(async () => {
     tasks: [
       echo, held.task,
       defineTask({
+        name: 'two-ears', run: async (each: number, ctx): Promise<Json> => {
+          const hear = async (): Promise<string[]> => {
+            const heard: string[] = [];
+            for await (const { message } of ctx.messages) if (heard.push(message) === each) break;
+            return heard;
+          };
+          return (await Promise.all([hear(), hear()])).flat().toSorted();
+        },
+      }),
+      defineTask({
         name: 'one-by-one', run: async (count: number, ctx): Promise<Json> => {
           const next = async (): Promise<string> => {
             for await (const { message } of ctx.messages) return message;
@@ -121,6 +131,9 @@ test('D-18 a task may take its messages one at a time; what it has when it is do
   await session.messageRun({ runId, message: 'second' });
   expect((await until(session, runId, 'completed')).result).toEqual(['first', 'second']);
   expect((await allEvents(session)).find((event) => event.type === 'run.settled')?.['unread']).toBeUndefined();
+  const both = await session.startRun({ agent: 'two-ears', input: 2 });
+  for (const message of ['a', 'b', 'c', 'd']) await session.messageRun({ runId: both.runId, message });
+  expect((await until(session, both.runId, 'completed')).result).toEqual(['a', 'b', 'c', 'd']);
   const waiting = await session.startRun({ agent: 'one-by-one', input: 2 });
   await session.messageRun({ runId: waiting.runId, message: 'only' });
   expect(await session.cancelRun({ runId: waiting.runId })).toMatchObject({ status: 'cancelled', cancelled: [waiting.runId] });
