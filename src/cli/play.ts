@@ -11,7 +11,7 @@ import type { Json } from '../contract.ts';
 import { OUT, type DemoFile } from './scenario.ts';
 import { savedBanner, type Painter, type ViewModel } from './view.ts';
 import { feedOf } from './view/feed.ts';
-import { watch, type Glimpse } from './watch.ts';
+import { isOver, watch, type Glimpse } from './watch.ts';
 
 export interface Play {
   client: OutliveClient;
@@ -53,11 +53,6 @@ export async function play({ client, file, painter, ui, compare, workerPid }: Pl
   return { sessionId: session.sessionId, page, detachedMs, serialMs };
 }
 
-/** Everything is answered, delivered and at rest. */
-function over({ snapshot, rows }: Glimpse): boolean {
-  return snapshot.status === 'idle' && snapshot.queue.length === 0 && rows.every((row) => row.delivery.finish.state === 'delivered');
-}
-
 async function detached(session: SessionHandle, file: DemoFile, model: ViewModel, painter: Painter): Promise<number> {
   const started = Date.now();
   await session.submitTurn({ input: `Load ${file.name} and build me a dashboard.` });
@@ -70,7 +65,7 @@ async function detached(session: SessionHandle, file: DemoFile, model: ViewModel
     }
     painter.update(model);
   };
-  await watch(session, seen, over, () => painter.update(model));
+  await watch(session, seen, isOver, () => painter.update(model));
   return Date.now() - started;
 }
 

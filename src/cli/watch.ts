@@ -26,8 +26,17 @@ export async function watch(session: SessionHandle, seen: (glimpse: Glimpse) => 
   }
 }
 
+/** Everything is answered, delivered and at rest. */
+export function isOver({ snapshot, rows }: Glimpse): boolean {
+  const { queued, running, interrupted, input_required: asking } = snapshot.runs;
+  return snapshot.status === 'idle' && snapshot.queue.length === 0 && queued + running + interrupted + asking === 0 && rows.every((row) => row.delivery.finish.state === 'delivered');
+}
+
+/** One after the other: what was delivered before the session was at rest has been answered, and the events tell of it. */
 async function look(session: SessionHandle, after: number): Promise<Glimpse> {
-  const [snapshot, { runs }, { events }] = await Promise.all([session.getSession(), session.listRuns({ limit: 1000 }), session.getEvents({ after, limit: 1000 })]);
+  const { runs } = await session.listRuns({ limit: 1000 });
+  const snapshot = await session.getSession();
+  const { events } = await session.getEvents({ after, limit: 1000 });
   const rows = await Promise.all(runs.filter((row): row is Row => !('forgotten' in row)).map(async (row) => live(session, row)));
   return { snapshot, rows, fresh: events };
 }

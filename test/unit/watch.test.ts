@@ -1,0 +1,40 @@
+/** What the terminal view takes for the end, though it can only ask for one thing after the other. */
+import { expect, test } from 'vitest';
+import { isOver, watch, type Glimpse } from '../../src/cli/watch.ts';
+import type { SessionHandle } from '../../src/client.ts';
+import { close } from '../../src/domain/closing.ts';
+import { getEvents, listRuns, sessionView } from '../../src/domain/view.ts';
+import { Driver } from '../support/domain.ts';
+
+/** A session that goes on by one of these between any two questions. */
+function moving(d: Driver, steps: (() => void)[]): SessionHandle {
+  const answer = async <T>(of: () => T): Promise<T> => {
+    const now = structuredClone(of());
+    steps.shift()?.();
+    return Promise.resolve(now);
+  };
+  return {
+    getSession: async () => answer(() => sessionView(d.state)),
+    listRuns: async () => answer(() => listRuns(d.state, {})),
+    getEvents: async ({ after = 0 }: { after?: number }) => answer(() => getEvents(d.state, { after })),
+    run: () => ({ inspect: async () => Promise.resolve({ status: 'unknown' }) }),
+  } as unknown as SessionHandle;
+}
+
+test.each([0, 1, 2, 3])('a result that is handed over between two questions is answered before it is over, however it falls: %i', async (before) => {
+  const d = Driver.session();
+  d.running('a');
+  const steps = [...Array.from({ length: before }, () => () => undefined), () => { d.settled('a'); }, () => undefined, () => undefined, () => undefined, () => { d.say('answered'); }];
+  const told: string[] = [];
+  const last = await watch(moving(d, steps), ({ fresh }: Glimpse) => { told.push(...fresh.map((event) => event.type)); }, isOver, (error) => { throw error; });
+  expect(last.snapshot).toMatchObject({ status: 'idle', runs: { completed: 1 } });
+  expect(told.at(-1)).toBe('turn.completed');
+  expect(steps).toEqual([]);
+});
+
+test('a run that was started between two questions keeps it going', async () => {
+  const d = Driver.session();
+  const steps = [() => { d.running('a', { detached: { notify: 'silent' } }); }, () => undefined, () => undefined, () => { d.send((cx) => close(cx, {})); }];
+  await watch(moving(d, steps), () => undefined, ({ snapshot, ...more }) => isOver({ snapshot, ...more }) || snapshot.status !== 'idle', (error) => { throw error; });
+  expect(steps).toEqual([]);
+});
