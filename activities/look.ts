@@ -5,15 +5,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { TerminatedFailure, TimeoutFailure, CancelledFailure, ApplicationFailure } from '@temporalio/common';
 import { WorkflowFailedError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
-import type { Json, RunResult, SessionSnapshot } from '../src/contract.ts';
+import type { RunResult, SessionSnapshot } from '../src/contract.ts';
 import { ask } from '../src/client/ask.ts';
 import { describe, isOpen } from '../src/client/describe.ts';
 import { heartbeatOf } from '../src/client/heartbeat.ts';
 import { nativeId } from '../src/domain/ids.ts';
-import { jsonBytes, previewOf } from '../src/domain/json.ts';
+import { jsonBytes } from '../src/domain/json.ts';
 import type { Sight } from '../src/domain/looks.ts';
+import { resultAsTold } from '../src/domain/result.ts';
 import type { Settled } from '../src/domain/settle.ts';
-import { MIB, PREVIEW_BYTES, RESULT_BYTES, TEXT_CHARS } from '../src/domain/sizes.ts';
+import { MIB, TEXT_CHARS } from '../src/domain/sizes.ts';
 import type { LookedFor } from '../src/domain/state.ts';
 import { withHeartbeat } from './heartbeat.ts';
 
@@ -87,6 +88,5 @@ async function outcomeOf(client: Client, { workflowId, runId }: WorkflowExecutio
 function settledAs(workflowId: string, { status, reason, result, error, usage }: RunResult): Settled {
   const told: Settled = { status, usage, ...(reason === undefined ? {} : { reason }), ...(error === undefined ? {} : { error }) };
   if (status !== 'completed') return told;
-  const whole: Json = result ?? null;
-  return jsonBytes(whole) <= RESULT_BYTES ? { ...told, result: whole } : { ...told, preview: previewOf(whole, PREVIEW_BYTES), resultRef: workflowId };
+  return { ...told, ...resultAsTold(result ?? null, workflowId) };
 }

@@ -5,14 +5,13 @@
 import { CancellationScope, continueAsNew, workflowInfo } from '@temporalio/workflow';
 import type { RunInput, RunResult } from '../src/contract.ts';
 import { unpack, type Carried } from '../src/domain/carry.ts';
-import { jsonBytes, previewOf } from '../src/domain/json.ts';
 import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/messages.ts';
 import { ownMilestone } from '../src/domain/own-milestones.ts';
 import { cancelledBelow, cancelSelf, parentGone, refuseInput } from '../src/domain/self.ts';
 import { requestRefused } from '../src/domain/requests.ts';
 import { requestAnswered, takeMessages, taskRead } from '../src/domain/steering.ts';
 import { settingsOf } from '../src/domain/settings.ts';
-import { PREVIEW_BYTES, RESULT_BYTES } from '../src/domain/sizes.ts';
+import { resultAsTold } from '../src/domain/result.ts';
 import { newState, type Cx, type RunSelf, type State } from '../src/domain/state.ts';
 import { submitTurn } from '../src/domain/turn-queue.ts';
 import { isRefusal, refuse, type Json, type Progress, type Refusal, type UIMessage } from '../src/domain/types.ts';
@@ -104,11 +103,10 @@ async function tell(conversation: Conversation): Promise<'sent' | 'gone' | 'refu
   const { state } = conversation;
   const { self, outcome } = ended(state);
   const { status, reason, comment, result, error } = outcome;
-  const large = result !== undefined && jsonBytes(result) > RESULT_BYTES;
   const message = {
     runId: self.runId, epoch: self.parent.epoch, status, reason, comment, error, usage: state.usage, progress: self.progress,
     milestones: self.milestones.filter((one) => one.n > self.told),
-    cancelled: cancelledBelow({ state }), read: self.read, ...(large ? { preview: previewOf(result, PREVIEW_BYTES), resultRef: state.workflowId } : { result }),
+    cancelled: cancelledBelow({ state }), read: self.read, ...(result === undefined ? {} : resultAsTold(result, state.workflowId)),
   };
   if (!(await parentIsThere(state))) return undefined;
   const told = await send(conversation, self.parent.workflowId, 'runSettled', message, ALWAYS);

@@ -12,8 +12,9 @@ const SEND_BACKOFF_MOST_MS = 60_000;
 
 /** Signals another workflow, the newest execution of its id; backs off when the server refuses it. */
 export async function send(conversation: Conversation, workflowId: string, name: string, argument: unknown, attempts: number): Promise<'sent' | 'gone' | 'refused'> {
+  const bytes = jsonBytes(argument);
   for (let attempt = 1; ; attempt++) {
-    await conversation.room(jsonBytes(argument));
+    await conversation.room(bytes);
     try {
       await getExternalWorkflowHandle(workflowId).signal(name, argument);
       return 'sent';

@@ -11,7 +11,7 @@ import type { Json } from '../contract.ts';
 import { OUT, type DemoFile } from './scenario.ts';
 import { savedBanner, type Painter, type ViewModel } from './view.ts';
 import { feedOf } from './view/feed.ts';
-import { isOver, watch, type Glimpse } from './watch.ts';
+import { isAllAnswered, watch, type Glimpse } from './watch.ts';
 
 export interface Play {
   client: OutliveClient;
@@ -65,7 +65,7 @@ async function detached(session: SessionHandle, file: DemoFile, model: ViewModel
     }
     painter.update(model);
   };
-  await watch(session, seen, isOver, () => painter.update(model));
+  await watch(session, seen, isAllAnswered, () => painter.update(model));
   return Date.now() - started;
 }
 

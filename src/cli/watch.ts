@@ -27,7 +27,7 @@ export async function watch(session: SessionHandle, seen: (glimpse: Glimpse) => 
 }
 
 /** Everything is answered, delivered and at rest. */
-export function isOver({ snapshot, rows }: Glimpse): boolean {
+export function isAllAnswered({ snapshot, rows }: Glimpse): boolean {
   const { queued, running, interrupted, input_required: asking } = snapshot.runs;
   return snapshot.status === 'idle' && snapshot.queue.length === 0 && queued + running + interrupted + asking === 0 && rows.every((row) => row.delivery.finish.state === 'delivered');
 }

@@ -2,10 +2,11 @@
  * The archive: what left a session's or a run's log stands in the markers of its executions, and is read from there without a
  * worker, as long as the namespace retains the history.
  */
-import { isGrpcServiceError, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
 import type { OutliveEvent } from '../contract.ts';
 import { MIB } from '../domain/sizes.ts';
+import { serverError } from './failures.ts';
 
 const NOT_FOUND = 5;
 
@@ -29,7 +30,7 @@ export async function readGeneration(client: Client, workflowId: string, runId: 
         namespace: client.options.namespace, execution: { workflowId, runId }, maximumPageSize, ...(nextPageToken === undefined ? {} : { nextPageToken }),
       });
     } catch (error) {
-      if (isGrpcServiceError(error) && error.code as number === NOT_FOUND) return undefined;
+      if (serverError(error)?.code === NOT_FOUND) return undefined;
       throw error;
     }
     for (const event of page.history?.events ?? []) {

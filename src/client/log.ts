@@ -3,7 +3,7 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { iso } from '../domain/state.ts';
 import type { OutliveEvent } from '../contract.ts';
 import { ask } from './ask.ts';
-import { describe, isOpen } from './describe.ts';
+import { isOpen } from './describe.ts';
 import { serverError } from './failures.ts';
 import { readArchive } from './archive.ts';
 
@@ -19,22 +19,30 @@ interface Page { events: OutliveEvent[]; firstSeq: number; lastSeq: number; hasM
 /**
  * Every event with a larger number than `after`. A closed workflow is read without a worker. What retention has taken is told
  * by one `log.truncated` without a number of its own. A workflow that does not exist throws `WorkflowNotFoundError`.
+ * @param orArchived of a closed workflow whose end only a worker could tell, what is archived will do.
  */
-export async function readLog(client: Client, workflowId: string, after: number): Promise<OutliveEvent[]> {
+export async function readLog(client: Client, workflowId: string, after: number, orArchived = false): Promise<OutliveEvent[]> {
   const handle = client.workflow.getHandle(workflowId);
   const description = await handle.describe();
   const { runId } = description;
+  let kept: OutliveEvent[] | undefined;
   if (!isOpen(description)) {
     // With the last event that is known, so that its type tells whether anything is missing after it.
     const { events: archived, truncatedAt } = await readArchive(client, workflowId, runId, Math.max(1, after), Number.MAX_SAFE_INTEGER);
     const last = archived.at(-1);
-    const events = archived.filter((event) => event.seq > after);
-    if (last?.type === 'session.closed' || last?.type === 'run.settled') return mark(workflowId, after, events, truncatedAt);
+    kept = mark(workflowId, after, archived.filter((event) => event.seq > after), truncatedAt);
+    if (last?.type === 'session.closed' || last?.type === 'run.settled') return kept;
     // Terminated, or failed: its last part was never archived, and only a worker can tell it.
   }
   const pinned = client.workflow.getHandle(workflowId, runId);
   const getEvents = async (from: number): Promise<Page> => ask(pinned, 'getEvents', { after: from, limit: PAGE });
-  let page = isOpen(description) ? await getEvents(after) : await client.withDeadline(Date.now() + CLOSED_MS, async () => getEvents(after));
+  let page: Page;
+  try {
+    page = kept === undefined ? await getEvents(after) : await client.withDeadline(Date.now() + CLOSED_MS, async () => getEvents(after));
+  } catch (error) {
+    if (kept === undefined || !orArchived || !NO_WORKER.includes(serverError(error)?.code ?? 0)) throw error;
+    return kept;
+  }
   const live = page.events.slice();
   const { firstSeq } = page;
   while (page.hasMore && page.events.length > 0) {
@@ -59,12 +67,9 @@ function mark(workflowId: string, after: number, events: OutliveEvent[], truncat
  */
 export async function readRunLog(client: Client, workflowId: string, after: number): Promise<OutliveEvent[]> {
   try {
-    return await readLog(client, workflowId, after);
+    return await readLog(client, workflowId, after, true);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return [];
-    const description = NO_WORKER.includes(serverError(error)?.code ?? 0) ? await describe(client, workflowId) : undefined;
-    if (description === undefined || isOpen(description)) throw error;
-    const { events, truncatedAt } = await readArchive(client, workflowId, description.runId, after + 1, Number.MAX_SAFE_INTEGER);
-    return mark(workflowId, after, events, truncatedAt);
+    throw error;
   }
 }

@@ -2,9 +2,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import { TimeoutFailure } from '@temporalio/common';
-import { PREVIEW_BYTES, RESULT_BYTES, type ForgottenRow, type Json, type Progress, type Row, type RunResult } from '../contract.ts';
+import type { ForgottenRow, Json, Progress, Row, RunResult } from '../contract.ts';
 import { workflowIdOfRun } from '../domain/ids.ts';
-import { jsonBytes, previewOf } from '../domain/json.ts';
+import { resultAsTold } from '../domain/result.ts';
 import { RunFailed, SessionClosed, UnknownRun } from '../errors.ts';
 import { describe, isOpen } from './describe.ts';
 import { serverError } from './failures.ts';
@@ -129,10 +129,9 @@ export class RunHandle {
     // One that does not end although it was asked to is terminated.
     const forced = ended.reason === 'lost' && row.cancelRequestedAt !== undefined;
     const { status, reason, result, error, usage }: Ended = forced ? { status: 'cancelled', reason: 'cancelled_by_user' } : ended;
-    const large = result !== undefined && jsonBytes(result) > RESULT_BYTES;
     return {
       ...rest, status, ...(usage === undefined ? {} : { usage }), ...(reason === undefined ? {} : { reason }), ...(error === undefined ? {} : { error }), ...(closeTime === undefined ? {} : { settledAt: closeTime.toISOString() }),
-      ...(large ? { preview: previewOf(result, PREVIEW_BYTES), resultRef: this.workflowId } : result === undefined ? {} : { result }),
+      ...(result === undefined ? {} : resultAsTold(result, this.workflowId)),
     };
   }
 

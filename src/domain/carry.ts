@@ -39,9 +39,8 @@ export function pack(cx: Cx, again = false): Packed {
   const scale = scaleOf(state);
   shed(cx, most - LOG_LEAST, scale);
   const room = Math.min(LOG_BYTES, most - scale.control() - jsonBytes(state.transcript));
-  const all = tail(state.log, room) === state.log.length;
-  const kept = all ? state.log.length : tail(state.log, again ? 0 : room / 2);
-  const first = state.log.length - kept;
+  const fits = tail(state.log, room) === state.log.length;
+  const first = fits ? 0 : state.log.length - tail(state.log, again ? 0 : room / 2);
   return { carried: { v: CARRY_VERSION, state: compact({ ...state, log: state.log.slice(first) }) }, leaving: state.log.slice(0, first) };
 }
 

@@ -7,12 +7,13 @@
 import { deliver } from './delivery.ts';
 import { entryKey, rememberEnd } from './dedupe.ts';
 import { callOnFinish, callOnRunFinish } from './hooks.ts';
-import { fitting, jsonBytes, previewOf } from './json.ts';
+import { fitting } from './json.ts';
 import { emit } from './log.ts';
 import { takeMilestone } from './milestones.ts';
 import { seeProgress } from './progress.ts';
 import { dropRequests } from './requests.ts';
-import { KEPT_FORGOTTEN, KEPT_ROWS, MESSAGE_BYTES, PREVIEW_BYTES, RESULT_BYTES } from './sizes.ts';
+import { resultAsTold } from './result.ts';
+import { KEPT_FORGOTTEN, KEPT_ROWS, MESSAGE_BYTES } from './sizes.ts';
 import { addUsage, isDone, iso, isOver, isSettled, isWaitedFor, type Cx, type Outcome, type RunState, type State } from './state.ts';
 import type { Milestone, Progress, Usage } from './types.ts';
 
@@ -81,17 +82,8 @@ export function shrink(row: RunState): void {
 }
 
 function keepResult(row: RunState, settled: Settled): void {
-  if (settled.resultRef !== undefined) {
-    row.resultRef = settled.resultRef;
-    row.preview = settled.preview ?? '';
-    return;
-  }
-  const result = settled.result ?? null;
-  if (jsonBytes(result) <= RESULT_BYTES) row.result = result;
-  else {
-    row.preview = previewOf(result, PREVIEW_BYTES);
-    row.resultRef = row.workflowId;
-  }
+  const { result = null, preview = '', resultRef } = settled;
+  Object.assign(row, resultRef === undefined ? resultAsTold(result, row.workflowId) : { preview, resultRef });
 }
 
 /** One announcement per fact: who caused a cancellation is not told of it again. */

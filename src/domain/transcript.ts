@@ -33,7 +33,8 @@ export function addMessage(cx: Cx, given: NewMessage, turnId?: string): UIMessag
  */
 export function promptOf(messages: readonly UIMessage[]): UIMessage[] {
   const last = messages.findLastIndex(({ role, metadata }) => role !== 'assistant' || metadata?.['source'] !== 'background-run');
-  return [...messages.slice(0, Math.max(0, last)), ...messages.slice(last + 1), ...messages.slice(Math.max(0, last), last + 1)];
+  const asked = messages[last];
+  return asked === undefined ? messages.slice() : [...messages.toSpliced(last, 1), asked];
 }
 
 export function text(value: string): MessagePart {

@@ -1,6 +1,6 @@
 /** What the terminal view takes for the end, though it can only ask for one thing after the other. */
 import { expect, test } from 'vitest';
-import { isOver, watch, type Glimpse } from '../../src/cli/watch.ts';
+import { isAllAnswered, watch, type Glimpse } from '../../src/cli/watch.ts';
 import type { SessionHandle } from '../../src/client.ts';
 import { close } from '../../src/domain/closing.ts';
 import { getEvents, listRuns, sessionView } from '../../src/domain/view.ts';
@@ -26,7 +26,7 @@ test.each([0, 1, 2, 3])('a result that is handed over between two questions is a
   d.running('a');
   const steps = [...Array.from({ length: before }, () => () => undefined), () => { d.settled('a'); }, () => undefined, () => undefined, () => undefined, () => { d.say('answered'); }];
   const told: string[] = [];
-  const last = await watch(moving(d, steps), ({ fresh }: Glimpse) => { told.push(...fresh.map((event) => event.type)); }, isOver, (error) => { throw error; });
+  const last = await watch(moving(d, steps), ({ fresh }: Glimpse) => { told.push(...fresh.map((event) => event.type)); }, isAllAnswered, (error) => { throw error; });
   expect(last.snapshot).toMatchObject({ status: 'idle', runs: { completed: 1 } });
   expect(told.at(-1)).toBe('turn.completed');
   expect(steps).toEqual([]);
@@ -35,6 +35,6 @@ test.each([0, 1, 2, 3])('a result that is handed over between two questions is a
 test('a run that was started between two questions keeps it going', async () => {
   const d = Driver.session();
   const steps = [() => { d.running('a', { detached: { notify: 'silent' } }); }, () => undefined, () => undefined, () => { d.send((cx) => close(cx, {})); }];
-  await watch(moving(d, steps), () => undefined, ({ snapshot, ...more }) => isOver({ snapshot, ...more }) || snapshot.status !== 'idle', (error) => { throw error; });
+  await watch(moving(d, steps), () => undefined, ({ snapshot, ...more }) => isAllAnswered({ snapshot, ...more }) || snapshot.status !== 'idle', (error) => { throw error; });
   expect(steps).toEqual([]);
 });
