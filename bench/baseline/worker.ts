@@ -1,0 +1,24 @@
+/** The worker of the baseline, in a process of its own, so that its CPU time is its own. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { serve, settingsOfWorker } from '../process.ts';
+import type { BaselineActivities } from './workflows.ts';
+
+const { address, taskQueue } = settingsOfWorker();
+
+const activities: BaselineActivities = {
+  async work({ ms }) {
+    const calledAt = Date.now();
+    if (ms > 0) await pause(ms);
+    return { calledAt, endedAt: Date.now() };
+  },
+};
+
+const worker = await Worker.create({
+  connection: await NativeConnection.connect({ address }),
+  taskQueue,
+  workflowsPath: fileURLToPath(new URL('./workflows.ts', import.meta.url)),
+  activities,
+});
+await serve([worker]);
