@@ -2,7 +2,7 @@
 import { activityInfo } from '@temporalio/activity';
 import { WorkflowNotFoundError, WorkflowUpdateFailedError, type Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import type { Answer, AnswerReceipt } from '../src/domain/requests.ts';
+import type { Answer, AnswerReceipt } from '../src/domain/run/requests.ts';
 import type { Refusal } from '../src/contract.ts';
 import { isErrorType } from '../src/errors.ts';
 

@@ -1,7 +1,7 @@
 /** Errors on their way out of an activity: cut, and without any configured secret. Stacks stay in the worker. */
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import { HANDED_BACK } from '../src/contract.ts';
-import { TEXT_CHARS } from '../src/domain/sizes.ts';
+import { TEXT_CHARS } from '../src/domain/state/sizes.ts';
 import type { Registry } from './registry.ts';
 
 export interface Outgoing { nonRetryable?: boolean; type?: string; details?: unknown }

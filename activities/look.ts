@@ -9,13 +9,13 @@ import type { RunResult, SessionSnapshot } from '../src/contract.ts';
 import { ask } from '../src/client/ask.ts';
 import { describe, isOpen } from '../src/client/describe.ts';
 import { heartbeatOf } from '../src/client/heartbeat.ts';
-import { nativeId } from '../src/domain/ids.ts';
-import { jsonBytes } from '../src/domain/json.ts';
-import type { Sight } from '../src/domain/looks.ts';
-import { resultAsTold } from '../src/domain/result.ts';
-import type { Settled } from '../src/domain/settle.ts';
-import { MIB, TEXT_CHARS } from '../src/domain/sizes.ts';
-import type { LookedFor } from '../src/domain/state.ts';
+import { nativeId } from '../src/domain/state/ids.ts';
+import { jsonBytes } from '../src/domain/state/json.ts';
+import type { Sight } from '../src/domain/run/looks.ts';
+import { resultAsTold } from '../src/domain/run/result.ts';
+import type { Settled } from '../src/domain/run/settle.ts';
+import { MIB, TEXT_CHARS } from '../src/domain/state/sizes.ts';
+import type { LookedFor } from '../src/domain/state/state.ts';
 import { withHeartbeat } from './heartbeat.ts';
 
 /** Runs looked at side by side. */

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { ask } from '../src/client/ask.ts';
 import type { TaskContext } from '../src/define.ts';
-import type { RunMessage } from '../src/domain/state.ts';
+import type { RunMessage } from '../src/domain/state/state.ts';
 
 /** How often a task that waits for a message looks for one. */
 const LOOK_MS = 500;

@@ -6,8 +6,8 @@ import { activityInfo, ApplicationFailure, CancelledFailure, Context } from '@te
 import type { Client } from '@temporalio/client';
 import { NAME_PATTERN, type Json, type Progress, type TaskArg, type TaskDone, type TaskHeartbeat } from '../src/contract.ts';
 import type { ProgressReport, TaskContext } from '../src/define.ts';
-import { jsonBytes } from '../src/domain/json.ts';
-import { SMALL_BYTES, TEXT_CHARS, WHOLE_RESULT_BYTES } from '../src/domain/sizes.ts';
+import { jsonBytes } from '../src/domain/state/json.ts';
+import { SMALL_BYTES, TEXT_CHARS, WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
 import { InvalidInput } from '../src/errors.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';

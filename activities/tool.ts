@@ -1,8 +1,8 @@
 /** One call of a custom tool. What it throws the model reads as an error result; retries are the workflow's. */
 import { CancelledFailure, Context } from '@temporalio/activity';
 import type { Json, ToolArg } from '../src/contract.ts';
-import { jsonBytes } from '../src/domain/json.ts';
-import { TOOL_OUTPUT_BYTES } from '../src/domain/sizes.ts';
+import { jsonBytes } from '../src/domain/state/json.ts';
+import { TOOL_OUTPUT_BYTES } from '../src/domain/state/sizes.ts';
 import { isDeeper, MOST_LEVELS } from '../src/schemas.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';

@@ -17,22 +17,22 @@
  * - request: an open question to a person or a parent, with an id
  * - event: a durable, numbered entry in a session's or a run's log
  */
-import type { ModelAnswer } from './domain/turn.ts';
-import type { Sight } from './domain/looks.ts';
-import type { Answer, AnswerReceipt } from './domain/requests.ts';
-import type { LookedFor, NameFacts } from './domain/state.ts';
-import type { Json, Limits, OutliveEvent, Progress, Refusal, Row, RunKind } from './domain/types.ts';
+import type { ModelAnswer } from './domain/turn/turn.ts';
+import type { Sight } from './domain/run/looks.ts';
+import type { Answer, AnswerReceipt } from './domain/run/requests.ts';
+import type { LookedFor, NameFacts } from './domain/state/state.ts';
+import type { Json, Limits, OutliveEvent, Progress, Refusal, Row, RunKind } from './domain/state/types.ts';
 
-export type * from './domain/types.ts';
+export type * from './domain/state/types.ts';
 
 export const DEFAULT_TASK_QUEUE = 'outlive';
 
-export { NAME_PATTERN } from './domain/ids.ts';
+export { NAME_PATTERN } from './domain/state/ids.ts';
 export const SESSION_ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
 
 
-export * from './domain/sizes.ts';
+export * from './domain/state/sizes.ts';
 
 /** Keep-alive of activities: a worker that is lost is noticed after this long. */
 export const HEARTBEAT_TIMEOUT_MS = 10_000;

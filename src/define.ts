@@ -4,8 +4,8 @@
  */
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import type { z } from 'zod';
-import { isRuntimeTool } from './domain/runtime-tools.ts';
-import { isRefusal } from './domain/types.ts';
+import { isRuntimeTool } from './domain/turn/runtime-tools.ts';
+import { isRefusal } from './domain/state/types.ts';
 import { InvalidInput } from './errors.ts';
 import { parse, sessionInput } from './schemas.ts';
 import { NAME_PATTERN, type Json, type Limits, type Row } from './contract.ts';

@@ -4,7 +4,7 @@
  * never by message.
  */
 
-import { ERROR_TYPES, type ErrorType } from './domain/types.ts';
+import { ERROR_TYPES, type ErrorType } from './domain/state/types.ts';
 
 export { ERROR_TYPES, type ErrorType };
 

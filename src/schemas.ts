@@ -5,10 +5,10 @@
  */
 import { z } from 'zod';
 import { NAME_PATTERN, SESSION_ID_PATTERN } from './contract.ts';
-import { RESERVED_RUN_IDS, RESERVED_SESSION_ENDINGS } from './domain/ids.ts';
-import { jsonBytes, utf8Length } from './domain/json.ts';
-import { BATCH_BYTES, LABEL_CHARS, MESSAGE_BYTES, MOST_TOKENS, SMALL_BYTES, TEXT_CHARS } from './domain/sizes.ts';
-import { isRefusal, refuse, type Json, type Refusal, type UIMessage } from './domain/types.ts';
+import { RESERVED_RUN_IDS, RESERVED_SESSION_ENDINGS } from './domain/state/ids.ts';
+import { jsonBytes, utf8Length } from './domain/state/json.ts';
+import { BATCH_BYTES, LABEL_CHARS, MESSAGE_BYTES, MOST_TOKENS, SMALL_BYTES, TEXT_CHARS } from './domain/state/sizes.ts';
+import { isRefusal, refuse, type Json, type Refusal, type UIMessage } from './domain/state/types.ts';
 
 // The sandbox of a workflow has no `new Function`.
 z.config({ jitless: true });

@@ -3,12 +3,12 @@ import { CancellationScope, ParentClosePolicy, startChild, type ChildWorkflowHan
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { PARENT_EPOCH, type RunInput, type RunResult } from '../src/contract.ts';
 import { terminated } from '../src/domain/deadlines.ts';
-import { runSummary } from '../src/domain/details.ts';
-import { jsonBytes } from '../src/domain/json.ts';
-import { looked, type Sight } from '../src/domain/looks.ts';
-import { adoptRun, startConfirmed, startFailed } from '../src/domain/runs.ts';
-import { settle } from '../src/domain/settle.ts';
-import { findRun, isSettled, type Effect, type State } from '../src/domain/state.ts';
+import { runSummary } from '../src/domain/view/details.ts';
+import { jsonBytes } from '../src/domain/state/json.ts';
+import { looked, type Sight } from '../src/domain/run/looks.ts';
+import { adoptRun, startConfirmed, startFailed } from '../src/domain/run/start.ts';
+import { settle } from '../src/domain/run/settle.ts';
+import { findRun, isSettled, type Effect, type State } from '../src/domain/state/state.ts';
 import type { Conversation } from './conversation.ts';
 import { endOfChild, failureOf } from './failures.ts';
 import { inspect, sure } from './proxies.ts';

@@ -6,10 +6,10 @@
  */
 import { CancellationScope, setCurrentDetails, sleep, workflowInfo } from '@temporalio/workflow';
 import { advance, stepInFlight } from '../src/domain/advance.ts';
-import { sessionDetails } from '../src/domain/details.ts';
-import { MIB } from '../src/domain/sizes.ts';
-import type { Cx, NameFacts, State } from '../src/domain/state.ts';
-import { rowView, sessionView } from '../src/domain/view.ts';
+import { sessionDetails } from '../src/domain/view/details.ts';
+import { MIB } from '../src/domain/state/sizes.ts';
+import type { Cx, NameFacts, State } from '../src/domain/state/state.ts';
+import { rowView, sessionView } from '../src/domain/view/queries.ts';
 import { activations } from './activations.ts';
 import { Deadline } from './deadline.ts';
 import { perform } from './effects.ts';

@@ -1,7 +1,7 @@
 /** One timer, over the nearest deadline of the state or before it; none when nothing is due. */
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import { nextDeadline } from '../src/domain/deadlines.ts';
-import type { State } from '../src/domain/state.ts';
+import type { State } from '../src/domain/state/state.ts';
 
 export class Deadline {
   private at: number | undefined;

@@ -2,9 +2,9 @@
 import { ActivityFailure, ApplicationFailure, CancelledFailure, ChildWorkflowFailure, isCancellation, TerminatedFailure, TimeoutFailure } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { HANDED_BACK } from '../src/contract.ts';
-import { TEXT_CHARS } from '../src/domain/sizes.ts';
-import type { StepFailure } from '../src/domain/turn.ts';
-import type { Settled } from '../src/domain/settle.ts';
+import { TEXT_CHARS } from '../src/domain/state/sizes.ts';
+import type { StepFailure } from '../src/domain/turn/turn.ts';
+import type { Settled } from '../src/domain/run/settle.ts';
 import type { Failure, Progress, Refusal, TaskHeartbeat } from '../src/contract.ts';
 
 /** What an activity throws on purpose carries these details. */

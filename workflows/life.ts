@@ -4,10 +4,10 @@
  */
 import { allHandlersFinished, condition, sleep } from '@temporalio/workflow';
 import { isQuiet, mayAbort, startPending, stepInFlight } from '../src/domain/advance.ts';
-import { pack, type Carried } from '../src/domain/carry.ts';
-import { jsonBytes } from '../src/domain/json.ts';
-import { forgetNames } from '../src/domain/runs.ts';
-import { MIB } from '../src/domain/sizes.ts';
+import { pack, type Carried } from '../src/domain/carry/carry.ts';
+import { jsonBytes } from '../src/domain/state/json.ts';
+import { forgetNames } from '../src/domain/run/start.ts';
+import { MIB } from '../src/domain/state/sizes.ts';
 import type { OutliveEvent } from '../src/contract.ts';
 import type { Conversation } from './conversation.ts';
 import { local } from './proxies.ts';

@@ -1,6 +1,6 @@
 /** The activities as workflows call them. The workflow owns the retries of steps. */
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities, type ActivityInterfaceFor } from '@temporalio/workflow';
-import { cutText } from '../src/domain/step-size.ts';
+import { cutText } from '../src/domain/turn/step-size.ts';
 import { HEARTBEAT_TIMEOUT_MS, type Activities, type LocalActivities } from '../src/contract.ts';
 
 /** Temporal takes 400 bytes. */

@@ -4,17 +4,17 @@
  */
 import { CancellationScope, continueAsNew, workflowInfo } from '@temporalio/workflow';
 import type { RunInput, RunResult } from '../src/contract.ts';
-import { unpack, type Carried } from '../src/domain/carry.ts';
-import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/messages.ts';
-import { ownMilestone } from '../src/domain/own-milestones.ts';
-import { cancelledBelow, cancelSelf, parentGone, refuseInput } from '../src/domain/self.ts';
-import { requestRefused } from '../src/domain/requests.ts';
-import { requestAnswered, takeMessages, taskRead } from '../src/domain/steering.ts';
-import { settingsOf } from '../src/domain/settings.ts';
-import { resultAsTold } from '../src/domain/result.ts';
-import { newState, type Cx, type RunSelf, type State } from '../src/domain/state.ts';
-import { submitTurn } from '../src/domain/turn-queue.ts';
-import { isRefusal, refuse, type Json, type Progress, type Refusal, type UIMessage } from '../src/domain/types.ts';
+import { unpack, type Carried } from '../src/domain/carry/carry.ts';
+import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/run/from-runs.ts';
+import { ownMilestone } from '../src/domain/run/own-milestones.ts';
+import { cancelledBelow, cancelSelf, parentGone, refuseInput } from '../src/domain/self/self.ts';
+import { requestRefused } from '../src/domain/run/requests.ts';
+import { requestAnswered, takeMessages, taskRead } from '../src/domain/run/to-runs.ts';
+import { settingsOf } from '../src/domain/state/settings.ts';
+import { resultAsTold } from '../src/domain/run/result.ts';
+import { newState, type Cx, type RunSelf, type State } from '../src/domain/state/state.ts';
+import { submitTurn } from '../src/domain/turn/queue.ts';
+import { isRefusal, refuse, type Json, type Progress, type Refusal, type UIMessage } from '../src/domain/state/types.ts';
 import { parseMessage, parseRunInput, type Payload } from '../src/schemas.ts';
 import { Conversation } from './conversation.ts';
 import { isUnheard, parentIsThere } from './effects.ts';

@@ -1,6 +1,6 @@
 /** Signals to other workflows: to the newest execution of an id, again when the server refuses, and knowing when nobody is there. */
 import { getExternalWorkflowHandle, sleep } from '@temporalio/workflow';
-import { jsonBytes } from '../src/domain/json.ts';
+import { jsonBytes } from '../src/domain/state/json.ts';
 import type { Conversation } from './conversation.ts';
 import { isGone } from './failures.ts';
 

@@ -1,13 +1,13 @@
 /** The workflow type `session`: a conversation with a name of its own that lives for weeks, through continue-as-new. */
 import { ApplicationFailure, CancellationScope, CancelledFailure, continueAsNew, workflowInfo } from '@temporalio/workflow';
 import type { SessionResult } from '../src/contract.ts';
-import { unpack, type Carried } from '../src/domain/carry.ts';
+import { unpack, type Carried } from '../src/domain/carry/carry.ts';
 import { close } from '../src/domain/closing.ts';
-import { emit } from '../src/domain/log.ts';
-import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/messages.ts';
-import { settingsOf } from '../src/domain/settings.ts';
-import { newState, type State } from '../src/domain/state.ts';
-import { isRefusal } from '../src/domain/types.ts';
+import { emit } from '../src/domain/log/events.ts';
+import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/run/from-runs.ts';
+import { settingsOf } from '../src/domain/state/settings.ts';
+import { newState, type State } from '../src/domain/state/state.ts';
+import { isRefusal } from '../src/domain/state/types.ts';
 import { parse, sessionId, sessionInput } from '../src/schemas.ts';
 import { Conversation } from './conversation.ts';
 import { refusal } from './failures.ts';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { SessionHandle } from '../../src/client.ts';
-import { finishKey } from '../../src/domain/ids.ts';
+import { finishKey } from '../../src/domain/state/ids.ts';
 import { eventsOf, timeOf } from '../histories.ts';
 import { BASELINE_QUEUE, type Rig } from '../rig.ts';
 

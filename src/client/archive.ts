@@ -5,7 +5,7 @@
 import type { Client } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
 import type { OutliveEvent } from '../contract.ts';
-import { MIB } from '../domain/sizes.ts';
+import { MIB } from '../domain/state/sizes.ts';
 import { serverError } from './failures.ts';
 
 const NOT_FOUND = 5;

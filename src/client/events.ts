@@ -4,7 +4,7 @@
  */
 import type { Client } from '@temporalio/client';
 import type { OutliveEvent } from '../contract.ts';
-import { workflowIdOfRun } from '../domain/ids.ts';
+import { workflowIdOfRun } from '../domain/state/ids.ts';
 import { InvalidInput } from '../errors.ts';
 import { cursorOf, positionOf, type Position } from './cursor.ts';
 import { typed } from './failures.ts';

@@ -1,6 +1,6 @@
 /** One workflow's log, from a number to the present end: the state by query, what is older from the archive. */
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { iso } from '../domain/state.ts';
+import { iso } from '../domain/state/state.ts';
 import type { OutliveEvent } from '../contract.ts';
 import { ask } from './ask.ts';
 import { isOpen } from './describe.ts';

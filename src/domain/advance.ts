@@ -4,15 +4,15 @@
  */
 import { endSession, sweep } from './closing.ts';
 import { passDeadlines } from './deadlines.ts';
-import { startHooks } from './hooks.ts';
-import { startLook } from './looks.ts';
-import { advanceSelf, noticeFailedTurn } from './self.ts';
-import { startQueued } from './runs.ts';
-import { dueBy, isOver, type Cx, type State } from './state.ts';
-import { tellRequest } from './requests.ts';
-import { sendMessages, tellRead } from './steering.ts';
-import { passWaits, startTurn } from './turn.ts';
-import { nextTurn } from './turn-queue.ts';
+import { startHooks } from './run/handlers.ts';
+import { startLook } from './run/looks.ts';
+import { advanceSelf, noticeFailedTurn } from './self/self.ts';
+import { startQueued } from './run/start.ts';
+import { dueBy, isOver, type Cx, type State } from './state/state.ts';
+import { tellRequest } from './run/requests.ts';
+import { sendMessages, tellRead } from './run/to-runs.ts';
+import { passWaits, startTurn } from './turn/turn.ts';
+import { nextTurn } from './turn/queue.ts';
 
 /** `hold`: start nothing that would be in flight, because the workflow is about to continue as new. */
 export function advance(cx: Cx, hold = false): void {

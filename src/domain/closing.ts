@@ -4,15 +4,15 @@
  * In this order: queued user turns end, the running turn is cancelled or finishes, waiting background inputs are appended
  * without a model call, queued runs settle, live runs are told or left. Nothing is left behind that could still be lost.
  */
-import { appendWithoutTurn } from './delivery.ts';
-import { emit } from './log.ts';
-import { remain } from './past-turns.ts';
-import { requestCancel } from './cancel-run.ts';
-import { settle } from './settle.ts';
-import { flushRefusals } from './refusals.ts';
-import { iso, isLost, isSettled, isWaitedFor, type Closing, type Cx } from './state.ts';
-import { endQueued } from './turn-queue.ts';
-import { endTurn } from './turn.ts';
+import { appendWithoutTurn } from './delivery/slots.ts';
+import { emit } from './log/events.ts';
+import { remain } from './turn/past.ts';
+import { requestCancel } from './run/cancel.ts';
+import { settle } from './run/settle.ts';
+import { flushRefusals } from './log/refusals.ts';
+import { iso, isLost, isSettled, isWaitedFor, type Closing, type Cx } from './state/state.ts';
+import { endQueued } from './turn/queue.ts';
+import { endTurn } from './turn/turn.ts';
 
 export interface Close { reason?: string; runs?: 'keep' | 'cancel'; turn?: 'cancel' | 'finish' }
 

@@ -1,12 +1,12 @@
 /** Deadlines: every wait has one, all of them absolute, and one timer stands for the nearest. */
-import { hookDeadlines, passHooks } from './hooks.ts';
-import { lookDeadlines, passLooks } from './looks.ts';
-import { giveUp } from './give-up.ts';
-import { settle } from './settle.ts';
-import { closeRequest, ownOpen } from './requests.ts';
-import { flushRefusals, refusalsDue } from './refusals.ts';
-import { dueBy, isOver, isSettled, type Cx, type RunSelf, type State } from './state.ts';
-import { endTurn } from './turn.ts';
+import { hookDeadlines, passHooks } from './run/handlers.ts';
+import { lookDeadlines, passLooks } from './run/looks.ts';
+import { giveUp } from './run/give-up.ts';
+import { settle } from './run/settle.ts';
+import { closeRequest, ownOpen } from './run/requests.ts';
+import { flushRefusals, refusalsDue } from './log/refusals.ts';
+import { dueBy, isOver, isSettled, type Cx, type RunSelf, type State } from './state/state.ts';
+import { endTurn } from './turn/turn.ts';
 
 export interface Deadline { at: number; what: string }
 

@@ -5,13 +5,13 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isQuiet } from '../../src/domain/advance.ts';
-import { CARRY_BYTES, pack, unpack, type Carried } from '../../src/domain/carry.ts';
-import { lastNumber } from '../../src/domain/milestones.ts';
-import { liveBytes } from '../../src/domain/room.ts';
-import { isSettled, type RunState, type State } from '../../src/domain/state.ts';
-import { LIVE_BYTES } from '../../src/domain/sizes.ts';
-import { sessionView } from '../../src/domain/view.ts';
-import type { OutliveEvent } from '../../src/domain/types.ts';
+import { CARRY_BYTES, pack, unpack, type Carried } from '../../src/domain/carry/carry.ts';
+import { lastNumber } from '../../src/domain/run/milestones.ts';
+import { liveBytes } from '../../src/domain/log/capacity.ts';
+import { isSettled, type RunState, type State } from '../../src/domain/state/state.ts';
+import { LIVE_BYTES } from '../../src/domain/state/sizes.ts';
+import { sessionView } from '../../src/domain/view/queries.ts';
+import type { OutliveEvent } from '../../src/domain/state/types.ts';
 import { Driver, tell } from '../support/domain.ts';
 import { filler, past, step, stuffed, toTheBrim, type Filler } from '../support/domain-stuff.ts';
 

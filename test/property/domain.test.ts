@@ -2,11 +2,11 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { nextDeadline } from '../../src/domain/deadlines.ts';
-import { placesTaken } from '../../src/domain/run-admission.ts';
-import { isSettled, type RunState } from '../../src/domain/state.ts';
-import { submitTurn } from '../../src/domain/turn-queue.ts';
-import { getTranscript, listRuns, sessionView } from '../../src/domain/view.ts';
-import { isRefusal, type OutliveEvent, type UIMessage } from '../../src/domain/types.ts';
+import { placesTaken } from '../../src/domain/run/admission.ts';
+import { isSettled, type RunState } from '../../src/domain/state/state.ts';
+import { submitTurn } from '../../src/domain/turn/queue.ts';
+import { getTranscript, listRuns, sessionView } from '../../src/domain/view/queries.ts';
+import { isRefusal, type OutliveEvent, type UIMessage } from '../../src/domain/state/types.ts';
 import { ending, input, limits, World, type Ending, type Input } from '../support/domain-inputs.ts';
 import { user } from '../support/domain.ts';
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { renderView } from '../../src/cli/view.ts';
 import { width } from '../../src/cli/view/width.ts';
 import type { Row } from '../../src/contract.ts';
-import { cutBytes, escapeMarkdown, stripControl, truncate } from '../../src/domain/text.ts';
+import { cutBytes, escapeMarkdown, stripControl, truncate } from '../../src/domain/state/text.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 80 });
 const rows = fc.array(fc.record({

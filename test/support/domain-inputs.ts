@@ -3,16 +3,16 @@ import * as fc from 'fast-check';
 import { close } from '../../src/domain/closing.ts';
 import { isQuiet, mayAbort } from '../../src/domain/advance.ts';
 import { terminated } from '../../src/domain/deadlines.ts';
-import { cancelRun } from '../../src/domain/cancel-run.ts';
-import type { StartRun } from '../../src/domain/run-admission.ts';
-import { startRun } from '../../src/domain/runs.ts';
-import type { Settled } from '../../src/domain/settle.ts';
-import { hookAborted, hookDone, hookFailed } from '../../src/domain/hooks.ts';
-import { runRequest } from '../../src/domain/messages.ts';
-import { messageRun, runTold } from '../../src/domain/steering.ts';
-import { detachRun, stepAborted } from '../../src/domain/turn.ts';
-import { cancelTurn, resetTurns, submitTurn, type SubmitTurn } from '../../src/domain/turn-queue.ts';
-import { isRefusal, type Milestone, type OnBusy } from '../../src/domain/types.ts';
+import { cancelRun } from '../../src/domain/run/cancel.ts';
+import type { StartRun } from '../../src/domain/run/admission.ts';
+import { startRun } from '../../src/domain/run/start.ts';
+import type { Settled } from '../../src/domain/run/settle.ts';
+import { hookAborted, hookDone, hookFailed } from '../../src/domain/run/handlers.ts';
+import { runRequest } from '../../src/domain/run/from-runs.ts';
+import { messageRun, runTold } from '../../src/domain/run/to-runs.ts';
+import { detachRun, stepAborted } from '../../src/domain/turn/turn.ts';
+import { cancelTurn, resetTurns, submitTurn, type SubmitTurn } from '../../src/domain/turn/queue.ts';
+import { isRefusal, type Milestone, type OnBusy } from '../../src/domain/state/types.ts';
 import { Driver, user, type RuntimeAsk, type StartAsk, type ToolAsk } from './domain.ts';
 
 const onBusy: fc.Arbitrary<OnBusy> = fc.oneof(

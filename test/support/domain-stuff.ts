@@ -1,14 +1,14 @@
 /** Fills a session through its real admission, with as much of the nastiest as that takes, up to the first refusal. */
 import * as fc from 'fast-check';
-import { hookFailed } from '../../src/domain/hooks.ts';
-import { runRequest } from '../../src/domain/messages.ts';
-import { messageRun, runTold } from '../../src/domain/steering.ts';
-import { liveBytes } from '../../src/domain/room.ts';
-import { cancelRun } from '../../src/domain/cancel-run.ts';
-import type { StartRun } from '../../src/domain/run-admission.ts';
-import { startRun } from '../../src/domain/runs.ts';
-import { cancelTurn, submitTurn, type SubmitTurn } from '../../src/domain/turn-queue.ts';
-import { isRefusal, type Json, type OnMilestones } from '../../src/domain/types.ts';
+import { hookFailed } from '../../src/domain/run/handlers.ts';
+import { runRequest } from '../../src/domain/run/from-runs.ts';
+import { messageRun, runTold } from '../../src/domain/run/to-runs.ts';
+import { liveBytes } from '../../src/domain/log/capacity.ts';
+import { cancelRun } from '../../src/domain/run/cancel.ts';
+import type { StartRun } from '../../src/domain/run/admission.ts';
+import { startRun } from '../../src/domain/run/start.ts';
+import { cancelTurn, submitTurn, type SubmitTurn } from '../../src/domain/turn/queue.ts';
+import { isRefusal, type Json, type OnMilestones } from '../../src/domain/state/types.ts';
 import { Driver, user } from './domain.ts';
 
 /** Texts that take four bytes a character, or grow when they become JSON. */

@@ -3,20 +3,20 @@
  * clock that the test moves. What was asked for waits in `asked` until the test answers it.
  */
 import { advance, isQuiet } from '../../src/domain/advance.ts';
-import { pack, unpack, type Carried } from '../../src/domain/carry.ts';
+import { pack, unpack, type Carried } from '../../src/domain/carry/carry.ts';
 import { nextDeadline } from '../../src/domain/deadlines.ts';
-import { emit } from '../../src/domain/log.ts';
-import { looked, type Sight } from '../../src/domain/looks.ts';
-import { runMilestones, runSettled } from '../../src/domain/messages.ts';
-import type { RunReceipt, StartRun } from '../../src/domain/run-admission.ts';
-import { startConfirmed, startFailed, startRun, startRuns } from '../../src/domain/runs.ts';
-import { settle, type Settled } from '../../src/domain/settle.ts';
-import type { RuntimeTool } from '../../src/domain/runtime-tools.ts';
-import { settingsOf, type GivenSettings } from '../../src/domain/settings.ts';
-import { findRun, newState, type Cx, type Effect, type NameFacts, type RunSelf, type RunState, type State } from '../../src/domain/state.ts';
-import { modelAnswered, modelFailed, toolAnswered, toolFailed, type ModelCall, type StepFailure } from '../../src/domain/turn.ts';
-import { submitTurn, type SubmitTurn, type TurnReceipt } from '../../src/domain/turn-queue.ts';
-import { isRefusal, type Json, type MessagePart, type OutliveEvent, type Refusal, type UIMessage, type Usage } from '../../src/domain/types.ts';
+import { emit } from '../../src/domain/log/events.ts';
+import { looked, type Sight } from '../../src/domain/run/looks.ts';
+import { runMilestones, runSettled } from '../../src/domain/run/from-runs.ts';
+import type { RunReceipt, StartRun } from '../../src/domain/run/admission.ts';
+import { startConfirmed, startFailed, startRun, startRuns } from '../../src/domain/run/start.ts';
+import { settle, type Settled } from '../../src/domain/run/settle.ts';
+import type { RuntimeTool } from '../../src/domain/turn/runtime-tools.ts';
+import { settingsOf, type GivenSettings } from '../../src/domain/state/settings.ts';
+import { findRun, newState, type Cx, type Effect, type NameFacts, type RunSelf, type RunState, type State } from '../../src/domain/state/state.ts';
+import { modelAnswered, modelFailed, toolAnswered, toolFailed, type ModelCall, type StepFailure } from '../../src/domain/turn/turn.ts';
+import { submitTurn, type SubmitTurn, type TurnReceipt } from '../../src/domain/turn/queue.ts';
+import { isRefusal, type Json, type MessagePart, type OutliveEvent, type Refusal, type UIMessage, type Usage } from '../../src/domain/state/types.ts';
 
 export const START = Date.parse('2030-01-01T00:00:00.000Z');
 export const EPOCH = '01990000-0000-7000-8000-000000000001';

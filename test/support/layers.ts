@@ -22,6 +22,15 @@ const LAYERS: Layer[] = [
   { name: 'config', files: /^temporal\.config\.ts$/u, layers: ['define', 'examples'], packages: /.*/u },
 ];
 
+/** The rooms of the domain, floor by floor from the ground; a room is a folder or a file, and imports only from floors below its own. */
+const FLOORS: string[][] = [['state'], ['log'], ['delivery'], ['run'], ['view'], ['turn'], ['carry', 'closing', 'deadlines'], ['self'], ['advance']];
+
+/** The room of a file of the domain, and the floor it is on; -1 for a room that is on none. */
+function roomOf(file: string): { room: string; floor: number } {
+  const room = /^src\/domain\/([^/.]+)/u.exec(file)?.[1] ?? '';
+  return { room, floor: FLOORS.findIndex((rooms) => rooms.includes(room)) };
+}
+
 const layerOf = (file: string): Layer | undefined => LAYERS.find((layer) => layer.files.test(file));
 const problems: string[] = [];
 for (const file of globSync('{src,workflows,activities,examples}/**/*.ts').concat('temporal.config.ts')) {
@@ -35,11 +44,17 @@ for (const file of globSync('{src,workflows,activities,examples}/**/*.ts').conca
       if (!layer.packages.test(specifier)) problems.push(`${file} (${layer.name}) imports the package ${specifier}.`);
       continue;
     }
-    const target = layerOf(normalize(join(dirname(file), specifier)));
+    const imported = normalize(join(dirname(file), specifier));
+    const target = layerOf(imported);
     if (target === undefined) problems.push(`${file} imports ${specifier}, which belongs to no layer.`);
     else if (target !== layer && !layer.layers.includes(target.name)) problems.push(`${file} (${layer.name}) imports ${specifier} (${target.name}).`);
+    else if (target === layer && layer.name === 'domain') {
+      const [from, to] = [roomOf(file), roomOf(imported)];
+      if (from.floor < 0) problems.push(`${file} is in a room of the domain that is on no floor.`);
+      else if (from.room !== to.room && to.floor >= from.floor) problems.push(`${file} (${from.room}) imports ${specifier} (${to.room}), which is not below it.`);
+    }
   }
 }
 for (const problem of problems) console.error(problem);
-console.log(problems.length === 0 ? `${LAYERS.length} layers, all arrows point one way.` : `${problems.length} imports point the wrong way.`);
+console.log(problems.length === 0 ? `${LAYERS.length} layers and ${FLOORS.length} floors, all arrows point one way.` : `${problems.length} imports point the wrong way.`);
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -1,12 +1,12 @@
 /** Admission: the order of checks, places and the queue of runs, all or none, and every limit with the error that names it. */
 import { expect, test } from 'vitest';
 import { close } from '../../src/domain/closing.ts';
-import { cancelRun } from '../../src/domain/cancel-run.ts';
-import type { StartRun } from '../../src/domain/run-admission.ts';
-import { startRun, startRuns } from '../../src/domain/runs.ts';
-import { submitTurn } from '../../src/domain/turn-queue.ts';
-import { listRuns } from '../../src/domain/view.ts';
-import { isRefusal } from '../../src/domain/types.ts';
+import { cancelRun } from '../../src/domain/run/cancel.ts';
+import type { StartRun } from '../../src/domain/run/admission.ts';
+import { startRun, startRuns } from '../../src/domain/run/start.ts';
+import { submitTurn } from '../../src/domain/turn/queue.ts';
+import { listRuns } from '../../src/domain/view/queries.ts';
+import { isRefusal } from '../../src/domain/state/types.ts';
 import { Driver, refusal, user } from '../support/domain.ts';
 
 function start(d: Driver, more: Partial<StartRun> = {}): unknown {

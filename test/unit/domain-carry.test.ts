@@ -1,11 +1,11 @@
 /** What goes from one execution to the next, and in which order it is shed when it does not fit. */
 import { describe, expect, test } from 'vitest';
-import { CARRY_BYTES, CARRY_VERSION, pack, unpack, type Carried } from '../../src/domain/carry.ts';
-import { milestonesTold, ownMilestone } from '../../src/domain/own-milestones.ts';
-import { taskAborted } from '../../src/domain/self.ts';
-import { cancelTurn } from '../../src/domain/turn-queue.ts';
-import { getTranscript, getTurn } from '../../src/domain/view.ts';
-import { textOf } from '../../src/domain/transcript.ts';
+import { CARRY_BYTES, CARRY_VERSION, pack, unpack, type Carried } from '../../src/domain/carry/carry.ts';
+import { milestonesTold, ownMilestone } from '../../src/domain/run/own-milestones.ts';
+import { taskAborted } from '../../src/domain/self/self.ts';
+import { cancelTurn } from '../../src/domain/turn/queue.ts';
+import { getTranscript, getTurn } from '../../src/domain/view/queries.ts';
+import { textOf } from '../../src/domain/delivery/transcript.ts';
 import { Driver, user } from '../support/domain.ts';
 
 function carried(d: Driver): Carried {

@@ -1,11 +1,11 @@
 /** The end of a session in all its variants, in the order of the contract (§7, path 3), and that nothing comes after it. */
 import { expect, test } from 'vitest';
 import { close } from '../../src/domain/closing.ts';
-import { recordRefusal } from '../../src/domain/refusals.ts';
-import { cancelRun } from '../../src/domain/cancel-run.ts';
-import { startRun } from '../../src/domain/runs.ts';
-import { resetTurns, submitTurn } from '../../src/domain/turn-queue.ts';
-import { sessionView } from '../../src/domain/view.ts';
+import { recordRefusal } from '../../src/domain/log/refusals.ts';
+import { cancelRun } from '../../src/domain/run/cancel.ts';
+import { startRun } from '../../src/domain/run/start.ts';
+import { resetTurns, submitTurn } from '../../src/domain/turn/queue.ts';
+import { sessionView } from '../../src/domain/view/queries.ts';
 import { Driver, refusal, user } from '../support/domain.ts';
 
 /** A session with a running turn, a queued user turn, a result that waits, a running and a queued run. */

@@ -1,8 +1,8 @@
 /** Ids and keys: the same payload answers as before, another is a conflict; through continue-as-new, and after the row is gone. */
 import { describe, expect, test } from 'vitest';
-import type { StartRun } from '../../src/domain/run-admission.ts';
-import { startRun } from '../../src/domain/runs.ts';
-import { submitTurn, type SubmitTurn } from '../../src/domain/turn-queue.ts';
+import type { StartRun } from '../../src/domain/run/admission.ts';
+import { startRun } from '../../src/domain/run/start.ts';
+import { submitTurn, type SubmitTurn } from '../../src/domain/turn/queue.ts';
 import { Driver, refusal, user } from '../support/domain.ts';
 
 type Again = (d: Driver) => void;

@@ -1,10 +1,10 @@
 /** Delivery slots: each filled once, by the run's `notify`, and who is told of a cancellation (§4.4, §4.5). */
 import { describe, expect, test } from 'vitest';
 import { close } from '../../src/domain/closing.ts';
-import { cancelRun } from '../../src/domain/cancel-run.ts';
-import { getRun } from '../../src/domain/view.ts';
-import { promptOf, textOf } from '../../src/domain/transcript.ts';
-import type { Detached, UIMessage } from '../../src/domain/types.ts';
+import { cancelRun } from '../../src/domain/run/cancel.ts';
+import { getRun } from '../../src/domain/view/queries.ts';
+import { promptOf, textOf } from '../../src/domain/delivery/transcript.ts';
+import type { Detached, UIMessage } from '../../src/domain/state/types.ts';
 import { Driver } from '../support/domain.ts';
 
 type Notify = Detached['notify'];

@@ -1,8 +1,8 @@
 /** The frame around everything that comes from a run: the model reads it as data, and nothing inside can close it. */
 import { expect, test } from 'vitest';
-import { getTranscript } from '../../src/domain/view.ts';
-import { textOf } from '../../src/domain/transcript.ts';
-import type { Settled } from '../../src/domain/settle.ts';
+import { getTranscript } from '../../src/domain/view/queries.ts';
+import { textOf } from '../../src/domain/delivery/transcript.ts';
+import type { Settled } from '../../src/domain/run/settle.ts';
 import { Driver } from '../support/domain.ts';
 
 /** What the model reads of a run that settled so. */

@@ -1,8 +1,8 @@
 /** Giving up is not a settle: its own slot, its own announcement, and a settle that still comes is taken. */
 import { expect, test } from 'vitest';
 import { nextDeadline, terminated } from '../../src/domain/deadlines.ts';
-import { cancelReceipt, cancelRun } from '../../src/domain/cancel-run.ts';
-import { placesTaken } from '../../src/domain/run-admission.ts';
+import { cancelReceipt, cancelRun } from '../../src/domain/run/cancel.ts';
+import { placesTaken } from '../../src/domain/run/admission.ts';
 import { Driver, refusal } from '../support/domain.ts';
 
 const DAY = 24 * 3600 * 1000;

@@ -1,7 +1,7 @@
 /** Silence, and finding out about runs that cannot speak. */
 import { expect, test } from 'vitest';
-import { placesTaken } from '../../src/domain/run-admission.ts';
-import { rowView } from '../../src/domain/view.ts';
+import { placesTaken } from '../../src/domain/run/admission.ts';
+import { rowView } from '../../src/domain/view/queries.ts';
 import { Driver } from '../support/domain.ts';
 
 const MINUTE = 60_000;

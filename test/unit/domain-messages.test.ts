@@ -1,7 +1,7 @@
 /** Messages between workflows: repeated, stale, foreign and ill-timed ones, and milestones watched and unwatched. */
 import { describe, expect, test } from 'vitest';
-import { getRun } from '../../src/domain/view.ts';
-import type { Detached } from '../../src/domain/types.ts';
+import { getRun } from '../../src/domain/view/queries.ts';
+import type { Detached } from '../../src/domain/state/types.ts';
 import { Driver, refusal } from '../support/domain.ts';
 
 const OTHER = '01990000-0000-7000-8000-ffffffffffff';

@@ -1,9 +1,9 @@
 /** What new user input does to those before it, for every value of `onBusy`, and that none touches background inputs. */
 import { describe, expect, test } from 'vitest';
-import type { OnBusy } from '../../src/domain/types.ts';
-import { submitTurn } from '../../src/domain/turn-queue.ts';
-import { getTurn } from '../../src/domain/view.ts';
-import { textOf } from '../../src/domain/transcript.ts';
+import type { OnBusy } from '../../src/domain/state/types.ts';
+import { submitTurn } from '../../src/domain/turn/queue.ts';
+import { getTurn } from '../../src/domain/view/queries.ts';
+import { textOf } from '../../src/domain/delivery/transcript.ts';
 import { Driver, refusal, user } from '../support/domain.ts';
 
 /** A session whose turn `one` runs. */

@@ -1,6 +1,6 @@
 /** The order of events on the common paths, exactly as the contract writes it (§7, paths 1, 2 and 4). */
 import { expect, test } from 'vitest';
-import { cancelRun } from '../../src/domain/cancel-run.ts';
+import { cancelRun } from '../../src/domain/run/cancel.ts';
 import { Driver } from '../support/domain.ts';
 
 const FINISH = 'bg-task:s:a';

@@ -1,11 +1,11 @@
 /** What meets in the same moment: nothing is lost, nothing waits for itself. */
 import { expect, test } from 'vitest';
-import { cancelRun } from '../../src/domain/cancel-run.ts';
+import { cancelRun } from '../../src/domain/run/cancel.ts';
 import { close } from '../../src/domain/closing.ts';
-import { runRequest } from '../../src/domain/messages.ts';
-import { messageRun, runTold, takeMessages } from '../../src/domain/steering.ts';
-import { cancelTurn, submitTurn } from '../../src/domain/turn-queue.ts';
-import { getTurn } from '../../src/domain/view.ts';
+import { runRequest } from '../../src/domain/run/from-runs.ts';
+import { messageRun, runTold, takeMessages } from '../../src/domain/run/to-runs.ts';
+import { cancelTurn, submitTurn } from '../../src/domain/turn/queue.ts';
+import { getTurn } from '../../src/domain/view/queries.ts';
 import { Driver, user } from '../support/domain.ts';
 
 function ask(d: Driver, runId: string, question = 'which?'): void {

@@ -1,6 +1,6 @@
 /** Refused signals: one event each, and of a flood one event a minute with its count. */
 import { expect, test } from 'vitest';
-import { echo, recordRefusal } from '../../src/domain/refusals.ts';
+import { echo, recordRefusal } from '../../src/domain/log/refusals.ts';
 import { Driver } from '../support/domain.ts';
 
 function flood(d: Driver, count: number): void {

@@ -1,9 +1,9 @@
 /** Milestones of a run on their way up: at most one message outstanding, none larger than a message may be. */
 import { expect, test } from 'vitest';
 import { isQuiet } from '../../src/domain/advance.ts';
-import { milestonesTold, ownMilestone } from '../../src/domain/own-milestones.ts';
-import { parentGone, taskDone } from '../../src/domain/self.ts';
-import { isRefusal } from '../../src/domain/types.ts';
+import { milestonesTold, ownMilestone } from '../../src/domain/run/own-milestones.ts';
+import { parentGone, taskDone } from '../../src/domain/self/self.ts';
+import { isRefusal } from '../../src/domain/state/types.ts';
 import { Driver, refusal } from '../support/domain.ts';
 
 test('at most one signal is outstanding; the next carries all since the last', () => {

@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { isQuiet } from '../../src/domain/advance.ts';
 import { nextDeadline } from '../../src/domain/deadlines.ts';
-import { recordRefusal } from '../../src/domain/refusals.ts';
-import { cancelSelf, taskAborted, taskDone, taskFailed } from '../../src/domain/self.ts';
+import { recordRefusal } from '../../src/domain/log/refusals.ts';
+import { cancelSelf, taskAborted, taskDone, taskFailed } from '../../src/domain/self/self.ts';
 import { Driver } from '../support/domain.ts';
 
 const FAILED = { type: 'Error', message: 'no rows' };

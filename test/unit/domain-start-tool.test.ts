@@ -1,7 +1,7 @@
 /** The tool `start_run`: what a model may start, and what it reads as the answer. */
 import { expect, test } from 'vitest';
-import { cancelTurn } from '../../src/domain/turn-queue.ts';
-import type { MessagePart } from '../../src/domain/types.ts';
+import { cancelTurn } from '../../src/domain/turn/queue.ts';
+import type { MessagePart } from '../../src/domain/state/types.ts';
 import { Driver } from '../support/domain.ts';
 
 /** The parts of the last step, after a model asked for these starts. */

@@ -1,12 +1,12 @@
 /** Messages to runs, waiting for runs, questions of runs. */
 import { expect, test } from 'vitest';
-import { askParent, answerOwn, findRequest, requestTold } from '../../src/domain/requests.ts';
-import { cancelSelf, parentGone } from '../../src/domain/self.ts';
-import { runMessagesRead, runRequest, runSettled } from '../../src/domain/messages.ts';
-import { messageRun, requestAnswered, takeMessages, taskRead } from '../../src/domain/steering.ts';
-import { cancelTurn } from '../../src/domain/turn-queue.ts';
-import { detachRun } from '../../src/domain/turn.ts';
-import { getTranscript, sessionView } from '../../src/domain/view.ts';
+import { askParent, answerOwn, findRequest, requestTold } from '../../src/domain/run/requests.ts';
+import { cancelSelf, parentGone } from '../../src/domain/self/self.ts';
+import { runMessagesRead, runRequest, runSettled } from '../../src/domain/run/from-runs.ts';
+import { messageRun, requestAnswered, takeMessages, taskRead } from '../../src/domain/run/to-runs.ts';
+import { cancelTurn } from '../../src/domain/turn/queue.ts';
+import { detachRun } from '../../src/domain/turn/turn.ts';
+import { getTranscript, sessionView } from '../../src/domain/view/queries.ts';
 import { Driver, user } from '../support/domain.ts';
 
 const MINUTE = 60_000;

@@ -1,8 +1,8 @@
 /** A turn as a loop of steps: retries, tools, limits, and what it leaves behind. */
 import { expect, test } from 'vitest';
-import { stepAborted } from '../../src/domain/turn.ts';
-import { getTurn, getTranscript, sessionView } from '../../src/domain/view.ts';
-import { textOf } from '../../src/domain/transcript.ts';
+import { stepAborted } from '../../src/domain/turn/turn.ts';
+import { getTurn, getTranscript, sessionView } from '../../src/domain/view/queries.ts';
+import { textOf } from '../../src/domain/delivery/transcript.ts';
 import { Driver, usage, user } from '../support/domain.ts';
 
 const MINUTE = 60_000;

@@ -1,7 +1,7 @@
 /** What readers see: pages that end where they say, lists cut at 1 MiB, and nothing that only the starter needs. */
 import { describe, expect, test } from 'vitest';
 import { close } from '../../src/domain/closing.ts';
-import { getEvents, getRun, getTranscript, getTurn, listRuns, sessionView } from '../../src/domain/view.ts';
+import { getEvents, getRun, getTranscript, getTurn, listRuns, sessionView } from '../../src/domain/view/queries.ts';
 import { Driver, user } from '../support/domain.ts';
 
 const MIB = 1024 * 1024;

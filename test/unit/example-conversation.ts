@@ -2,7 +2,7 @@
 import { stepCountIs, streamText, tool, type LanguageModel, type ModelMessage, type ToolSet } from 'ai';
 import { z } from 'zod';
 import type { AgentDefinition, ToolDefinition } from '../../src/define.ts';
-import { frame } from '../../src/domain/frame.ts';
+import { frame } from '../../src/domain/delivery/frame.ts';
 import type { Json } from '../../src/contract.ts';
 import { toolContext } from './example-support.ts';
 

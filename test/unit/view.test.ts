@@ -5,7 +5,7 @@ import { feedOf } from '../../src/cli/view/feed.ts';
 import { PlainLog } from '../../src/cli/view/plain-log.ts';
 import { width } from '../../src/cli/view/width.ts';
 import type { OutliveEvent, Row, SessionSnapshot } from '../../src/contract.ts';
-import { sessionDetails } from '../../src/domain/details.ts';
+import { sessionDetails } from '../../src/domain/view/details.ts';
 
 const NASTY = '\u001b[31mred\u0007 <script>alert(1)</script> | **bold** \u202e[x](y)';
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { isAllAnswered, watch, type Glimpse } from '../../src/cli/watch.ts';
 import type { SessionHandle } from '../../src/client.ts';
 import { close } from '../../src/domain/closing.ts';
-import { getEvents, listRuns, sessionView } from '../../src/domain/view.ts';
+import { getEvents, listRuns, sessionView } from '../../src/domain/view/queries.ts';
 import { Driver } from '../support/domain.ts';
 
 /** A session that goes on by one of these between any two questions. */

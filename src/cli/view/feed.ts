@@ -3,7 +3,7 @@
  * a run by its id where it carries no name; `runId` lets the view put the name in its place.
  */
 import type { OutliveEvent, UIMessage } from '../../contract.ts';
-import { stripControl, truncate } from '../../domain/text.ts';
+import { stripControl, truncate } from '../../domain/state/text.ts';
 import { nameOf } from './model.ts';
 
 /** `mark` says what kind of line it is; the view gives it its sign and colour. */

@@ -3,7 +3,7 @@
  * note never gives way to anything: who looks must know when nobody thinks.
  */
 import type { SessionSnapshot } from '../../contract.ts';
-import { stripControl } from '../../domain/text.ts';
+import { stripControl } from '../../domain/state/text.ts';
 import type { ViewModel, ViewOptions } from './model.ts';
 import { dot, ellipsis, paint, signOf, STATUS } from './style.ts';
 import { between } from './time.ts';

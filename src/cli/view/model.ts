@@ -1,6 +1,6 @@
 /** What the view shows: the session as it is read, what happened lately, and how the terminal can show it. Plain data. */
 import type { Row, SessionSnapshot } from '../../contract.ts';
-import { stripControl } from '../../domain/text.ts';
+import { stripControl } from '../../domain/state/text.ts';
 import type { FeedItem } from './feed.ts';
 
 export interface ViewModel {

@@ -4,7 +4,7 @@
  * says, and nothing in a label or message can bring any in.
  */
 import type { Progress, Row } from '../../contract.ts';
-import { stripControl } from '../../domain/text.ts';
+import { stripControl } from '../../domain/state/text.ts';
 import type { FeedItem } from './feed.ts';
 import { nameOf, textOf, type ViewModel } from './model.ts';
 import type { Painter } from './painter.ts';

@@ -2,7 +2,7 @@
  * The frame as lines: a pure function of what is to be seen and of the terminal's size. No line is wider than the terminal and
  * no more lines come than it has. Where rows are short the empty lines go first, then the feed, then settled runs, then links.
  */
-import { stripControl } from '../../domain/text.ts';
+import { stripControl } from '../../domain/state/text.ts';
 import { feedLines } from './feed-lines.ts';
 import { headerLines } from './header.ts';
 import type { ViewModel, ViewOptions } from './model.ts';

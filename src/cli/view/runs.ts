@@ -3,7 +3,7 @@
  * where there is a line to spare. Where rows are short, settled runs are left out first, and it is said how many.
  */
 import type { Row } from '../../contract.ts';
-import { stripControl } from '../../domain/text.ts';
+import { stripControl } from '../../domain/state/text.ts';
 import { columnsOf, type Columns } from './columns.ts';
 import { fractionOf, nameOf, type ViewOptions } from './model.ts';
 import { cells, diamond, dot, ellipsis, ownSigns, paint, signOf, STATUS } from './style.ts';

@@ -1,5 +1,5 @@
 /** What overlapping saved, in words, and honestly when it saved nothing. */
-import { stripControl } from '../../domain/text.ts';
+import { stripControl } from '../../domain/state/text.ts';
 
 export interface Saved {
   /** With the run in the background, measured. */

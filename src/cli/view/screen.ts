@@ -5,7 +5,7 @@
  * Invariant: however this ends (finish, a signal, an exception, a plain exit), the cursor is visible and below the last frame.
  */
 import type { WriteStream } from 'node:tty';
-import { stripControl } from '../../domain/text.ts';
+import { stripControl } from '../../domain/state/text.ts';
 import type { FeedItem } from './feed.ts';
 import { NOTHING, reach, type Footprint } from './footprint.ts';
 import type { ViewModel, ViewOptions } from './model.ts';

@@ -1,0 +1,139 @@
+/**
+ * Delivery slots: each fact about a run that its starter is told has one slot with one key, filled once. The row, not the
+ * message that brought the fact, is the memory; so it does not matter how often the message comes.
+ *
+ * `pending → queued → delivered`, or `not_required`. `queued` is in the turn queue; `delivered` is appended to the transcript
+ * and never undone.
+ */
+import { bodyOf, frame, narration, statusOf } from './frame.ts';
+import { freshTurnId } from '../log/dedupe.ts';
+import { emit } from '../log/events.ts';
+import { BATCH_INPUTS, FRAME_BYTES, MESSAGE_BYTES } from '../state/sizes.ts';
+import { findRun, forgetAsks, iso, noUsage, slotOf, type Cx, type QueuedTurn, type RunMessage, type RunState, type SlotRef, type TurnInput } from '../state/state.ts';
+import { addMessage, text } from './transcript.ts';
+import { jsonBytes } from '../state/json.ts';
+import type { UIMessage } from '../state/types.ts';
+
+/** Sends a slot on its way, by the run's `notify`. */
+export function deliver(cx: Cx, row: RunState, slot: SlotRef, mode: 'react' | 'narrate' | 'silent'): void {
+  const delivery = slotOf(row, slot);
+  if (delivery === undefined || delivery.state !== 'pending') return;
+  if (mode === 'silent') {
+    delivery.state = 'not_required';
+    return;
+  }
+  const { closing } = cx.state;
+  if (mode === 'narrate' && slot.kind !== 'ask') {
+    delivery.state = 'queued';
+    if (cx.state.turn?.phase === 'tools') cx.state.lines.push(slot);
+    else narrate(cx, row, slot);
+  } else if (closing?.swept === true) appendBackground(cx, row, slot);
+  else enqueue(cx, row, slot);
+}
+
+/** Appends the lines that waited for a step's tool results. */
+export function narrateWaiting(cx: Cx): void {
+  for (const slot of cx.state.lines.splice(0)) {
+    const row = findRun(cx.state, slot.runId);
+    if (row !== undefined) narrate(cx, row, slot);
+  }
+}
+
+function narrate(cx: Cx, row: RunState, slot: SlotRef): void {
+  addMessage(cx, { role: 'assistant', parts: [text(narration(row, slot))], metadata: metadataOf(row, slot, false) });
+  markDelivered(cx, row, slot);
+}
+
+function metadataOf(row: RunState, slot: SlotRef, hidden: boolean): NonNullable<UIMessage['metadata']> {
+  const key = slotOf(row, slot)?.key ?? '';
+  return {
+    source: 'background-run', ...(hidden ? { hidden: true } : {}), kind: slot.kind, key, runId: row.runId, agent: row.agent,
+    status: statusOf(row, slot),
+  };
+}
+
+/** Fills a slot: its message stands in the transcript. */
+export function markDelivered(cx: Cx, row: RunState, slot: SlotRef, turnId?: string): void {
+  const delivery = slotOf(row, slot);
+  if (delivery === undefined) return;
+  delivery.state = 'delivered';
+  delivery.at = iso(cx.now);
+  if (turnId !== undefined) delivery.turnId = turnId;
+  if (slot.kind === 'ask') {
+    for (const ask of row.asks ?? []) if (ask.requestId === slot.requestId) ask.question = '';
+    forgetAsks(row);
+  }
+  // A question is told by its request; the log names deliveries of what a run has come to.
+  if (slot.kind !== 'ask') emit(cx, 'run.delivered', { runId: row.runId, key: delivery.key, kind: slot.kind, turnId, agent: row.agent });
+}
+
+/** Appends a background input to the transcript: the moment of its delivery. */
+export function appendBackground(cx: Cx, row: RunState, slot: SlotRef, turnId?: string): void {
+  const delivery = slotOf(row, slot);
+  if (delivery === undefined || delivery.state === 'delivered' || delivery.state === 'not_required') return;
+  const status = statusOf(row, slot);
+  const framed = frame({ id: row.runId, agent: row.agent, status, key: delivery.key }, bodyOf(row, slot));
+  addMessage(cx, { role: 'user', parts: [text(framed)], metadata: metadataOf(row, slot, true) }, turnId);
+  markDelivered(cx, row, slot, turnId);
+}
+
+/** Puts a background input into the turn queue: it joins the last turn if that is a background turn with room, else opens one. */
+function enqueue(cx: Cx, row: RunState, slot: SlotRef): void {
+  const delivery = slotOf(row, slot);
+  if (delivery === undefined) return;
+  delivery.state = 'queued';
+  const bytes = Math.min(jsonBytes(bodyOf(row, slot)) + FRAME_BYTES, MESSAGE_BYTES);
+  delivery.turnId = admit(cx, { ref: { source: 'background-run', key: delivery.key }, body: { source: 'background-run', slot }, bytes });
+}
+
+/** In a run: puts a message of its starter into the turn queue. */
+export function enqueueMessage(cx: Cx, message: RunMessage): void {
+  admit(cx, { ref: { source: 'background-run', key: message.messageId }, body: { source: 'message', message }, bytes: jsonBytes(message) + FRAME_BYTES });
+}
+
+/** Admits a background input; answers the turn that will read it. */
+function admit(cx: Cx, input: TurnInput): string {
+  const { state } = cx;
+  const { bytes } = input;
+  // What a slot tells is in its row; a message is nowhere else.
+  const cost = input.body.source === 'message' ? bytes : 0;
+  const last = state.queue.at(-1);
+  if (last !== undefined && state.settings.turns.batchBackground && last.origin === 'background'
+    && last.pending.length < BATCH_INPUTS && last.bytes + bytes <= MESSAGE_BYTES) {
+    last.pending.push(input);
+    last.inputs.push(input.ref);
+    last.bytes += bytes;
+    last.cost += cost;
+    emit(cx, 'turn.joined', { turnId: last.turnId, inputs: [input.ref] });
+    return last.turnId;
+  }
+  const turn: QueuedTurn = {
+    turnId: freshTurnId(state), origin: 'background', inputs: [input.ref], pending: [input], bytes,
+    queuedAt: iso(cx.now), usage: noUsage(), keys: [], cost,
+  };
+  state.queue.push(turn);
+  emit(cx, 'turn.queued', { turnId: turn.turnId, inputs: turn.inputs.slice() });
+  return turn.turnId;
+}
+
+/** Appends one background input to the transcript. */
+export function appendInput(cx: Cx, { body }: TurnInput, turnId: string): void {
+  if (body.source === 'message') appendMessage(cx, body.message, turnId);
+  if (body.source !== 'background-run') return;
+  const row = findRun(cx.state, body.slot.runId);
+  if (row !== undefined) appendBackground(cx, row, body.slot, turnId);
+}
+
+function appendMessage(cx: Cx, { n, messageId, message }: RunMessage, turnId: string): void {
+  const { self, agent } = cx.state;
+  if (self === undefined) return;
+  const status = 'running';
+  const framed = frame({ id: self.runId, agent, status, key: messageId }, { message });
+  addMessage(cx, { role: 'user', parts: [text(framed)], metadata: { source: 'background-run', hidden: true, kind: 'message', key: messageId, runId: self.runId, agent, status } }, turnId);
+  self.read = Math.max(self.read ?? 0, n);
+}
+
+/** Appends what a background turn holds without a model call: it was cancelled while queued, or the session closes. */
+export function appendWithoutTurn(cx: Cx, turn: QueuedTurn): void {
+  for (const input of turn.pending) appendInput(cx, input, turn.turnId);
+}

@@ -1,0 +1,50 @@
+/** The transcript: what the model reads, in order. Every message that enters it is also an event. */
+import { mintMessageId } from '../state/ids.ts';
+import { emit } from '../log/events.ts';
+import type { Cx } from '../state/state.ts';
+import type { MessagePart, UIMessage } from '../state/types.ts';
+
+/** A message's id: the caller's when it is new here, else a minted one. */
+function freshId(cx: Cx, wanted: string | undefined): string {
+  const { state } = cx;
+  if (wanted !== undefined && wanted !== '' && !state.transcript.some((entry) => entry.message.id === wanted)) return wanted;
+  return mintMessageId(state.epoch, ++state.counters.message);
+}
+
+export interface NewMessage {
+  id?: string | undefined;
+  role: UIMessage['role'];
+  parts: MessagePart[];
+  metadata?: UIMessage['metadata'] | undefined;
+}
+
+/** Appends a message to the transcript and to the log. */
+export function addMessage(cx: Cx, given: NewMessage, turnId?: string): UIMessage {
+  const message: UIMessage = { id: freshId(cx, given.id), role: given.role, parts: given.parts };
+  if (given.metadata !== undefined) message.metadata = given.metadata;
+  cx.state.transcript.push(turnId === undefined ? { message } : { message, turnId });
+  emit(cx, 'message.added', { turnId, message });
+  return message;
+}
+
+/**
+ * The messages in the order in which a model reads them: lines that the runtime has added at the end come before the message that is
+ * to be answered, as providers take a prompt that ends with the assistant's own words for the beginning of its answer.
+ */
+export function promptOf(messages: readonly UIMessage[]): UIMessage[] {
+  const last = messages.findLastIndex(({ role, metadata }) => role !== 'assistant' || metadata?.['source'] !== 'background-run');
+  const asked = messages[last];
+  return asked === undefined ? messages.slice() : [...messages.toSpliced(last, 1), asked];
+}
+
+export function text(value: string): MessagePart {
+  return { type: 'text', text: value };
+}
+
+export function textOf(message: UIMessage): string {
+  return message.parts.filter((part) => part.type === 'text').map((part) => String(part['text'])).join('');
+}
+
+export function isHidden(message: UIMessage): boolean {
+  return message.metadata?.['hidden'] === true;
+}

@@ -1,0 +1,67 @@
+/** Cancelling a run: a queued one settles at once, a running one is asked, and ended by force when it does not answer. */
+import { emit } from '../log/events.ts';
+import { closed } from '../log/capacity.ts';
+import { presentRun } from './admission.ts';
+import { settle } from './settle.ts';
+import { findRun, iso, isOver, isSettled, type Cx, type RunState, type State } from '../state/state.ts';
+import { refuse, type Refusal, type RunStatus } from '../state/types.ts';
+
+/**
+ * A run ends its own unwilling task at its grace time; only one that cannot even do that is terminated by its starter, this much
+ * later, and later still for each level that may be below it, so that it can name all that it has taken with it.
+ */
+const MARGIN_MS = 5000;
+
+/** How much longer than its grace time a run may take because of those below it. */
+export function marginBelow({ settings: { limits } }: State, depth: number): number {
+  return MARGIN_MS * Math.max(0, limits.maxDepth - depth);
+}
+
+/** Records the request to cancel a run and, when it has started, asks it. */
+export function requestCancel(cx: Cx, row: RunState, reason: string, comment: string | undefined, cascade: boolean): void {
+  if (row.cancelRequestedAt !== undefined) return;
+  row.cancelRequestedAt = iso(cx.now);
+  row.cancelReason = reason;
+  if (comment !== undefined) row.cancelComment = comment;
+  row.cancelCascade = cascade;
+  emit(cx, 'run.cancel_requested', { runId: row.runId, agent: row.agent, label: row.label, reason, comment, parentToolCallId: row.parentToolCallId });
+  if (row.startedAt !== undefined && row.starting !== true) askToCancel(cx, row);
+}
+
+/** Sends the request on its way. */
+export function askToCancel(cx: Cx, row: RunState): void {
+  row.graceAt = cx.now + cx.state.settings.limits.cancelGraceMs + MARGIN_MS + (row.kind === 'agent' ? marginBelow(cx.state, row.depth) : 0);
+  cx.effects.push({
+    do: 'cancel-run', runId: row.runId, reason: row.cancelReason ?? 'cancelled_by_user', cascade: row.cancelCascade ?? true,
+    ...(row.cancelComment === undefined ? {} : { comment: row.cancelComment }),
+  });
+}
+
+export interface CancelRun { runId: string; reason?: string; cascade?: boolean }
+
+export function admitCancelRun(state: State, cancel: CancelRun): Refusal | undefined {
+  if (isOver(state)) return closed(state);
+  return presentRun(state, cancel.runId).known ? undefined
+    : refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${cancel.runId}".`);
+}
+
+/** Cancels a run: a queued one settles at once, a running one is asked. */
+export function cancelRun(cx: Cx, cancel: CancelRun): { runId: string; status: RunStatus } | Refusal {
+  const refusal = admitCancelRun(cx.state, cancel);
+  if (refusal !== undefined) return refusal;
+  const row = findRun(cx.state, cancel.runId);
+  if (row !== undefined && !isSettled(row)) {
+    const wasQueued = row.status === 'queued';
+    requestCancel(cx, row, 'cancelled_by_user', cancel.reason, cancel.cascade ?? true);
+    if (wasQueued) settle(cx, row, { status: 'cancelled', reason: 'cancelled_by_user' });
+  }
+  return { runId: cancel.runId, status: presentRun(cx.state, cancel.runId).status };
+}
+
+/** The receipt of `cancelRun`: which runs below have confirmed, and which not yet. */
+export function cancelReceipt(state: State, runId: string): { runId: string; status: RunStatus; cancelled: string[]; pending: string[] } {
+  const row = findRun(state, runId);
+  const { status } = presentRun(state, runId);
+  const cancelled = row !== undefined && status === 'cancelled' ? [runId, ...(row.cancelledBelow ?? []).map((path) => `${runId}/${path}`)] : status === 'cancelled' ? [runId] : [];
+  return { runId, status, cancelled, pending: row !== undefined && !isSettled(row) ? [runId] : [] };
+}

@@ -1,0 +1,243 @@
+/**
+ * Requests: open questions to a person or a parent. The workflow that asks decides what becomes of one; those above it have
+ * copies, so that the session can show and answer every request of its tree.
+ *
+ * `open → answered | approved | rejected | expired | withdrawn | parent_closed`, once. While an own request is open, the clocks
+ * of the turn and of the run stand still.
+ */
+import { deliver } from '../delivery/slots.ts';
+import { askKey, mintRequestId, partsOfRequestId } from '../state/ids.ts';
+import { emit } from '../log/events.ts';
+import { liveBytes } from '../log/capacity.ts';
+import { LIVE_BYTES } from '../state/sizes.ts';
+import { jsonBytes } from '../state/json.ts';
+import { findRun, forgetAsks, instant, iso, isOver, isSettled, type Cx, type RequestState, type RunState, type State } from '../state/state.ts';
+import { refuse, type Refusal, type Request, type RequestStatus } from '../state/types.ts';
+
+/** Closed requests that are kept to answer a second answer. */
+const KEPT_CLOSED = 100;
+/** What a copy of a request takes beside what it says. */
+const COPY_GROWTH = 150;
+/** Questions of one run that are open at once. */
+export const MOST_OPEN = 16;
+
+export interface Answer { requestId: string; decision?: 'approve' | 'reject'; value?: unknown; comment?: string; by?: string }
+export interface AnswerReceipt { requestId: string; status: RequestStatus; deduplicated: boolean; answeredAt?: string; by?: string }
+
+export function findRequest(state: State, requestId: string): RequestState | undefined {
+  return state.requests.find((one) => one.requestId === requestId);
+}
+
+export function ownOpen(state: State): RequestState[] {
+  return state.requests.filter((one) => one.status === 'open' && one.workflowId === state.workflowId);
+}
+
+/** Opens a question of this run's agent to its parent. */
+export function askParent(cx: Cx, about: { turnId: string; toolCallId: string; question: string }): RequestState | Refusal {
+  const { state } = cx;
+  const { self } = state;
+  if (self === undefined || self.parentGone === true) return refuse('InvalidInput', 'Expected a parent to ask, got none: it is closed. Decide yourself.');
+  if (ownOpen(state).length >= MOST_OPEN) return refuse('QueueFull', `Expected at most ${MOST_OPEN} open questions, got one more.`);
+  const request: RequestState = {
+    requestId: mintRequestId(state.workflowId, ++state.counters.request), kind: 'ask_parent', workflowId: state.workflowId, runId: self.runId, turnId: about.turnId,
+    toolCallId: about.toolCallId, question: about.question, status: 'open', openedAt: iso(cx.now), expiresAt: iso(cx.now + state.settings.budgets.requestTtlMs),
+  };
+  state.requests.push(request);
+  const { requestId, kind } = request;
+  emit(cx, 'request.opened', { requestId, kind, question: about.question, turnId: about.turnId, toolCallId: about.toolCallId });
+  tell(state, requestId);
+  state.pausedAt ??= cx.now;
+  return request;
+}
+
+function tell(state: State, requestId: string): void {
+  const { self } = state;
+  if (self === undefined || self.parentGone === true) return;
+  self.untold = [...(self.untold ?? []).filter((one) => one !== requestId), requestId];
+}
+
+/** Ends an own request. Its call reads the status when the turn goes on. */
+export function closeRequest(cx: Cx, request: RequestState, status: Exclude<RequestStatus, 'open'>, by?: string): void {
+  const { state } = cx;
+  if (request.status !== 'open') return;
+  request.status = status;
+  request.answeredAt = iso(cx.now);
+  if (by !== undefined) request.by = by;
+  const { requestId, kind, turnId } = request;
+  emit(cx, 'request.answered', { requestId, kind, status, by, turnId, toolCallId: request.toolCallId });
+  shorten(request);
+  tell(state, requestId);
+  if (ownOpen(state).length === 0) resume(cx);
+  keepClosed(state, KEPT_CLOSED);
+}
+
+/** The clocks go on where they stopped. */
+function resume(cx: Cx): void {
+  const { state } = cx;
+  if (state.pausedAt === undefined) return;
+  const paused = cx.now - state.pausedAt;
+  delete state.pausedAt;
+  if (state.turn !== null) state.turn.deadline += paused;
+  if (state.self !== undefined) {
+    state.self.deadline += paused;
+    state.self.movedAt = cx.now;
+    delete state.self.parentLookAt;
+  }
+}
+
+/** What is asked need not be kept once it is not asked any more. */
+function shorten(request: RequestState): void {
+  delete request.question;
+  delete request.input;
+}
+
+/** Closed ones leave, but none that the parent has not been told of. */
+export function keepClosed(state: State, most: number): void {
+  const leaves = (one: RequestState): boolean => one.status !== 'open' && state.self?.untold?.includes(one.requestId) !== true;
+  let surplus = state.requests.filter(leaves).length - most;
+  if (surplus > 0) state.requests = state.requests.filter((one) => !leaves(one) || surplus-- <= 0);
+}
+
+/** The requests of a turn that ends are withdrawn. */
+export function withdraw(cx: Cx, turnId: string): void {
+  for (const request of ownOpen(cx.state)) if (request.turnId === turnId) closeRequest(cx, request, 'withdrawn');
+}
+
+/** Nobody is left who could answer. */
+export function parentClosed(cx: Cx): void {
+  for (const request of ownOpen(cx.state)) if (request.kind === 'ask_parent') closeRequest(cx, request, 'parent_closed');
+}
+
+export function receiptOf({ requestId, status, answeredAt, by }: RequestState, deduplicated: boolean): AnswerReceipt {
+  return { requestId, status, deduplicated, ...(answeredAt === undefined ? {} : { answeredAt }), ...(by === undefined ? {} : { by }) };
+}
+
+/** Whether an answer can be for a request of this tree; whose it is decides what becomes of it. */
+export function admitAnswer(state: State, { requestId }: { requestId: string }): Refusal | undefined {
+  const { workflowId } = partsOfRequestId(requestId);
+  const mine = workflowId === state.workflowId;
+  if (mine ? findRequest(state, requestId) !== undefined : workflowId.startsWith(`${state.workflowId}/`)) return undefined;
+  return refuse('UnknownRequest', `Expected requestId to name a request of this ${state.kind}, got "${requestId.slice(0, 200)}".`);
+}
+
+/** Answers an own request; one that is no longer open stays as it is. */
+export function answerOwn(cx: Cx, answer: Answer): AnswerReceipt | Refusal {
+  const { state } = cx;
+  const request = findRequest(state, answer.requestId);
+  if (request === undefined || request.workflowId !== state.workflowId) return refuse('UnknownRequest', `Expected requestId to name a request of this ${state.kind}, got "${answer.requestId.slice(0, 200)}".`);
+  if (request.status !== 'open') return receiptOf(request, true);
+  const value = answer.value ?? answer.comment ?? answer.decision;
+  if (value === undefined || value === null) return refuse('InvalidInput', 'Expected value to be the answer to the question, got nothing.');
+  const call = state.turn?.calls.find((one) => one.wait?.for === 'answer' && one.wait.requestId === answer.requestId);
+  if (call?.wait?.for === 'answer') call.wait.given = { answer: value as never, ...(answer.comment === undefined ? {} : { comment: answer.comment }), ...(answer.by === undefined ? {} : { by: answer.by }) };
+  closeRequest(cx, request, 'answered', answer.by);
+  return receiptOf(request, false);
+}
+
+/** What a run says of a request, its own or of one below. */
+export function takeRequest(cx: Cx, { runId, request: given }: { runId: string; request: RequestState }): Refusal | undefined {
+  const { state } = cx;
+  const row = findRun(state, runId);
+  if (row === undefined || isSettled(row) || isOver(state)) return undefined;
+  const { workflowId, n } = partsOfRequestId(given.requestId);
+  if (workflowId !== given.workflowId || (workflowId !== row.workflowId && !workflowId.startsWith(`${row.workflowId}/`))) {
+    return refuse('InvalidInput', `Expected request to be one of run "${runId}" or below it, got "${given.requestId.slice(0, 200)}".`);
+  }
+  const before = findRequest(state, given.requestId);
+  if (before !== undefined && before.status !== 'open') return undefined;
+  const direct = workflowId === row.workflowId;
+  if (before === undefined) {
+    const copy: RequestState = { ...given, openedAt: instant(given.openedAt, cx.now), expiresAt: instant(given.expiresAt, cx.now) };
+    const bytes = liveBytes(state) + (direct ? 2 : 1) * (jsonBytes(copy) + COPY_GROWTH);
+    if (given.status === 'open' && bytes > LIVE_BYTES) {
+      // Not to be kept: whoever asks reads so and decides alone. One from further below is only not shown here.
+      if (direct) cx.effects.push({ do: 'refuse-request', workflowId, requestId: given.requestId });
+      return undefined;
+    }
+    state.requests.push(copy);
+  } else before.status = given.status;
+  if (before !== undefined && given.status !== 'open') {
+    before.answeredAt = given.answeredAt === undefined ? iso(cx.now) : instant(given.answeredAt, cx.now);
+    if (given.by !== undefined) before.by = given.by;
+    shorten(before);
+  }
+  tell(state, given.requestId);
+  if (direct) {
+    if (given.status === 'open') opened(cx, row, given, n);
+    else answered(cx, row, given.requestId);
+  }
+  keepClosed(state, KEPT_CLOSED);
+  return undefined;
+}
+
+/** A run waits for an answer: its clocks stand still, and its question is a turn input. */
+function opened(cx: Cx, row: RunState, { requestId, kind, question = '' }: Request, n: number): void {
+  const { state } = cx;
+  row.asks ??= [];
+  if (row.asks.some((ask) => ask.requestId === requestId)) return;
+  row.asks.push({ requestId, question, open: true, delivery: { key: askKey(state.workflowId, row.runId, n), state: kind === 'ask_parent' ? 'pending' : 'not_required' } });
+  row.pausedAt ??= cx.now;
+  if (row.status === 'running') row.status = 'input_required';
+  emit(cx, 'run.input_required', { runId: row.runId, agent: row.agent, label: row.label, requestId, parentToolCallId: row.parentToolCallId });
+  if (kind === 'ask_parent') deliver(cx, row, { runId: row.runId, kind: 'ask', requestId }, 'react');
+}
+
+function answered(cx: Cx, row: RunState, requestId: string): void {
+  const ask = row.asks?.find((one) => one.requestId === requestId);
+  if (ask !== undefined) ask.open = false;
+  forgetAsks(row);
+  if (row.pausedAt === undefined || cx.state.requests.some((one) => one.status === 'open' && one.workflowId === row.workflowId)) return;
+  row.deadlineAt = iso(Date.parse(row.deadlineAt) + cx.now - row.pausedAt);
+  row.movedAt = cx.now;
+  delete row.pausedAt;
+  if (row.status !== 'input_required') return;
+  row.status = 'running';
+  emit(cx, 'run.resumed', { runId: row.runId, agent: row.agent, label: row.label, parentToolCallId: row.parentToolCallId });
+}
+
+/** A run has settled: whatever it and those below it asked is not asked any more. */
+export function dropRequests(cx: Cx, row: RunState): void {
+  const { state } = cx;
+  for (const request of state.requests) {
+    if (request.status !== 'open' || (request.workflowId !== row.workflowId && !request.workflowId.startsWith(`${row.workflowId}/`))) continue;
+    request.status = 'withdrawn';
+    request.answeredAt = iso(cx.now);
+    shorten(request);
+    tell(state, request.requestId);
+  }
+  for (const ask of row.asks ?? []) ask.open = false;
+  forgetAsks(row);
+  delete row.pausedAt;
+}
+
+/** Tells the parent of one request that has changed; the next one when that has arrived. */
+export function tellRequest(cx: Cx): void {
+  const { state } = cx;
+  const { self } = state;
+  if (self === undefined || self.asking === true || self.parentGone === true || self.settled === true) return;
+  const untold = (self.untold ?? []).flatMap((requestId) => findRequest(state, requestId) ?? []);
+  const [request] = untold;
+  if (untold.length > 1) self.untold = untold.slice(1).map((one) => one.requestId);
+  else delete self.untold;
+  if (request === undefined) return;
+  self.asking = true;
+  cx.effects.push({ do: 'tell-request', request: { ...request } });
+  keepClosed(state, KEPT_CLOSED);
+}
+
+export function requestTold(cx: Cx): void {
+  const { self } = cx.state;
+  if (self !== undefined) delete self.asking;
+}
+
+/** The parent holds so much that it cannot keep a question of this run. */
+export function requestRefused(cx: Cx, { requestId }: { requestId: string }): Refusal | undefined {
+  const { state } = cx;
+  const request = findRequest(state, requestId);
+  if (request === undefined || request.workflowId !== state.workflowId) return refuse('UnknownRequest', `Expected requestId to name a request of this ${state.kind}, got "${requestId.slice(0, 200)}".`);
+  if (request.status !== 'open') return undefined;
+  const call = state.turn?.calls.find((one) => one.wait?.for === 'answer' && one.wait.requestId === requestId);
+  if (call?.wait?.for === 'answer') call.wait.given = { error: 'QueueFull: whoever started you holds too much to take a question now. Decide yourself, or ask later.' };
+  closeRequest(cx, request, 'withdrawn');
+  return undefined;
+}

@@ -1,0 +1,277 @@
+/**
+ * One turn, a loop of durable steps: model call, its tool calls, next step.
+ *
+ * `ready → model → (backoff → ready)* → tools → ready …` until the model asks for no tool. Between two steps nothing is in
+ * flight. Answers of attempts that are no longer the present one are not listened to.
+ */
+import { appendInput, narrateWaiting } from '../delivery/slots.ts';
+import { emit } from '../log/events.ts';
+import { remain } from './past.ts';
+import { activeCost } from '../log/capacity.ts';
+import { jsonBytes } from '../state/json.ts';
+import { MAX_CALLS, MESSAGE_BYTES, STEP_BYTES } from '../state/sizes.ts';
+import { presentRun } from '../run/admission.ts';
+import { withdraw } from '../run/requests.ts';
+import { callRuntimeTool, type RuntimeTool } from './runtime-tools.ts';
+import { addUsage, findRun, iso, isSettled, type ActiveTurn, type Cx, type NameFacts, type QueuedTurn, type ToolCall, type ToolPolicy } from '../state/state.ts';
+import { fitParts, isOpen } from './step-size.ts';
+import { addMessage } from '../delivery/transcript.ts';
+import { refuse, type Failure, type Json, type MessagePart, type Refusal, type Usage } from '../state/types.ts';
+import { deliverHanded, endWait, letGo, outcomeOf, type DetachReceipt, type Outcome } from './waits.ts';
+
+/** So many workers one step may take with it. */
+const MOST_LOSSES = 20;
+const BACKOFF_MS = 1000;
+const BACKOFF_MOST_MS = 60_000;
+
+/** What one model call came to. Parts are text, reasoning and, for each call, a tool part without its output. */
+export interface ModelAnswer {
+  parts: MessagePart[];
+  calls: ModelCall[];
+  usage: Usage;
+  /** What the agent's model may start, and what those names stand for. */
+  canStart: Record<string, NameFacts>;
+}
+
+export type ModelCall =
+  | { kind: 'tool'; toolCallId: string; toolName: string; input: Json; policy: ToolPolicy }
+  | { kind: 'runtime'; toolCallId: string; toolName: RuntimeTool; input: Json }
+  /** The model's own mistake: an unknown tool or arguments that do not fit. */
+  | { kind: 'invalid'; toolCallId: string; toolName: string; error: string };
+
+/**
+ * A step's failure. `retryable` ones are tried again at most `maxAttempts` times. `lost`: its worker was; that uses up no attempt,
+ * but a step that takes every worker with it ends too.
+ */
+export interface StepFailure { error: Failure; retryable: boolean; maxAttempts?: number; retryAfterMs?: number; lost?: boolean }
+
+/** Starts a queued turn: its inputs enter the transcript, which is their delivery. */
+export function startTurn(cx: Cx, queued: QueuedTurn): void {
+  const { state } = cx;
+  state.queue.splice(state.queue.indexOf(queued), 1);
+  const { turnId, inputs, queuedAt, usage, keys } = queued;
+  state.turn = {
+    turnId, inputs, queuedAt, usage, keys, cost: activeCost(queued), ...(queued.metadata === undefined ? {} : { metadata: queued.metadata }),
+    startedAt: iso(cx.now), deadline: cx.now + state.settings.budgets.turnMs, step: 1, attempt: 1, phase: 'ready', parts: [], calls: [], stepsDone: 0, runsStarted: 0,
+  };
+  emit(cx, 'turn.started', { turnId, inputs: inputs.slice() });
+  for (const input of queued.pending) {
+    const { body } = input;
+    if (body.source === 'user') {
+      for (const message of body.messages) {
+        const metadata = message.metadata ?? metadataOf(input.metadata);
+        addMessage(cx, { id: message.id, role: 'user', parts: message.parts, metadata }, turnId);
+      }
+    } else appendInput(cx, input, turnId);
+  }
+}
+
+/** An input's metadata as that of its messages, less what only the runtime says. */
+function metadataOf(value: Json | undefined): { [key: string]: Json | undefined } | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const { source: _source, hidden: _hidden, ...metadata } = value as { [key: string]: Json | undefined };
+  return Object.keys(metadata).length === 0 ? undefined : metadata;
+}
+
+/** The turn's step that an answer belongs to, or nothing when that is over. */
+function present(cx: Cx, turnId: string, step: number): ActiveTurn | undefined {
+  const { turn } = cx.state;
+  return turn !== null && turn.turnId === turnId && turn.step === step ? turn : undefined;
+}
+
+export function modelAnswered(cx: Cx, at: { turnId: string; step: number; attempt: number }, answer: ModelAnswer): void {
+  const turn = present(cx, at.turnId, at.step);
+  if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
+  addUsage(turn.usage, answer.usage);
+  addUsage(cx.state.usage, answer.usage);
+  const tooMany = new Set(answer.calls.slice(MAX_CALLS).map((call) => call.toolCallId));
+  turn.parts = fitParts(answer.parts.filter((part) => !tooMany.has(String(part['toolCallId']))), STEP_BYTES);
+  turn.phase = 'tools';
+  turn.attempt = 1;
+  delete turn.losses;
+  delete turn.retryAt;
+  turn.calls = [];
+  let room = MESSAGE_BYTES;
+  for (const call of answer.calls.slice(0, MAX_CALLS)) {
+    if (call.kind === 'tool' && (room -= jsonBytes(call.input)) < 0) {
+      output(turn, call.toolCallId, { errorText: `Expected the inputs of one step's calls to be at most ${MESSAGE_BYTES} bytes of JSON, got more.` });
+      continue;
+    }
+    switch (call.kind) {
+      case 'invalid': output(turn, call.toolCallId, { errorText: call.error }); break;
+      case 'runtime': callRuntime(cx, turn, call, answer.canStart); break;
+      case 'tool':
+        turn.calls.push({ toolCallId: call.toolCallId, toolName: call.toolName, input: call.input, policy: call.policy, attempt: 1, state: 'ready' });
+        break;
+      default: call satisfies never;
+    }
+  }
+  if (turn.calls.length === 0) finishStep(cx, turn);
+}
+
+const RUNTIME: ToolPolicy = { idempotent: true, timeoutMs: 0, retries: 0 };
+
+function callRuntime(cx: Cx, turn: ActiveTurn, call: Extract<ModelCall, { kind: 'runtime' }>, canStart: Record<string, NameFacts>): void {
+  const { toolCallId, toolName, input } = call;
+  const outcome = callRuntimeTool(cx, turn, call, canStart);
+  if ('wait' in outcome) turn.calls.push({ toolCallId, toolName, input, policy: RUNTIME, attempt: 1, state: 'waiting', wait: outcome.wait });
+  else output(turn, toolCallId, outcome);
+}
+
+/** Answers the waiting calls whose fact has come. */
+export function passWaits(cx: Cx): void {
+  const { turn } = cx.state;
+  if (turn?.phase !== 'tools') return;
+  for (const call of turn.calls.filter((one) => one.state === 'waiting')) {
+    const outcome = outcomeOf(cx, turn, call);
+    if (outcome !== undefined) answered(cx, turn, call, outcome);
+  }
+}
+
+/** The turn that waits for a run goes on; the run is not disturbed. */
+export function detachRun(cx: Cx, { runId }: { runId: string }): DetachReceipt | Refusal {
+  const { state } = cx;
+  const { known, status } = presentRun(state, runId);
+  if (!known) return refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${runId}".`);
+  const { turn } = state;
+  const row = findRun(state, runId);
+  const call = turn?.calls.find((one) => one.wait?.for === 'settle' && one.wait.runId === runId);
+  if (turn === null || row === undefined || call === undefined || isSettled(row)) return { runId, status, deduplicated: true };
+  answered(cx, turn, call, letGo(cx, row, 'requested'));
+  return { runId, status, deduplicated: false };
+}
+
+function output(turn: ActiveTurn, toolCallId: string, outcome: Outcome): void {
+  const index = turn.parts.findIndex((part) => part['toolCallId'] === toolCallId && isOpen(part));
+  const part = turn.parts[index];
+  if (part === undefined) return;
+  turn.parts[index] = 'output' in outcome
+    ? { ...part, state: 'output-available', output: outcome.output }
+    : { ...part, state: 'output-error', errorText: outcome.errorText };
+  if (jsonBytes(turn.parts) > STEP_BYTES) turn.parts = fitParts(turn.parts, STEP_BYTES);
+}
+
+export function modelFailed(cx: Cx, at: { turnId: string; step: number; attempt: number }, failure: StepFailure): void {
+  const turn = present(cx, at.turnId, at.step);
+  if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
+  if (failure.lost === true) turn.losses = (turn.losses ?? 0) + 1;
+  const over = failure.lost === true ? (turn.losses ?? 0) >= MOST_LOSSES : turn.attempt - (turn.losses ?? 0) >= (failure.maxAttempts ?? 5);
+  if (!failure.retryable || over) {
+    endTurn(cx, 'failed', { error: failure.error });
+    return;
+  }
+  turn.phase = 'backoff';
+  turn.retryAt = cx.now + Math.max(failure.retryAfterMs ?? 0, backoff(turn.attempt));
+  turn.attempt += 1;
+}
+
+function backoff(attempt: number): number {
+  return Math.min(BACKOFF_MS * 2 ** (attempt - 1), BACKOFF_MOST_MS);
+}
+
+/** A step that was given up so that the workflow could continue as new: it is taken again, and no attempt is used up. */
+export function stepAborted(cx: Cx, at: { turnId: string; step: number; toolCallId?: string }): void {
+  const turn = present(cx, at.turnId, at.step);
+  if (turn === undefined) return;
+  if (turn.phase === 'model') turn.phase = 'ready';
+  for (const call of turn.calls) if (call.state === 'running' && (at.toolCallId === undefined || at.toolCallId === call.toolCallId)) call.state = 'ready';
+}
+
+function presentCall(turn: ActiveTurn | undefined, toolCallId: string, attempt: number): ToolCall | undefined {
+  if (turn === undefined || turn.phase !== 'tools') return undefined;
+  return turn.calls.find((call) => call.toolCallId === toolCallId && call.attempt === attempt && call.state === 'running');
+}
+
+export function toolAnswered(cx: Cx, at: { turnId: string; step: number; toolCallId: string; attempt: number }, result: Json): void {
+  const turn = present(cx, at.turnId, at.step);
+  const call = presentCall(turn, at.toolCallId, at.attempt);
+  if (turn !== undefined && call !== undefined) answered(cx, turn, call, { output: result });
+}
+
+function answered(cx: Cx, turn: ActiveTurn, call: ToolCall, outcome: Outcome): void {
+  turn.calls.splice(turn.calls.indexOf(call), 1);
+  if (cx.state.self !== undefined) cx.state.self.movedAt = cx.now;
+  output(turn, call.toolCallId, outcome);
+  if (turn.calls.length === 0) finishStep(cx, turn);
+}
+
+/** Gives up the call with the largest input, since it cannot be carried any further; answers how large that was. */
+export function giveUpLargestCall(cx: Cx, turn: ActiveTurn): number {
+  const [largest] = turn.calls.toSorted((a, b) => jsonBytes(b.input) - jsonBytes(a.input));
+  if (largest === undefined) return 0;
+  answered(cx, turn, largest, { errorText: 'This call was given up before it had an answer, because its input was too large to be kept.' });
+  return jsonBytes(largest.input);
+}
+
+/** `threw`: the tool itself did, and its `retries` count; otherwise its worker was lost, which uses up no retry. */
+export function toolFailed(cx: Cx, at: { turnId: string; step: number; toolCallId: string; attempt: number }, failure: { error: Failure; threw: boolean; retryable: boolean }): void {
+  const turn = present(cx, at.turnId, at.step);
+  const call = presentCall(turn, at.toolCallId, at.attempt);
+  if (turn === undefined || call === undefined) return;
+  const again = call.policy.idempotent && (!failure.threw || (failure.retryable && call.policy.retries > 0));
+  if (again) {
+    if (failure.threw) call.policy = { ...call.policy, retries: call.policy.retries - 1 };
+    call.state = 'backoff';
+    call.retryAt = cx.now + backoff(call.attempt);
+    call.attempt += 1;
+    return;
+  }
+  const unknown = 'The outcome of this call is unknown: its worker was lost while it ran, and it must not run twice.';
+  answered(cx, turn, call, { errorText: failure.threw ? failure.error.message : unknown });
+}
+
+/** The step's message enters the transcript; the turn goes on or is complete. */
+function finishStep(cx: Cx, turn: ActiveTurn): void {
+  const hadTools = turn.parts.some((part) => typeof part['toolCallId'] === 'string');
+  addStepMessage(cx, turn);
+  if (!hadTools) {
+    endTurn(cx, 'completed');
+    return;
+  }
+  const { maxSteps } = cx.state.settings.limits;
+  if (turn.step >= maxSteps) {
+    endTurn(cx, 'failed', { error: { type: 'BudgetExceeded', message: `The turn took ${maxSteps} steps, as many as limits.maxSteps allows.` } });
+    return;
+  }
+  turn.step += 1;
+  turn.attempt = 1;
+  turn.phase = 'ready';
+}
+
+function addStepMessage(cx: Cx, turn: ActiveTurn): void {
+  if (turn.parts.length > 0) addMessage(cx, { role: 'assistant', parts: turn.parts }, turn.turnId);
+  turn.parts = [];
+  turn.calls = [];
+  deliverHanded(cx, turn);
+  turn.stepsDone += 1;
+  if (cx.state.self !== undefined) cx.state.self.movedAt = cx.now;
+  turn.phase = 'ready';
+  narrateWaiting(cx);
+}
+
+export interface TurnEnd { reason?: string; comment?: string | undefined; error?: Failure }
+
+/** Ends the running turn. What it finished stays; calls of the present step that have no answer get one that says so. */
+export function endTurn(cx: Cx, status: 'completed' | 'failed' | 'cancelled', end: TurnEnd = {}): void {
+  const { state } = cx;
+  const { turn } = state;
+  if (turn === null) return;
+  const inFlight = turn.phase === 'model' || turn.calls.some((call) => call.state === 'running');
+  if (inFlight) cx.effects.push({ do: 'abort-step' });
+  withdraw(cx, turn.turnId);
+  if (turn.phase === 'tools') {
+    for (const call of turn.calls) output(turn, call.toolCallId, endWait(cx, turn, call) ?? { errorText: 'The turn ended before this call had an answer.' });
+    addStepMessage(cx, turn);
+  }
+  const { turnId, inputs, queuedAt, startedAt, usage, keys } = turn;
+  const told = {
+    ...(end.reason === undefined ? {} : { reason: end.reason }), ...(end.comment === undefined ? {} : { comment: end.comment }),
+    ...(end.error === undefined ? {} : { error: end.error }),
+  };
+  state.turn = null;
+  remain(cx, {
+    turnId, status, ...told, inputs, ...(turn.metadata === undefined ? {} : { metadata: turn.metadata }), steps: turn.stepsDone, queuedAt, startedAt,
+    endedAt: iso(cx.now), usage, keys,
+  });
+  emit(cx, `turn.${status}`, { turnId, inputs: inputs.slice(), ...told, usage: { ...usage } });
+}

@@ -1,0 +1,103 @@
+/**
+ * Calls of the runtime's tools that wait: for a run to settle, for a cancellation to be confirmed, for a look, for an answer.
+ * Nothing is in flight meanwhile, so a turn may wait for weeks; each wait ends by its fact, by its time, or with its turn.
+ */
+import { cancelReceipt } from '../run/cancel.ts';
+import { markDelivered } from '../delivery/slots.ts';
+import { bodyOf, frame } from '../delivery/frame.ts';
+import { messageIdOfToolCall } from '../state/ids.ts';
+import { emit } from '../log/events.ts';
+import { isLookedAt } from '../run/looks.ts';
+import { presentRun } from '../run/admission.ts';
+import { findRequest } from '../run/requests.ts';
+import { dueBy, findRun, isSettled, type ActiveTurn, type Cx, type RunState, type State, type ToolCall } from '../state/state.ts';
+import type { Json, RunStatus } from '../state/types.ts';
+
+export type Outcome = { output: Json } | { errorText: string };
+
+/** What a waiting call comes to by now, or nothing yet. */
+export function outcomeOf(cx: Cx, turn: ActiveTurn, call: ToolCall): Outcome | undefined {
+  const { state } = cx;
+  const due = dueBy(cx);
+  const { wait } = call;
+  if (wait === undefined) return undefined;
+  switch (wait.for) {
+    case 'settle': {
+      const row = findRun(state, wait.runId);
+      if (row === undefined || isSettled(row)) return handOver(state, turn, wait.runId);
+      // Its question waits behind this very turn: whoever waits for it could never answer.
+      if (row.asks?.some((ask) => ask.open && ask.delivery.state === 'queued') === true) return letGo(cx, row, 'requested');
+      return wait.until !== undefined && wait.until <= due ? letGo(cx, row, 'timeout') : undefined;
+    }
+    case 'cancel': {
+      const row = findRun(state, wait.runId);
+      return row === undefined || isSettled(row) || wait.until <= due ? { output: cancelReceipt(state, wait.runId) } : undefined;
+    }
+    case 'look': {
+      const row = findRun(state, wait.runId);
+      if (row === undefined || !isLookedAt(row) || (row.lookedAt ?? 0) >= wait.since || wait.until <= due) return inspected(cx, turn, call, wait.runId);
+      return undefined;
+    }
+    case 'answer': {
+      const request = findRequest(state, wait.requestId);
+      if (request !== undefined && request.status === 'open') return undefined;
+      const { requestId } = wait;
+      return { output: { requestId, status: request?.status ?? 'withdrawn', ...(wait.given as { [key: string]: Json } | undefined) } };
+    }
+    default: return wait satisfies never;
+  }
+}
+
+/** The outcome of a run that was waited for is the call's result, which is its delivery. */
+function handOver(state: State, turn: ActiveTurn, runId: string): Outcome {
+  const row = findRun(state, runId);
+  if (row === undefined) return { output: { runId, status: presentRun(state, runId).status } };
+  (turn.handed ??= []).push(runId);
+  return { output: { runId, status: row.status, ...(bodyOf(row, { runId, kind: 'finish' }) as { [key: string]: Json }) } };
+}
+
+/** The turn does not wait any longer; the run is not disturbed, and its outcome is delivered like any other. */
+export function letGo(cx: Cx, row: RunState, reason: 'timeout' | 'requested' | 'turn_ended'): Outcome {
+  emit(cx, 'run.detached', { runId: row.runId, agent: row.agent, label: row.label, reason, parentToolCallId: row.parentToolCallId });
+  return { output: { runId: row.runId, status: row.status, detached: true } };
+}
+
+/** What a turn that ends leaves of its waiting calls: who has settled in the same moment is handed over. */
+export function endWait(cx: Cx, turn: ActiveTurn, call: ToolCall): Outcome | undefined {
+  const { wait } = call;
+  if (wait?.for !== 'settle') return wait === undefined ? undefined : outcomeOf(cx, turn, call);
+  const row = findRun(cx.state, wait.runId);
+  return row === undefined || isSettled(row) ? handOver(cx.state, turn, wait.runId) : letGo(cx, row, 'turn_ended');
+}
+
+/** Fills the slots of the runs whose outcome stands in the step's message. */
+export function deliverHanded(cx: Cx, turn: ActiveTurn): void {
+  for (const runId of turn.handed ?? []) {
+    const row = findRun(cx.state, runId);
+    if (row !== undefined && row.delivery.finish.state === 'pending') markDelivered(cx, row, { runId, kind: 'finish' }, turn.turnId);
+  }
+  delete turn.handed;
+}
+
+/** The row of a run as its model reads it: framed, because labels, progress and results come from outside. */
+function inspected(cx: Cx, turn: ActiveTurn, call: ToolCall, runId: string): Outcome {
+  const { state } = cx;
+  const row = findRun(state, runId);
+  const { status } = presentRun(state, runId);
+  emit(cx, 'message.received', { runId, kind: 'inspect', turnId: turn.turnId, toolCallId: call.toolCallId, status });
+  const key = messageIdOfToolCall(state.epoch, turn.turnId, turn.step, call.toolCallId);
+  if (row === undefined) return { output: frame({ id: runId, agent: '', status, key }, { status }) };
+  return { output: frame({ id: runId, agent: row.agent, status: row.status, key }, digestOf(row)) };
+}
+
+/** What a model needs to know of a run. */
+export function digestOf(row: RunState): { [key: string]: Json } {
+  const { runId, agent, label, status, reason, createdAt, startedAt, settledAt, deadlineAt, progress, milestones, childStillRunning } = row;
+  const digest = {
+    runId, agent, label, status, reason, createdAt, startedAt, settledAt, deadlineAt: settledAt === undefined ? deadlineAt : undefined, childStillRunning, progress,
+    milestones: milestones.slice(-20).map(({ n, name, at }) => ({ n, name, at })), ...(isSettled({ status }) ? (bodyOf(row, { runId, kind: 'finish' }) as object) : {}),
+  };
+  return JSON.parse(JSON.stringify(digest)) as { [key: string]: Json };
+}
+
+export interface DetachReceipt { runId: string; status: RunStatus; deduplicated: boolean }
