@@ -16,5 +16,9 @@ const WORD_MS = 60;
 const BATCH_MS = 330;
 
 export default defineConfig({
-  ...createBuilder({ outDir: OUTLIVE_OUT, filesDir: OUTLIVE_FILES, pace: { wordMs: WORD_MS * pace, batchMs: BATCH_MS * pace } }),
+  ...createBuilder({
+    outDir: OUTLIVE_OUT,
+    filesDir: OUTLIVE_FILES,
+    pace: { wordMs: WORD_MS * pace, batchMs: BATCH_MS * pace },
+  }),
 });

@@ -4,14 +4,30 @@ import { HANDED_BACK } from '../src/contract.ts';
 import { TEXT_CHARS } from '../src/domain/state/sizes.ts';
 import type { Registry } from './registry.ts';
 
-export interface Outgoing { nonRetryable?: boolean; type?: string; details?: unknown }
+export interface Outgoing {
+  nonRetryable?: boolean;
+  type?: string;
+  details?: unknown;
+}
 
 /** The failure that stands in history for an error. */
-export function outgoing(registry: Registry, error: unknown, { nonRetryable = false, type, details }: Outgoing = {}): ApplicationFailure {
-  const name = type ?? (error instanceof ApplicationFailure ? error.type : undefined) ?? (error instanceof Error ? error.name : 'Error');
+export function outgoing(
+  registry: Registry,
+  error: unknown,
+  { nonRetryable = false, type, details }: Outgoing = {},
+): ApplicationFailure {
+  const name =
+    type ??
+    (error instanceof ApplicationFailure ? error.type : undefined) ??
+    (error instanceof Error ? error.name : 'Error');
   const text = registry.redact(error instanceof Error ? error.message : String(error));
   const message = text.length > TEXT_CHARS ? `${text.slice(0, TEXT_CHARS - 1).toWellFormed()}…` : text;
-  const failure = ApplicationFailure.create({ message, type: name.slice(0, 256), nonRetryable, details: details === undefined ? [] : [details] });
+  const failure = ApplicationFailure.create({
+    message,
+    type: name.slice(0, 256),
+    nonRetryable,
+    details: details === undefined ? [] : [details],
+  });
   failure.stack = `${name}: ${message}`;
   return failure;
 }

@@ -15,7 +15,11 @@ import { callTool } from './tool.ts';
 const TASK_WITHIN_MS = 5000;
 const LOOK_MS = 50;
 
-export function createActivities(registry: Registry, client: Client, isStopping: () => boolean): Activities & LocalActivities {
+export function createActivities(
+  registry: Registry,
+  client: Client,
+  isStopping: () => boolean,
+): Activities & LocalActivities {
   return {
     model: async (arg) => callModel(registry, client, isStopping, arg),
     tool: async (arg) => callTool(registry, arg),
@@ -25,10 +29,13 @@ export function createActivities(registry: Registry, client: Client, isStopping:
     answerRequest: async ({ workflowId, answer }) => answerRequest(client, workflowId, answer),
     handler: async (arg) => callHandler(registry, arg),
     look: async ({ runs }) => lookAtRuns(client, runs),
-    lookAtWorkflow: async ({ workflowId, afterTask }) => look(client, workflowId, Date.now() + (afterTask === true ? TASK_WITHIN_MS : 0)),
+    lookAtWorkflow: async ({ workflowId, afterTask }) =>
+      look(client, workflowId, Date.now() + (afterTask === true ? TASK_WITHIN_MS : 0)),
     terminateRun: async ({ workflowId, epoch, reason }) => {
       try {
-        await client.workflow.getHandle(workflowId, undefined, epoch === '' ? {} : { firstExecutionRunId: epoch }).terminate(reason);
+        await client.workflow
+          .getHandle(workflowId, undefined, epoch === '' ? {} : { firstExecutionRunId: epoch })
+          .terminate(reason);
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
       }
@@ -48,5 +55,10 @@ async function look(client: Client, workflowId: string, until: number): ReturnTy
   const epoch = raw.workflowExecutionInfo?.firstRunId ?? '';
   const parentEpoch = memo?.[PARENT_EPOCH];
   const unheard = memo?.[UNHEARD];
-  return { epoch, open: isOpen(description), unheard: Array.isArray(unheard) ? unheard.map(String) : [], ...(typeof parentEpoch === 'string' ? { parentEpoch } : {}) };
+  return {
+    epoch,
+    open: isOpen(description),
+    unheard: Array.isArray(unheard) ? unheard.map(String) : [],
+    ...(typeof parentEpoch === 'string' ? { parentEpoch } : {}),
+  };
 }

@@ -27,23 +27,29 @@ const ANSWER_MS = 5000;
 export async function lookAtRuns(client: Client, runs: readonly LookedFor[]): Promise<Sight[]> {
   const sights: Sight[] = [];
   let bytes = 0;
-  await withHeartbeat(() => undefined, async () => {
-    for (let i = 0; i < runs.length && bytes < MIB; i += AT_ONCE) {
-      for (const sight of await Promise.all(runs.slice(i, i + AT_ONCE).map(async (run) => lookAt(client, run).catch(() => undefined)))) {
-        // One that cannot be seen now must not hide the others.
-        if (sight === undefined) continue;
-        bytes += jsonBytes(sight);
-        if (bytes < MIB) sights.push(sight);
+  await withHeartbeat(
+    () => undefined,
+    async () => {
+      for (let i = 0; i < runs.length && bytes < MIB; i += AT_ONCE) {
+        for (const sight of await Promise.all(
+          runs.slice(i, i + AT_ONCE).map(async (run) => lookAt(client, run).catch(() => undefined)),
+        )) {
+          // One that cannot be seen now must not hide the others.
+          if (sight === undefined) continue;
+          bytes += jsonBytes(sight);
+          if (bytes < MIB) sights.push(sight);
+        }
       }
-    }
-  });
+    },
+  );
   return sights;
 }
 
 async function lookAt(client: Client, run: LookedFor): Promise<Sight> {
   const { runId, workflowId, epoch } = run;
   const description = await describe(client, workflowId);
-  if (description === undefined || (epoch !== '' && firstRunId(description) !== epoch)) return { runId, found: 'nothing' };
+  if (description === undefined || (epoch !== '' && firstRunId(description) !== epoch))
+    return { runId, found: 'nothing' };
   if (!isOpen(description)) return { runId, found: 'closed', outcome: await outcomeOf(client, description) };
   const seen: Sight = { runId, found: 'open' };
   const progress = (await heartbeatOf(client, description))?.progress;
@@ -61,7 +67,10 @@ function firstRunId({ raw }: WorkflowExecutionDescription): string {
 }
 
 async function askedItself(client: Client, workflowId: string): Promise<number | undefined> {
-  const answer = ask<SessionSnapshot>(client.workflow.getHandle(workflowId), 'getSession').then(({ progressAt }) => (progressAt === undefined ? undefined : Date.parse(progressAt)), () => undefined);
+  const answer = ask<SessionSnapshot>(client.workflow.getHandle(workflowId), 'getSession').then(
+    ({ progressAt }) => (progressAt === undefined ? undefined : Date.parse(progressAt)),
+    () => undefined,
+  );
   const enough = new AbortController();
   try {
     return await Promise.race([answer, pause(ANSWER_MS, undefined, { signal: enough.signal }).catch(() => undefined)]);
@@ -76,17 +85,36 @@ async function outcomeOf(client: Client, { workflowId, runId }: WorkflowExecutio
     return settledAs(workflowId, (await client.workflow.getHandle(workflowId, runId).result()) as RunResult);
   } catch (error) {
     const cause = error instanceof WorkflowFailedError ? error.cause : undefined;
-    if (cause instanceof TimeoutFailure) return { status: 'failed', reason: 'timed_out', error: { type: 'TimedOut', message: 'Temporal timed the run out.' } };
+    if (cause instanceof TimeoutFailure)
+      return {
+        status: 'failed',
+        reason: 'timed_out',
+        error: { type: 'TimedOut', message: 'Temporal timed the run out.' },
+      };
     if (cause instanceof CancelledFailure) return { status: 'cancelled', reason: 'cancelled_by_user' };
     if (cause === undefined) throw error;
-    const type = cause instanceof TerminatedFailure ? 'Terminated' : cause instanceof ApplicationFailure ? (cause.type ?? 'Error') : cause.name;
-    return { status: 'failed', reason: 'lost', error: { type: type.slice(0, 256), message: cause.message.slice(0, TEXT_CHARS).toWellFormed() } };
+    const type =
+      cause instanceof TerminatedFailure
+        ? 'Terminated'
+        : cause instanceof ApplicationFailure
+          ? (cause.type ?? 'Error')
+          : cause.name;
+    return {
+      status: 'failed',
+      reason: 'lost',
+      error: { type: type.slice(0, 256), message: cause.message.slice(0, TEXT_CHARS).toWellFormed() },
+    };
   }
 }
 
 /** A run's own result, cut as it would have told it. */
 function settledAs(workflowId: string, { status, reason, result, error, usage }: RunResult): Settled {
-  const told: Settled = { status, usage, ...(reason === undefined ? {} : { reason }), ...(error === undefined ? {} : { error }) };
+  const told: Settled = {
+    status,
+    usage,
+    ...(reason === undefined ? {} : { reason }),
+    ...(error === undefined ? {} : { error }),
+  };
   if (status !== 'completed') return told;
   return { ...told, ...resultAsTold(result ?? null, workflowId) };
 }

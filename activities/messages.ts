@@ -36,7 +36,8 @@ export function openInbox(client: Client, workflowId: string, signal: AbortSigna
     // First, so that what has been read is not given to the next attempt.
     await read();
     for (;;) {
-      if (came.length === 0) came = await unlessAborted(async () => ask<RunMessage[]>(handle, 'getMessages', { after: readUpTo }), signal);
+      if (came.length === 0)
+        came = await unlessAborted(async () => ask<RunMessage[]>(handle, 'getMessages', { after: readUpTo }), signal);
       signal.throwIfAborted();
       const message = came.shift();
       if (message !== undefined) {
@@ -64,7 +65,9 @@ async function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal): Pr
   signal.throwIfAborted();
   let abort: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {
-    abort = () => { reject(signal.reason as Error); };
+    abort = () => {
+      reject(signal.reason as Error);
+    };
     signal.addEventListener('abort', abort);
   });
   try {

@@ -3,7 +3,15 @@
  * workflow owns the retries, so that readers can see them. A stream that stops producing is aborted.
  */
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
-import { APICallError, convertToModelMessages, streamText, type LanguageModelUsage, type ToolSet, type TypedToolCall, type UIMessage as AiMessage } from 'ai';
+import {
+  APICallError,
+  convertToModelMessages,
+  streamText,
+  type LanguageModelUsage,
+  type ToolSet,
+  type TypedToolCall,
+  type UIMessage as AiMessage,
+} from 'ai';
 import type { Client } from '@temporalio/client';
 import type { Json, MessagePart, ModelArg, UIMessage as TranscriptMessage, Usage } from '../src/contract.ts';
 import { HANDED_BACK } from '../src/contract.ts';
@@ -25,30 +33,54 @@ const STALL_MS = 60_000;
 const ATTEMPTS = 5;
 const TOOL_TIMEOUT_MS = 600_000;
 
-export async function callModel(registry: Registry, client: Client, isStopping: () => boolean, arg: ModelArg): Promise<ModelAnswer> {
+export async function callModel(
+  registry: Registry,
+  client: Client,
+  isStopping: () => boolean,
+  arg: ModelArg,
+): Promise<ModelAnswer> {
   const agent = registry.agents.get(arg.agent);
-  if (agent === undefined) throw outgoing(registry, new Error(`Expected agent to name a registered agent, got "${arg.agent}".`), { type: 'UnknownAgent', nonRetryable: true });
+  if (agent === undefined)
+    throw outgoing(registry, new Error(`Expected agent to name a registered agent, got "${arg.agent}".`), {
+      type: 'UnknownAgent',
+      nonRetryable: true,
+    });
   try {
-    return await withHeartbeat(() => undefined, async () => ask(registry, promptOf(await readTranscript(client, arg.workflowId, isStopping)), agent, arg.isRun));
+    return await withHeartbeat(
+      () => undefined,
+      async () => ask(registry, promptOf(await readTranscript(client, arg.workflowId, isStopping)), agent, arg.isRun),
+    );
   } catch (error) {
     const { cancellationSignal: signal } = Context.current();
     if (isShutdown(signal)) throw handedBack();
-    if (signal.aborted) throw error instanceof CancelledFailure ? error : new CancelledFailure('The model call was cancelled.');
+    if (signal.aborted)
+      throw error instanceof CancelledFailure ? error : new CancelledFailure('The model call was cancelled.');
     if (error instanceof ApplicationFailure && error.type === HANDED_BACK) throw error;
     throw failed(registry, agent, error);
   }
 }
 
-async function ask(registry: Registry, transcript: readonly TranscriptMessage[], agent: AgentDefinition, isRun: boolean): Promise<ModelAnswer> {
+async function ask(
+  registry: Registry,
+  transcript: readonly TranscriptMessage[],
+  agent: AgentDefinition,
+  isRun: boolean,
+): Promise<ModelAnswer> {
   const tools = toolset(registry, agent, isRun);
   const stall = agent.stallTimeoutMs ?? STALL_MS;
   let failure: unknown;
   const messages = await convertToModelMessages(transcript.slice() as unknown as AiMessage[], { tools });
   const watchdog = new Watchdog(stall);
   const result = streamText({
-    model: agent.model, instructions: agent.instructions, messages, tools, maxRetries: 0,
+    model: agent.model,
+    instructions: agent.instructions,
+    messages,
+    tools,
+    maxRetries: 0,
     abortSignal: AbortSignal.any([Context.current().cancellationSignal, watchdog.signal]),
-    onError: ({ error }) => { failure ??= error; },
+    onError: ({ error }) => {
+      failure ??= error;
+    },
   });
   try {
     for await (const part of result.stream) {
@@ -66,7 +98,11 @@ async function ask(registry: Registry, transcript: readonly TranscriptMessage[],
     parts: content.flatMap((part) => partOf(part as { type: string; [field: string]: unknown })),
     calls: toolCalls.map((call) => callOf(registry, agent, call)),
     usage: usageOf(usage),
-    canStart: Object.fromEntries((agent.canStart ?? []).map((name): [string, NameFacts | null] => [name, registry.facts(name)]).filter((pair): pair is [string, NameFacts] => pair[1] !== null)),
+    canStart: Object.fromEntries(
+      (agent.canStart ?? [])
+        .map((name): [string, NameFacts | null] => [name, registry.facts(name)])
+        .filter((pair): pair is [string, NameFacts] => pair[1] !== null),
+    ),
   };
 }
 
@@ -87,7 +123,13 @@ class Watchdog {
 
   feed(): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.controller.abort(Object.assign(new Error(`The model produced nothing for ${this.ms} ms.`), { name: 'TimeoutError' })), this.ms);
+    this.timer = setTimeout(
+      () =>
+        this.controller.abort(
+          Object.assign(new Error(`The model produced nothing for ${this.ms} ms.`), { name: 'TimeoutError' }),
+        ),
+      this.ms,
+    );
   }
 
   stop(): void {
@@ -99,13 +141,24 @@ class Watchdog {
 function partOf(part: { type: string; [field: string]: unknown }): MessagePart[] {
   const metadata = part['providerMetadata'] === undefined ? {} : { providerMetadata: part['providerMetadata'] };
   switch (part.type) {
-    case 'text': return part['text'] === '' ? [] : [{ type: 'text', text: part['text'], ...metadata }];
-    case 'reasoning': return [{ type: 'reasoning', text: part['text'], ...metadata }];
+    case 'text':
+      return part['text'] === '' ? [] : [{ type: 'text', text: part['text'], ...metadata }];
+    case 'reasoning':
+      return [{ type: 'reasoning', text: part['text'], ...metadata }];
     case 'tool-call': {
       const call = part['providerMetadata'] === undefined ? {} : { callProviderMetadata: part['providerMetadata'] };
-      return [{ type: `tool-${String(part['toolName'])}`, toolCallId: part['toolCallId'], state: 'input-available', input: part['input'] ?? {}, ...call }];
+      return [
+        {
+          type: `tool-${String(part['toolName'])}`,
+          toolCallId: part['toolCallId'],
+          state: 'input-available',
+          input: part['input'] ?? {},
+          ...call,
+        },
+      ];
     }
-    default: return [];
+    default:
+      return [];
   }
 }
 
@@ -120,13 +173,26 @@ function callOf(registry: Registry, agent: AgentDefinition, call: TypedToolCall<
   if (wrong !== undefined) return { kind: 'invalid', toolCallId, toolName, error: wrong };
   if (isRuntimeTool(toolName)) return { kind: 'runtime', toolCallId, toolName, input };
   const tool = registry.tool(agent.name, toolName);
-  return { kind: 'tool', toolCallId, toolName, input, policy: { idempotent: tool?.idempotent ?? true, timeoutMs: tool?.timeoutMs ?? TOOL_TIMEOUT_MS, retries: tool?.retries ?? 0 } };
+  return {
+    kind: 'tool',
+    toolCallId,
+    toolName,
+    input,
+    policy: {
+      idempotent: tool?.idempotent ?? true,
+      timeoutMs: tool?.timeoutMs ?? TOOL_TIMEOUT_MS,
+      retries: tool?.retries ?? 0,
+    },
+  };
 }
 
 /** What the model asks for is carried and walked through like any input from outside. */
 function unfit(input: Json): string | undefined {
-  if (isDeeper(input, MOST_LEVELS)) return `Expected the input to be nested at most ${MOST_LEVELS} levels deep, got more.`;
-  return jsonBytes(input) > MESSAGE_BYTES ? `Expected the input to be at most ${MESSAGE_BYTES} bytes of JSON, got ${jsonBytes(input)}.` : undefined;
+  if (isDeeper(input, MOST_LEVELS))
+    return `Expected the input to be nested at most ${MOST_LEVELS} levels deep, got more.`;
+  return jsonBytes(input) > MESSAGE_BYTES
+    ? `Expected the input to be at most ${MESSAGE_BYTES} bytes of JSON, got ${jsonBytes(input)}.`
+    : undefined;
 }
 
 /** Some providers count in fractions, or say what cannot be. */
@@ -137,7 +203,12 @@ function tokens(count: number | undefined): number {
 function usageOf(usage: LanguageModelUsage): Usage {
   const inputTokens = tokens(usage.inputTokens);
   const outputTokens = tokens(usage.outputTokens);
-  return { inputTokens, outputTokens, totalTokens: usage.totalTokens === undefined ? inputTokens + outputTokens : tokens(usage.totalTokens), modelCalls: 1 };
+  return {
+    inputTokens,
+    outputTokens,
+    totalTokens: usage.totalTokens === undefined ? inputTokens + outputTokens : tokens(usage.totalTokens),
+    modelCalls: 1,
+  };
 }
 
 /** Which failures are worth another attempt: stalls, lost connections, and what the provider says is. */
@@ -145,7 +216,10 @@ function failed(registry: Registry, agent: AgentDefinition, error: unknown): Err
   const maxAttempts = agent.maxAttempts ?? ATTEMPTS;
   if (APICallError.isInstance(error)) {
     const seconds = Number(error.responseHeaders?.['retry-after']);
-    const details = Number.isFinite(seconds) && seconds > 0 ? { maxAttempts, retryAfterMs: Math.min(seconds * 1000, 600_000) } : { maxAttempts };
+    const details =
+      Number.isFinite(seconds) && seconds > 0
+        ? { maxAttempts, retryAfterMs: Math.min(seconds * 1000, 600_000) }
+        : { maxAttempts };
     return outgoing(registry, error, { nonRetryable: !error.isRetryable, details });
   }
   const stalled = error instanceof Error && error.name === 'TimeoutError';

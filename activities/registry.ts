@@ -17,8 +17,16 @@ export class Registry {
     for (const task of config.tasks ?? []) this.tasks.set(task.name, task);
     this.handlers = config.handlers ?? {};
     this.workflows = config.workflows ?? {};
-    this.runHooks = { ...(config.onRunStart === undefined ? {} : { onRunStart: config.onRunStart }), ...(config.onRunFinish === undefined ? {} : { onRunFinish: config.onRunFinish }) };
-    this.names = [...this.agents.keys(), ...this.tasks.keys(), ...Object.keys(this.workflows).map((type) => `workflow:${type}`), ...Object.keys(this.handlers).map((name) => `handler:${name}`)];
+    this.runHooks = {
+      ...(config.onRunStart === undefined ? {} : { onRunStart: config.onRunStart }),
+      ...(config.onRunFinish === undefined ? {} : { onRunFinish: config.onRunFinish }),
+    };
+    this.names = [
+      ...this.agents.keys(),
+      ...this.tasks.keys(),
+      ...Object.keys(this.workflows).map((type) => `workflow:${type}`),
+      ...Object.keys(this.handlers).map((name) => `handler:${name}`),
+    ];
     this.secrets = (config.secrets ?? []).filter((secret) => secret !== '');
     this.first = config.agents[0]?.name ?? '';
   }
@@ -29,7 +37,8 @@ export class Registry {
   }
 
   facts(name: string): NameFacts | null {
-    if (name.startsWith('handler:')) return Object.hasOwn(this.handlers, name.slice('handler:'.length)) ? { kind: 'handler' } : null;
+    if (name.startsWith('handler:'))
+      return Object.hasOwn(this.handlers, name.slice('handler:'.length)) ? { kind: 'handler' } : null;
     const run = this.runFacts(name);
     const hooks = (['onRunStart', 'onRunFinish'] as const).filter((hook) => this.runHooks[hook] !== undefined);
     return run === null || hooks.length === 0 ? run : { ...run, hooks };
@@ -43,7 +52,9 @@ export class Registry {
     if (!name.startsWith('workflow:')) return null;
     const type = name.slice('workflow:'.length);
     const served = Object.hasOwn(this.workflows, type) ? this.workflows[type] : this.workflows['*'];
-    return served === undefined ? null : { kind: 'workflow', ...(served.taskQueue === undefined ? {} : { taskQueue: served.taskQueue }) };
+    return served === undefined
+      ? null
+      : { kind: 'workflow', ...(served.taskQueue === undefined ? {} : { taskQueue: served.taskQueue }) };
   }
 
   tool(agent: string, tool: string): ToolDefinition | undefined {
@@ -52,6 +63,8 @@ export class Registry {
 
   /** A text in which every configured secret is replaced; longest first, so that none is left in parts. */
   redact(text: string): string {
-    return this.secrets.toSorted((a, b) => b.length - a.length).reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text);
+    return this.secrets
+      .toSorted((a, b) => b.length - a.length)
+      .reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text);
   }
 }

@@ -4,7 +4,14 @@
  */
 import { activityInfo, ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
-import { NAME_PATTERN, type Json, type Progress, type TaskArg, type TaskDone, type TaskHeartbeat } from '../src/contract.ts';
+import {
+  NAME_PATTERN,
+  type Json,
+  type Progress,
+  type TaskArg,
+  type TaskDone,
+  type TaskHeartbeat,
+} from '../src/contract.ts';
 import type { ProgressReport, TaskContext } from '../src/define.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { SMALL_BYTES, TEXT_CHARS, WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
@@ -17,21 +24,37 @@ import { plain } from './tool.ts';
 
 export async function runTask(registry: Registry, client: Client, arg: TaskArg): Promise<TaskDone> {
   const definition = registry.tasks.get(arg.task);
-  if (definition === undefined) throw outgoing(registry, new Error(`Expected agent to name a registered task, got "${arg.task}".`), { type: 'UnknownAgent', nonRetryable: true });
+  if (definition === undefined)
+    throw outgoing(registry, new Error(`Expected agent to name a registered task, got "${arg.task}".`), {
+      type: 'UnknownAgent',
+      nonRetryable: true,
+    });
   const { heartbeatDetails, attempt } = activityInfo();
   const before = heartbeatDetails as TaskHeartbeat | undefined;
-  const beat: TaskHeartbeat = { errors: 0, ...(arg.checkpoint === undefined ? {} : { checkpoint: arg.checkpoint }), ...before };
+  const beat: TaskHeartbeat = {
+    errors: 0,
+    ...(arg.checkpoint === undefined ? {} : { checkpoint: arg.checkpoint }),
+    ...before,
+  };
   const { cancellationSignal: signal } = Context.current();
   const done = (): { progress?: Progress } => (beat.progress === undefined ? {} : { progress: beat.progress });
   try {
-    return await withHeartbeat(() => beat, async () => {
-      const input: unknown = definition.input === undefined ? arg.input : await parsed(definition.input.parseAsync(arg.input));
-      const inbox = openInbox(client, arg.workflowId, signal);
-      const result = plain(await definition.run(input, contextOf(client, arg, beat, attempt, inbox)), `the result of task ${arg.task}`, WHOLE_RESULT_BYTES);
-      // What was done with it is done; should this not arrive, it is only named as unread.
-      await inbox.read().catch(() => undefined);
-      return { v: 1, result, ...done() };
-    });
+    return await withHeartbeat(
+      () => beat,
+      async () => {
+        const input: unknown =
+          definition.input === undefined ? arg.input : await parsed(definition.input.parseAsync(arg.input));
+        const inbox = openInbox(client, arg.workflowId, signal);
+        const result = plain(
+          await definition.run(input, contextOf(client, arg, beat, attempt, inbox)),
+          `the result of task ${arg.task}`,
+          WHOLE_RESULT_BYTES,
+        );
+        // What was done with it is done; should this not arrive, it is only named as unread.
+        await inbox.read().catch(() => undefined);
+        return { v: 1, result, ...done() };
+      },
+    );
   } catch (error) {
     const details = { ...done(), ...(beat.checkpoint === undefined ? {} : { checkpoint: beat.checkpoint }) };
     if (isShutdown(signal)) {
@@ -39,7 +62,9 @@ export async function runTask(registry: Registry, client: Client, arg: TaskArg):
       throw handedBack();
     }
     if (signal.aborted) throw new CancelledFailure('The task was cancelled.', [details]);
-    const final = (error instanceof ApplicationFailure && error.nonRetryable === true) || (error instanceof Error && error.name === 'ResultTooLarge');
+    const final =
+      (error instanceof ApplicationFailure && error.nonRetryable === true) ||
+      (error instanceof Error && error.name === 'ResultTooLarge');
     const nonRetryable = final || beat.errors >= arg.retries;
     beat.errors += 1;
     Context.current().heartbeat(beat);
@@ -51,16 +76,30 @@ async function parsed<T>(parsing: Promise<T>): Promise<T> {
   try {
     return await parsing;
   } catch (error) {
-    throw ApplicationFailure.nonRetryable(`Expected input to fit the task: ${error instanceof Error ? error.message : String(error)}`, 'InvalidInput');
+    throw ApplicationFailure.nonRetryable(
+      `Expected input to fit the task: ${error instanceof Error ? error.message : String(error)}`,
+      'InvalidInput',
+    );
   }
 }
 
-function contextOf(client: Client, arg: TaskArg, beat: TaskHeartbeat, attempt: number, { messages }: Inbox): TaskContext {
+function contextOf(
+  client: Client,
+  arg: TaskArg,
+  beat: TaskHeartbeat,
+  attempt: number,
+  { messages }: Inbox,
+): TaskContext {
   const context = Context.current();
   const { runId, workflowId, sessionId } = arg;
   let n = Math.max(beat.progress?.n ?? 0, arg.n);
   return {
-    runId, workflowId, sessionId, attempt, checkpoint: beat.checkpoint, signal: context.cancellationSignal,
+    runId,
+    workflowId,
+    sessionId,
+    attempt,
+    checkpoint: beat.checkpoint,
+    signal: context.cancellationSignal,
     progress(report: ProgressReport): void {
       const snapshot = snapshotOf(report, n + 1);
       const checkpoint = report.checkpoint === undefined ? undefined : small(report.checkpoint, 'checkpoint');
@@ -70,9 +109,16 @@ function contextOf(client: Client, arg: TaskArg, beat: TaskHeartbeat, attempt: n
       context.heartbeat(beat);
     },
     async milestone(name: string, data?: Json): Promise<void> {
-      if (typeof name !== 'string' || !NAME_PATTERN.test(name)) throw new InvalidInput(`Expected the name of a milestone to match ${NAME_PATTERN.source}, got ${JSON.stringify(name)}.`);
+      if (typeof name !== 'string' || !NAME_PATTERN.test(name))
+        throw new InvalidInput(
+          `Expected the name of a milestone to match ${NAME_PATTERN.source}, got ${JSON.stringify(name)}.`,
+        );
       const plainData = data === undefined ? undefined : small(data, 'the data of a milestone');
-      await client.workflow.getHandle(workflowId).signal('taskMilestone', { name, ...(plainData === undefined ? {} : { data: plainData }), ...(beat.progress === undefined ? {} : { progress: beat.progress }) });
+      await client.workflow.getHandle(workflowId).signal('taskMilestone', {
+        name,
+        ...(plainData === undefined ? {} : { data: plainData }),
+        ...(beat.progress === undefined ? {} : { progress: beat.progress }),
+      });
     },
     messages,
   };
@@ -89,15 +135,27 @@ function small(value: unknown, what: string): Json {
 
 function snapshotOf(report: ProgressReport, n: number): Progress {
   const { fraction, phase, message, data } = report;
-  if (fraction !== undefined && !(typeof fraction === 'number' && fraction >= 0 && fraction <= 1)) throw new InvalidInput(`Expected fraction to be a number of 0 to 1, got ${typeof fraction === 'number' ? String(fraction) : JSON.stringify(fraction)}.`);
-  for (const [field, value] of [['phase', phase], ['message', message]] as const) {
-    if (value !== undefined && (typeof value !== 'string' || value.length > TEXT_CHARS)) throw new InvalidInput(`Expected ${field} to be a text of at most ${TEXT_CHARS} characters.`);
+  if (fraction !== undefined && !(typeof fraction === 'number' && fraction >= 0 && fraction <= 1))
+    throw new InvalidInput(
+      `Expected fraction to be a number of 0 to 1, got ${typeof fraction === 'number' ? String(fraction) : JSON.stringify(fraction)}.`,
+    );
+  for (const [field, value] of [
+    ['phase', phase],
+    ['message', message],
+  ] as const) {
+    if (value !== undefined && (typeof value !== 'string' || value.length > TEXT_CHARS))
+      throw new InvalidInput(`Expected ${field} to be a text of at most ${TEXT_CHARS} characters.`);
   }
   const plainData = data === undefined ? undefined : small(data, 'data');
   const snapshot: Progress = {
-    ...(fraction === undefined ? {} : { fraction }), ...(phase === undefined ? {} : { phase }), ...(message === undefined ? {} : { message }),
-    ...(plainData === undefined ? {} : { data: plainData }), n, at: new Date().toISOString(),
+    ...(fraction === undefined ? {} : { fraction }),
+    ...(phase === undefined ? {} : { phase }),
+    ...(message === undefined ? {} : { message }),
+    ...(plainData === undefined ? {} : { data: plainData }),
+    n,
+    at: new Date().toISOString(),
   };
-  if (jsonBytes(snapshot) > SMALL_BYTES) throw new InvalidInput(`Expected progress to be at most ${SMALL_BYTES} bytes of JSON, got ${jsonBytes(snapshot)}.`);
+  if (jsonBytes(snapshot) > SMALL_BYTES)
+    throw new InvalidInput(`Expected progress to be at most ${SMALL_BYTES} bytes of JSON, got ${jsonBytes(snapshot)}.`);
   return snapshot;
 }

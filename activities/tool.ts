@@ -10,16 +10,22 @@ import type { Registry } from './registry.ts';
 
 export async function callTool(registry: Registry, arg: ToolArg): Promise<Json> {
   const tool = registry.tool(arg.agent, arg.toolName);
-  if (tool === undefined) throw outgoing(registry, new Error(`The tool "${arg.toolName}" is not registered with this worker.`), { nonRetryable: true });
+  if (tool === undefined)
+    throw outgoing(registry, new Error(`The tool "${arg.toolName}" is not registered with this worker.`), {
+      nonRetryable: true,
+    });
   const signal = Context.current().cancellationSignal;
   try {
-    return await withHeartbeat(() => undefined, async () => {
-      const input = await tool.input.parseAsync(arg.input);
-      const { sessionId, workflowId, turnId, toolCallId, attempt } = arg;
-      const raw: unknown = await tool.execute(input, { sessionId, workflowId, turnId, toolCallId, attempt, signal });
-      const output = tool.output === undefined ? raw : await tool.output.parseAsync(raw);
-      return plain(output, `the output of tool ${arg.toolName}`, TOOL_OUTPUT_BYTES);
-    });
+    return await withHeartbeat(
+      () => undefined,
+      async () => {
+        const input = await tool.input.parseAsync(arg.input);
+        const { sessionId, workflowId, turnId, toolCallId, attempt } = arg;
+        const raw: unknown = await tool.execute(input, { sessionId, workflowId, turnId, toolCallId, attempt, signal });
+        const output = tool.output === undefined ? raw : await tool.output.parseAsync(raw);
+        return plain(output, `the output of tool ${arg.toolName}`, TOOL_OUTPUT_BYTES);
+      },
+    );
   } catch (error) {
     if (isShutdown(signal)) throw handedBack();
     if (signal.aborted) throw new CancelledFailure('The tool call was cancelled.');
@@ -34,11 +40,21 @@ export function plain(value: unknown, what: string, most: number): Json {
   try {
     text = JSON.stringify(value);
   } catch (error) {
-    throw Object.assign(new Error(`Expected ${what} to be JSON: ${error instanceof Error ? error.message : String(error)}`), { name: 'InvalidInput' });
+    throw Object.assign(
+      new Error(`Expected ${what} to be JSON: ${error instanceof Error ? error.message : String(error)}`),
+      { name: 'InvalidInput' },
+    );
   }
-  if (text === undefined) throw Object.assign(new Error(`Expected ${what} to be JSON, got ${typeof value}.`), { name: 'InvalidInput' });
+  if (text === undefined)
+    throw Object.assign(new Error(`Expected ${what} to be JSON, got ${typeof value}.`), { name: 'InvalidInput' });
   const parsed = JSON.parse(text) as Json;
-  if (isDeeper(parsed, MOST_LEVELS)) throw Object.assign(new Error(`Expected ${what} to be nested at most ${MOST_LEVELS} levels deep, got more.`), { name: 'InvalidInput' });
-  if (jsonBytes(parsed) > most) throw Object.assign(new Error(`Expected ${what} to be at most ${most} bytes of JSON, got ${jsonBytes(parsed)}.`), { name: 'ResultTooLarge' });
+  if (isDeeper(parsed, MOST_LEVELS))
+    throw Object.assign(new Error(`Expected ${what} to be nested at most ${MOST_LEVELS} levels deep, got more.`), {
+      name: 'InvalidInput',
+    });
+  if (jsonBytes(parsed) > most)
+    throw Object.assign(new Error(`Expected ${what} to be at most ${most} bytes of JSON, got ${jsonBytes(parsed)}.`), {
+      name: 'ResultTooLarge',
+    });
   return parsed;
 }

@@ -8,10 +8,12 @@ const STATUSES = ['queued', 'running', 'input_required', 'interrupted', 'complet
 
 /** A description of everything that the agent may start, for its model. */
 function startable(registry: Registry, agent: AgentDefinition): string {
-  return (agent.canStart ?? []).map((name) => {
-    const description = registry.agents.get(name)?.description ?? registry.tasks.get(name)?.description;
-    return description === undefined ? `- ${name}` : `- ${name}: ${description}`;
-  }).join('\n');
+  return (agent.canStart ?? [])
+    .map((name) => {
+      const description = registry.agents.get(name)?.description ?? registry.tasks.get(name)?.description;
+      return description === undefined ? `- ${name}` : `- ${name}: ${description}`;
+    })
+    .join('\n');
 }
 
 /** `isRun`: the agent has a parent to speak to. */
@@ -21,25 +23,61 @@ export function toolset(registry: Registry, agent: AgentDefinition, isRun: boole
   const [first, ...rest] = agent.canStart ?? [];
   if (first !== undefined) {
     tools['start_run'] = tool({
-      description: 'Starts a background run and answers at once with { runId, workflowId, status }. The run goes on by itself: go on with your work, or end your turn. '
-        + `Its outcome arrives later as a message of its own, framed as <background-run>. Do not wait or ask for it. What can be started:\n${startable(registry, agent)}`,
+      description:
+        'Starts a background run and answers at once with { runId, workflowId, status }. The run goes on by itself: go on with your work, or end your turn. ' +
+        `Its outcome arrives later as a message of its own, framed as <background-run>. Do not wait or ask for it. What can be started:\n${startable(registry, agent)}`,
       inputSchema: z.object({
         agent: z.enum([first, ...rest]).describe('What to start.'),
         input: z.unknown().describe('What it is to work on, as JSON.'),
         label: z.string().max(200).optional().describe('A few words that tell this run from others.'),
-        wait: z.boolean().optional().describe('Only when you can do nothing before it has ended: wait for it and read { runId, status, result or error } as the answer.'),
-        detachAfterMs: z.number().int().min(1).optional().describe('With wait: after so many milliseconds go on; the outcome arrives later as a message.'),
+        wait: z
+          .boolean()
+          .optional()
+          .describe(
+            'Only when you can do nothing before it has ended: wait for it and read { runId, status, result or error } as the answer.',
+          ),
+        detachAfterMs: z
+          .number()
+          .int()
+          .min(1)
+          .optional()
+          .describe('With wait: after so many milliseconds go on; the outcome arrives later as a message.'),
       }),
     });
     const runId = z.string().describe('The id that start_run answered.');
-    tools['list_runs'] = tool({ description: 'Lists the runs that were started here, oldest first, with status and progress: { runs, hasMore }.', inputSchema: z.object({ status: z.enum(STATUSES).optional().describe('Only runs in this status.') }) });
-    tools['inspect_run'] = tool({ description: 'Looks at one run now: status, progress, milestones and, once it has settled, its outcome. The answer is framed as <background-run>.', inputSchema: z.object({ runId }) });
-    tools['message_run'] = tool({ description: 'Says something to a run that has not settled. If the run has asked a question, the first message is the answer.', inputSchema: z.object({ runId, message: z.string().min(1) }) });
-    tools['cancel_run'] = tool({ description: 'Cancels a run and those that it started: { runId, status, cancelled, pending }. You are not told of it again.', inputSchema: z.object({ runId, reason: z.string().max(2000).optional() }) });
+    tools['list_runs'] = tool({
+      description: 'Lists the runs that were started here, oldest first, with status and progress: { runs, hasMore }.',
+      inputSchema: z.object({ status: z.enum(STATUSES).optional().describe('Only runs in this status.') }),
+    });
+    tools['inspect_run'] = tool({
+      description:
+        'Looks at one run now: status, progress, milestones and, once it has settled, its outcome. The answer is framed as <background-run>.',
+      inputSchema: z.object({ runId }),
+    });
+    tools['message_run'] = tool({
+      description:
+        'Says something to a run that has not settled. If the run has asked a question, the first message is the answer.',
+      inputSchema: z.object({ runId, message: z.string().min(1) }),
+    });
+    tools['cancel_run'] = tool({
+      description:
+        'Cancels a run and those that it started: { runId, status, cancelled, pending }. You are not told of it again.',
+      inputSchema: z.object({ runId, reason: z.string().max(2000).optional() }),
+    });
   }
   if (isRun) {
-    tools['report_milestone'] = tool({ description: 'Tells whoever started you that a named point is reached. Letters, digits, ".", "_" and "-" only.', inputSchema: z.object({ name: z.string().min(1).max(64), data: z.unknown().optional().describe('A little JSON.') }) });
-    tools['ask_parent'] = tool({ description: 'Asks whoever started you and waits for the answer, however long that takes: { requestId, status, answer }. Only for what you cannot find out or decide yourself.', inputSchema: z.object({ question: z.string().min(1).max(2000) }) });
+    tools['report_milestone'] = tool({
+      description: 'Tells whoever started you that a named point is reached. Letters, digits, ".", "_" and "-" only.',
+      inputSchema: z.object({
+        name: z.string().min(1).max(64),
+        data: z.unknown().optional().describe('A little JSON.'),
+      }),
+    });
+    tools['ask_parent'] = tool({
+      description:
+        'Asks whoever started you and waits for the answer, however long that takes: { requestId, status, answer }. Only for what you cannot find out or decide yourself.',
+      inputSchema: z.object({ question: z.string().min(1).max(2000) }),
+    });
   }
   return tools;
 }

@@ -8,14 +8,23 @@ import { handedBack } from './failure.ts';
 const LOOK_MS = 100;
 
 /** The whole transcript with hidden messages: exactly what the model is to see. */
-export async function readTranscript(client: Client, workflowId: string, isStopping: () => boolean): Promise<UIMessage[]> {
+export async function readTranscript(
+  client: Client,
+  workflowId: string,
+  isStopping: () => boolean,
+): Promise<UIMessage[]> {
   const handle = client.workflow.getHandle(workflowId, activityInfo().workflowExecution?.runId);
   const messages: UIMessage[] = [];
   for (;;) {
     const after = messages.at(-1)?.id;
-    const page = await unlessStopping(isStopping, ask<{ messages: UIMessage[]; hasMore: boolean }>(handle, 'getTranscript', {
-      includeHidden: true, limit: 1_000_000, ...(after === undefined ? {} : { after }),
-    }));
+    const page = await unlessStopping(
+      isStopping,
+      ask<{ messages: UIMessage[]; hasMore: boolean }>(handle, 'getTranscript', {
+        includeHidden: true,
+        limit: 1_000_000,
+        ...(after === undefined ? {} : { after }),
+      }),
+    );
     messages.push(...page.messages);
     if (!page.hasMore || page.messages.length === 0) return messages;
   }
@@ -25,7 +34,9 @@ export async function readTranscript(client: Client, workflowId: string, isStopp
 async function unlessStopping<T>(isStopping: () => boolean, answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const stopped = new Promise<never>((_, reject) => {
-    timer = setInterval(() => { if (isStopping()) reject(handedBack()); }, LOOK_MS);
+    timer = setInterval(() => {
+      if (isStopping()) reject(handedBack());
+    }, LOOK_MS);
     void Context.current().cancelled.catch(reject);
   });
   try {

@@ -47,17 +47,30 @@ export function goalsOf({ fanout, old, ack, handover }: Results): Goal[] {
   ];
 }
 
-function fanoutGoals(runs: number, { floor = [], native = [], react = [], silent = [], 'react, cap 16': capped = [] }: Record<string, Cost[]>): Goal[] {
+function fanoutGoals(
+  runs: number,
+  { floor = [], native = [], react = [], silent = [], 'react, cap 16': capped = [] }: Record<string, Cost[]>,
+): Goal[] {
   const goals: Goal[] = [];
   const at = `at ${runs}`;
   const rate = (costs: readonly Cost[]): number[] => costs.map(({ runsPerSecond }) => runsPerSecond);
-  const add = (kind: Goal['kind'], what: string, bound: Bound, of: readonly Cost[], value: (cost: Cost) => number | undefined, base?: readonly Cost[]): void => {
+  const add = (
+    kind: Goal['kind'],
+    what: string,
+    bound: Bound,
+    of: readonly Cost[],
+    value: (cost: Cost) => number | undefined,
+    base?: readonly Cost[],
+  ): void => {
     const known = (costs: readonly Cost[]): number[] => costs.map((cost) => value(cost) ?? Number.NaN);
     if (of.length === 0 || base?.length === 0) return;
     const got = base === undefined ? spread(known(of)) : ratios(known(of), known(base));
     if (!Number.isNaN(got.median)) goals.push(goal(kind, `${what} ${at}`, bound, got));
   };
-  for (const [name, costs] of [['react', react], ['silent', silent]] as const) {
+  for (const [name, costs] of [
+    ['react', react],
+    ['silent', silent],
+  ] as const) {
     add('gate', `${name}: events of a child`, { most: 18 }, costs, ({ childEvents }) => childEvents);
     add('gate', `${name}: workflow tasks of a child`, { most: 3 }, costs, ({ childTasks }) => childTasks);
     add('gate', `${name}: events of the parent a run`, { most: 6 }, costs, ({ parentEvents }) => parentEvents);
@@ -66,7 +79,14 @@ function fanoutGoals(runs: number, { floor = [], native = [], react = [], silent
   }
   add('figure', 'silent: rate ÷ floor', { least: 0.9 }, silent, ({ runsPerSecond }) => runsPerSecond, floor);
   add('figure', 'react: rate ÷ floor', { least: 0.75 }, react, ({ runsPerSecond }) => runsPerSecond, floor);
-  add('figure', 'react: rate ÷ native', { least: runs >= 500 ? 0.8 : 0.5 }, react, ({ runsPerSecond }) => runsPerSecond, native);
+  add(
+    'figure',
+    'react: rate ÷ native',
+    { least: runs >= 500 ? 0.8 : 0.5 },
+    react,
+    ({ runsPerSecond }) => runsPerSecond,
+    native,
+  );
   if (capped.length > 0 && react.length > 0) {
     const slower = ratios(rate(react), rate(capped));
     goals.push(goal('figure', `react: time with a cap of 16 ÷ all at once ${at}`, { most: 1.25 }, slower));
@@ -76,13 +96,25 @@ function fanoutGoals(runs: number, { floor = [], native = [], react = [], silent
 
 function oldGoals({ outlive = [] }: Results['old']): Goal[] {
   if (outlive.length === 0) return [];
-  return [goal('gate', 'events of a child older than a minute', { most: 24 }, spread(outlive.map(({ childEvents }) => childEvents)))];
+  return [
+    goal(
+      'gate',
+      'events of a child older than a minute',
+      { most: 24 },
+      spread(outlive.map(({ childEvents }) => childEvents)),
+    ),
+  ];
 }
 
 function ackGoals(ack: Results['ack']): Goal[] {
-  const goals = ack.map(({ behind, latencies }) => goal('figure', `ack behind ${behind} runs ÷ bare update`, { most: 1.5 }, againstBaseline(latencies)));
+  const goals = ack.map(({ behind, latencies }) =>
+    goal('figure', `ack behind ${behind} runs ÷ bare update`, { most: 1.5 }, againstBaseline(latencies)),
+  );
   const [first, last] = [ack[0], ack.at(-1)];
   if (first === undefined || last === undefined || first === last) return goals;
   const growth = spread(last.latencies.outlive).median / spread(first.latencies.outlive).median;
-  return [...goals, goal('figure', `ack behind ${last.behind} ÷ behind ${first.behind}`, { most: 1.2 }, spread([growth]))];
+  return [
+    ...goals,
+    goal('figure', `ack behind ${last.behind} ÷ behind ${first.behind}`, { most: 1.2 }, spread([growth])),
+  ];
 }

@@ -49,7 +49,8 @@ try {
 
 function count(name: string, text: string, least = 1): number {
   const n = Number(text);
-  if (!Number.isInteger(n) || n < least) throw new Error(`Expected --${name} to be an integer of at least ${least}, got ${text}.`);
+  if (!Number.isInteger(n) || n < least)
+    throw new Error(`Expected --${name} to be an integer of at least ${least}, got ${text}.`);
   return n;
 }
 
@@ -96,9 +97,18 @@ async function bench(): Promise<void> {
   if (wanted('step')) results.step = await step(rig, samples);
 
   const goals = goalsOf(results);
-  const machine = { at: new Date().toISOString(), node: process.version, cpus: cpus().length, model: cpus()[0]?.model ?? '', server: 'dev server, in memory' };
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ machine, rounds, samples, ...results, goals }, null, 2)}\n`);
-  console.log(`${machine.at}, Node ${machine.node}, ${machine.cpus} × ${machine.model}, ${machine.server}\n\n${report(results)}\n\n${goalTable(goals)}`);
+  const machine = {
+    at: new Date().toISOString(),
+    node: process.version,
+    cpus: cpus().length,
+    model: cpus()[0]?.model ?? '',
+    server: 'dev server, in memory',
+  };
+  if (options.json !== undefined)
+    writeFileSync(options.json, `${JSON.stringify({ machine, rounds, samples, ...results, goals }, null, 2)}\n`);
+  console.log(
+    `${machine.at}, Node ${machine.node}, ${machine.cpus} × ${machine.model}, ${machine.server}\n\n${report(results)}\n\n${goalTable(goals)}`,
+  );
 }
 
 /** Every contender once a round, so that a machine that is slow for a while is slow for all of them. */

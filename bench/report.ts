@@ -20,9 +20,15 @@ const COLUMNS: readonly [title: string, of: (cost: Cost) => number | undefined, 
 /** A line for each contender; with a floor, a line for each ratio to it. */
 export function costTable(title: string, contenders: Record<string, Cost[]>): string {
   const { floor } = contenders;
-  const rows = Object.entries(contenders).map(([name, costs]) => [name, ...COLUMNS.map(([, of, digits]) => figure(costs, of, digits))]);
+  const rows = Object.entries(contenders).map(([name, costs]) => [
+    name,
+    ...COLUMNS.map(([, of, digits]) => figure(costs, of, digits)),
+  ]);
   const compared = Object.entries(contenders).filter(([name]) => floor !== undefined && name !== 'floor');
-  const relative = compared.map(([name, costs]) => [`${name} ÷ floor`, ...COLUMNS.map(([, of]) => shown(ratios(values(costs, of), values(floor ?? [], of)), 2))]);
+  const relative = compared.map(([name, costs]) => [
+    `${name} ÷ floor`,
+    ...COLUMNS.map(([, of]) => shown(ratios(values(costs, of), values(floor ?? [], of)), 2)),
+  ]);
   return `${title}\n${table(['', ...COLUMNS.map(([name]) => name)], [...rows, ...relative])}`;
 }
 
@@ -38,24 +44,45 @@ function figure(costs: readonly Cost[], of: (cost: Cost) => number | undefined, 
 export function latencyTable(rows: readonly [what: string, latencies: Latencies][]): string {
   return `latency, ms\n${table(
     ['', 'outlive', 'baseline', 'ratio of medians'],
-    rows.map(([what, latencies]) => [what, shown(spread(latencies.outlive), 0), shown(spread(latencies.baseline), 0), shown(againstBaseline(latencies), 2)]),
+    rows.map(([what, latencies]) => [
+      what,
+      shown(spread(latencies.outlive), 0),
+      shown(spread(latencies.baseline), 0),
+      shown(againstBaseline(latencies), 2),
+    ]),
   )}`;
 }
 
 export function goalTable(goals: readonly Goal[]): string {
   return `goals\n${table(
     ['', 'kind', 'wanted', 'got', ''],
-    goals.map(({ what, kind, most, least, got, met }) => [what, kind, most === undefined ? `≥ ${String(least)}` : `≤ ${most}`, shown(got, 2), met ? 'met' : 'missed']),
+    goals.map(({ what, kind, most, least, got, met }) => [
+      what,
+      kind,
+      most === undefined ? `≥ ${String(least)}` : `≤ ${most}`,
+      shown(got, 2),
+      met ? 'met' : 'missed',
+    ]),
   )}`;
 }
 
 export function report(results: Results): string {
   const { fanout, old, history, ack, handover, step } = results;
-  const latencies: [string, Latencies][] = ack.map(({ behind, latencies: found }) => [`ack behind ${behind} runs, beside a bare update`, found]);
-  if (handover !== undefined) latencies.push(['handover: activity ended → turn started, floor: → parent’s task', handover]);
-  if (step !== undefined) latencies.push(['step: turn started → model called', step.first], ['step: model ended → next step called', step.next]);
+  const latencies: [string, Latencies][] = ack.map(({ behind, latencies: found }) => [
+    `ack behind ${behind} runs, beside a bare update`,
+    found,
+  ]);
+  if (handover !== undefined)
+    latencies.push(['handover: activity ended → turn started, floor: → parent’s task', handover]);
+  if (step !== undefined)
+    latencies.push(
+      ['step: turn started → model called', step.first],
+      ['step: model ended → next step called', step.next],
+    );
   return [
-    ...fanout.map(({ runs, contenders }) => costTable(`fanout of ${runs} runs (CPU, events, tasks, bytes: of one run)`, contenders)),
+    ...fanout.map(({ runs, contenders }) =>
+      costTable(`fanout of ${runs} runs (CPU, events, tasks, bytes: of one run)`, contenders),
+    ),
     ...(Object.keys(old).length === 0 ? [] : [costTable('ten runs older than a minute', old)]),
     ...(Object.keys(history).length === 0 ? [] : [costTable('history of a single run', history)]),
     ...(latencies.length === 0 ? [] : [latencyTable(latencies)]),

@@ -57,7 +57,10 @@ export class Rig implements AsyncDisposable {
     const [server, own] = [this.serverCpuMs(), await worker.cpuMs()];
     await work();
     const [serverAfter, ownAfter] = [this.serverCpuMs(), await worker.cpuMs()];
-    return { server: server === undefined || serverAfter === undefined ? undefined : serverAfter - server, worker: ownAfter - own };
+    return {
+      server: server === undefined || serverAfter === undefined ? undefined : serverAfter - server,
+      worker: ownAfter - own,
+    };
   }
 
   /** Resolves when `rests` says so and no workflow of this type is open any more. */

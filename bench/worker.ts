@@ -33,7 +33,11 @@ function scripted(tools: boolean): LanguageModelV4 {
           yield { type: 'text-delta', id: 't', delta: 'ok' };
           yield { type: 'text-end', id: 't' };
         }
-        yield { type: 'finish', finishReason: { unified: calls ? 'tool-calls' : 'stop', raw: undefined }, usage: noTokens };
+        yield {
+          type: 'finish',
+          finishReason: { unified: calls ? 'tool-calls' : 'stop', raw: undefined },
+          usage: noTokens,
+        };
         if (tools) stamp({ calledAt, endedAt: Date.now() });
       };
       return Promise.resolve({ stream: ReadableStream.from(answer()) });

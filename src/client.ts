@@ -5,7 +5,20 @@
 import { randomUUID } from 'node:crypto';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { DEFAULT_TASK_QUEUE } from './contract.ts';
-import type { ForgottenRow, Json, OnBusy, OutliveEvent, Row, RunStatus, SessionSnapshot, TurnStatus, UIMessage, Budgets, Limits, TurnSettings } from './contract.ts';
+import type {
+  ForgottenRow,
+  Json,
+  OnBusy,
+  OutliveEvent,
+  Row,
+  RunStatus,
+  SessionSnapshot,
+  TurnStatus,
+  UIMessage,
+  Budgets,
+  Limits,
+  TurnSettings,
+} from './contract.ts';
 import type { Close } from './domain/closing.ts';
 import type { RunReceipt } from './domain/run/admission.ts';
 import type { AnswerReceipt } from './domain/run/requests.ts';
@@ -43,15 +56,17 @@ export interface RunRequest {
   runId?: string;
   label?: string;
   metadata?: Json;
-  detached?: true | {
-    notify?: 'react' | 'narrate' | 'silent' | boolean;
-    maxBudgetMs?: number;
-    noProgressBudgetMs?: number;
-    onBudget?: 'cancel' | 'keep';
-    /** Name of a handler that is registered with the worker. */
-    onFinish?: string;
-    onMilestones?: string[] | { names: string[] | '*'; mode?: 'narrate' | 'react' };
-  };
+  detached?:
+    | true
+    | {
+        notify?: 'react' | 'narrate' | 'silent' | boolean;
+        maxBudgetMs?: number;
+        noProgressBudgetMs?: number;
+        onBudget?: 'cancel' | 'keep';
+        /** Name of a handler that is registered with the worker. */
+        onFinish?: string;
+        onMilestones?: string[] | { names: string[] | '*'; mode?: 'narrate' | 'react' };
+      };
 }
 
 export interface SubmitTurnInput {
@@ -141,33 +156,73 @@ export class SessionHandle {
   }
 
   /** Puts input into the turn queue. Answers once it is durable; the turn may start later. */
-  async submitTurn(argument: SubmitTurnInput): Promise<TurnReceipt> { return this.update('submitTurn', argument); }
+  async submitTurn(argument: SubmitTurnInput): Promise<TurnReceipt> {
+    return this.update('submitTurn', argument);
+  }
   /** Cancels the running turn, or the one named. */
-  async cancelTurn(argument: { turnId?: string; reason?: string } = {}): Promise<{ turnId: string; status: TurnStatus }> { return this.update('cancelTurn', argument); }
+  async cancelTurn(
+    argument: { turnId?: string; reason?: string } = {},
+  ): Promise<{ turnId: string; status: TurnStatus }> {
+    return this.update('cancelTurn', argument);
+  }
   /** Starts a detached run. Answers once it is durable, before the run has done anything. */
-  async startRun(argument: RunRequest): Promise<RunReceipt> { return this.update('startRun', argument); }
+  async startRun(argument: RunRequest): Promise<RunReceipt> {
+    return this.update('startRun', argument);
+  }
   /** Starts up to 200 detached runs, all or none. */
-  async startRuns(argument: { runs: RunRequest[] }): Promise<{ runs: RunReceipt[] }> { return this.update('startRuns', argument); }
+  async startRuns(argument: { runs: RunRequest[] }): Promise<{ runs: RunReceipt[] }> {
+    return this.update('startRuns', argument);
+  }
   /** Cancels a run; the answer waits at most 5 s for the runs below it. */
-  async cancelRun(argument: { runId: string; reason?: string; cascade?: boolean }): Promise<{ runId: string; status: RunStatus; cancelled: string[]; pending: string[] }> { return this.update('cancelRun', argument); }
+  async cancelRun(argument: {
+    runId: string;
+    reason?: string;
+    cascade?: boolean;
+  }): Promise<{ runId: string; status: RunStatus; cancelled: string[]; pending: string[] }> {
+    return this.update('cancelRun', argument);
+  }
   /** Lets the turn that waits for a run go on; the run is not disturbed. */
-  async detachRun(argument: { runId: string }): Promise<DetachReceipt> { return this.update('detachRun', argument); }
+  async detachRun(argument: { runId: string }): Promise<DetachReceipt> {
+    return this.update('detachRun', argument);
+  }
   /** Sends a message to a run, at most 256 KiB: an agent reads it as its next input, a task through its context. */
-  async messageRun(argument: { runId: string; message: string; messageId?: string }): Promise<MessageReceipt> { return this.update('messageRun', argument); }
+  async messageRun(argument: { runId: string; message: string; messageId?: string }): Promise<MessageReceipt> {
+    return this.update('messageRun', argument);
+  }
   /** Answers an open request anywhere in the tree; a second answer is told what stands. */
-  async answer(argument: AnswerInput): Promise<AnswerReceipt> { return this.update('answer', argument); }
+  async answer(argument: AnswerInput): Promise<AnswerReceipt> {
+    return this.update('answer', argument);
+  }
   /** Ends the running turn and skips queued user turns; background inputs stay queued. */
-  async resetTurns(argument: { reason?: string } = {}): Promise<{ cancelled?: string; skipped: string[] }> { return this.update('resetTurns', argument); }
+  async resetTurns(argument: { reason?: string } = {}): Promise<{ cancelled?: string; skipped: string[] }> {
+    return this.update('resetTurns', argument);
+  }
   /** Closes the session; by default the running turn is cancelled and the runs go on. */
-  async close(argument: Close = {}): Promise<{ status: 'closing' }> { return this.update('close', argument); }
+  async close(argument: Close = {}): Promise<{ status: 'closing' }> {
+    return this.update('close', argument);
+  }
 
-  async getSession(): Promise<SessionSnapshot> { return this.query('getSession'); }
-  async listRuns(argument: ListRuns = {}): Promise<{ runs: (Row | ForgottenRow)[]; hasMore: boolean }> { return this.query('listRuns', argument); }
+  async getSession(): Promise<SessionSnapshot> {
+    return this.query('getSession');
+  }
+  async listRuns(argument: ListRuns = {}): Promise<{ runs: (Row | ForgottenRow)[]; hasMore: boolean }> {
+    return this.query('listRuns', argument);
+  }
   /** The row, or null when this session has no record of that id, which proves nothing: see `run(id).inspect()`. */
-  async getRun(argument: { runId: string }): Promise<Row | ForgottenRow | null> { return this.query('getRun', argument); }
-  async getTurn(argument: { turnId: string }): Promise<TurnView | null> { return this.query('getTurn', argument); }
-  async getTranscript(argument: GetTranscript = {}): Promise<{ messages: UIMessage[]; hasMore: boolean }> { return this.query('getTranscript', argument); }
-  async getEvents(argument: GetEvents = {}): Promise<{ events: OutliveEvent[]; firstSeq: number; lastSeq: number; hasMore: boolean }> { return this.query('getEvents', argument); }
+  async getRun(argument: { runId: string }): Promise<Row | ForgottenRow | null> {
+    return this.query('getRun', argument);
+  }
+  async getTurn(argument: { turnId: string }): Promise<TurnView | null> {
+    return this.query('getTurn', argument);
+  }
+  async getTranscript(argument: GetTranscript = {}): Promise<{ messages: UIMessage[]; hasMore: boolean }> {
+    return this.query('getTranscript', argument);
+  }
+  async getEvents(
+    argument: GetEvents = {},
+  ): Promise<{ events: OutliveEvent[]; firstSeq: number; lastSeq: number; hasMore: boolean }> {
+    return this.query('getEvents', argument);
+  }
 
   /** A handle on a run that this session started; nothing is looked up. */
   run(runId: string): RunHandle {

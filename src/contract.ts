@@ -30,8 +30,6 @@ export const DEFAULT_TASK_QUEUE = 'outlive';
 export { NAME_PATTERN } from './domain/state/ids.ts';
 export const SESSION_ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
-
-
 export * from './domain/state/sizes.ts';
 
 /** Keep-alive of activities: a worker that is lost is noticed after this long. */
@@ -87,15 +85,54 @@ export interface SessionResult {
   runs: { runId: string; status: string }[];
 }
 
-export interface ModelArg { agent: string; workflowId: string; turnId: string; step: number; attempt: number; isRun: boolean }
-export interface ToolArg { agent: string; workflowId: string; sessionId: string; turnId: string; toolCallId: string; toolName: string; input: Json; attempt: number }
+export interface ModelArg {
+  agent: string;
+  workflowId: string;
+  turnId: string;
+  step: number;
+  attempt: number;
+  isRun: boolean;
+}
+export interface ToolArg {
+  agent: string;
+  workflowId: string;
+  sessionId: string;
+  turnId: string;
+  toolCallId: string;
+  toolName: string;
+  input: Json;
+  attempt: number;
+}
 /** What a handler is called with, and which one it is. */
-export interface HandlerArg { handler: string; key: string; kind: 'start' | 'finish' | 'gave-up' | 'milestone'; run: Partial<Row>; result?: Json }
-export interface TaskArg { task: string; input: Json; runId: string; workflowId: string; sessionId: string; retries: number; checkpoint?: Json; n: number }
-export interface TaskDone { v: 1; result: Json; progress?: Progress }
+export interface HandlerArg {
+  handler: string;
+  key: string;
+  kind: 'start' | 'finish' | 'gave-up' | 'milestone';
+  run: Partial<Row>;
+  result?: Json;
+}
+export interface TaskArg {
+  task: string;
+  input: Json;
+  runId: string;
+  workflowId: string;
+  sessionId: string;
+  retries: number;
+  checkpoint?: Json;
+  n: number;
+}
+export interface TaskDone {
+  v: 1;
+  result: Json;
+  progress?: Progress;
+}
 
 /** What a task's heartbeat carries: the live progress, the checkpoint of the next attempt, and how often it threw. */
-export interface TaskHeartbeat { progress?: Progress; checkpoint?: Json; errors: number }
+export interface TaskHeartbeat {
+  progress?: Progress;
+  checkpoint?: Json;
+  errors: number;
+}
 
 /** Activities on the task queue, implemented in `activities/`; workflows know only this. */
 export interface Activities {
@@ -114,7 +151,10 @@ export interface Activities {
    * Which execution chain has a workflow id now, whether it is open, which runs it hears no more, and, of a run, the epoch of the
    * workflow that started it. With `afterTask` the answer waits, at most 5 s, until the workflow has taken what has come to it.
    */
-  lookAtWorkflow(arg: { workflowId: string; afterTask?: boolean }): Promise<{ epoch: string; open: boolean; parentEpoch?: string; unheard: readonly string[] } | null>;
+  lookAtWorkflow(arg: {
+    workflowId: string;
+    afterTask?: boolean;
+  }): Promise<{ epoch: string; open: boolean; parentEpoch?: string; unheard: readonly string[] } | null>;
   terminateRun(arg: { workflowId: string; epoch: string; reason: string }): Promise<void>;
 }
 

@@ -136,7 +136,9 @@ export interface Config {
 
 function named(kind: string, name: unknown): void {
   if (typeof name !== 'string' || !NAME_PATTERN.test(name)) {
-    throw new InvalidInput(`Expected the name of ${kind} to match ${NAME_PATTERN.source}, got ${JSON.stringify(name)}.`);
+    throw new InvalidInput(
+      `Expected the name of ${kind} to match ${NAME_PATTERN.source}, got ${JSON.stringify(name)}.`,
+    );
   }
 }
 
@@ -183,7 +185,9 @@ export function defineAgent(agent: AgentDefinition): Readonly<AgentDefinition> {
  * ```
  * @throws InvalidInput when the name or a number is not usable.
  */
-export function defineTask<Input, Result>(task: TaskDefinition<Input, Result>): Readonly<TaskDefinition<Input, Result>> {
+export function defineTask<Input, Result>(
+  task: TaskDefinition<Input, Result>,
+): Readonly<TaskDefinition<Input, Result>> {
   named('a task', task.name);
   count(`retries of task ${task.name}`, task.retries, 0);
   return Object.freeze({ ...task });
@@ -194,9 +198,12 @@ export function defineTask<Input, Result>(task: TaskDefinition<Input, Result>): 
  *
  * @throws InvalidInput when the name or a number is not usable.
  */
-export function defineTool<Input, Output>(tool: ToolDefinition<Input, Output>): Readonly<ToolDefinition<Input, Output>> {
+export function defineTool<Input, Output>(
+  tool: ToolDefinition<Input, Output>,
+): Readonly<ToolDefinition<Input, Output>> {
   named('a tool', tool.name);
-  if (isRuntimeTool(tool.name)) throw new InvalidInput(`Expected a tool not to be named like one of the runtime, got "${tool.name}".`);
+  if (isRuntimeTool(tool.name))
+    throw new InvalidInput(`Expected a tool not to be named like one of the runtime, got "${tool.name}".`);
   count(`retries of tool ${tool.name}`, tool.retries, 0);
   count(`timeoutMs of tool ${tool.name}`, tool.timeoutMs, 1);
   unsupported(`tool ${tool.name}`, tool, 'approval', 'idempotencyKey');
@@ -213,14 +220,21 @@ export function defineConfig(config: Config): Readonly<Config> {
   if (config.agents.length === 0) throw new InvalidInput('Expected agents to name at least one agent, got none.');
   const names = new Set<string>();
   for (const { name } of [...config.agents, ...(config.tasks ?? [])]) {
-    if (names.has(name)) throw new InvalidInput(`Expected the names of agents and tasks to differ, got "${name}" twice.`);
+    if (names.has(name))
+      throw new InvalidInput(`Expected the names of agents and tasks to differ, got "${name}" twice.`);
     names.add(name);
   }
   for (const name of Object.keys(config.handlers ?? {})) named('a handler', name);
   const types = config.workflows ?? {};
   for (const agent of config.agents) {
     for (const name of agent.canStart ?? []) {
-      if (!names.has(name) && !(name.startsWith('workflow:') && (Object.hasOwn(types, name.slice(9)) || Object.hasOwn(types, '*')))) throw new InvalidInput(`Expected canStart of agent "${agent.name}" to name registered agents or tasks, got "${name}".`);
+      if (
+        !names.has(name) &&
+        !(name.startsWith('workflow:') && (Object.hasOwn(types, name.slice(9)) || Object.hasOwn(types, '*')))
+      )
+        throw new InvalidInput(
+          `Expected canStart of agent "${agent.name}" to name registered agents or tasks, got "${name}".`,
+        );
     }
   }
   return Object.freeze({ ...config });

@@ -20,37 +20,101 @@ export class OutliveError extends Error {
 }
 
 /** A field is missing, of a wrong type, too long, or names something that cannot be. */
-export class InvalidInput extends OutliveError { constructor(message: string) { super('InvalidInput', message); } }
+export class InvalidInput extends OutliveError {
+  constructor(message: string) {
+    super('InvalidInput', message);
+  }
+}
 /** No agent, task or workflow type of that name is registered with the worker. */
-export class UnknownAgent extends OutliveError { constructor(message: string) { super('UnknownAgent', message); } }
+export class UnknownAgent extends OutliveError {
+  constructor(message: string) {
+    super('UnknownAgent', message);
+  }
+}
 /** This session has no record of a run of that id. */
-export class UnknownRun extends OutliveError { constructor(message: string) { super('UnknownRun', message); } }
+export class UnknownRun extends OutliveError {
+  constructor(message: string) {
+    super('UnknownRun', message);
+  }
+}
 /** This session has no record of a turn of that id, or no turn is running. */
-export class UnknownTurn extends OutliveError { constructor(message: string) { super('UnknownTurn', message); } }
+export class UnknownTurn extends OutliveError {
+  constructor(message: string) {
+    super('UnknownTurn', message);
+  }
+}
 /** This session has no record of a request of that id. */
-export class UnknownRequest extends OutliveError { constructor(message: string) { super('UnknownRequest', message); } }
+export class UnknownRequest extends OutliveError {
+  constructor(message: string) {
+    super('UnknownRequest', message);
+  }
+}
 /** No handler of that name is registered with the worker. */
-export class UnknownHandler extends OutliveError { constructor(message: string) { super('UnknownHandler', message); } }
+export class UnknownHandler extends OutliveError {
+  constructor(message: string) {
+    super('UnknownHandler', message);
+  }
+}
 /** The key or id was used before with another payload. */
-export class IdempotencyConflict extends OutliveError { constructor(message: string) { super('IdempotencyConflict', message); } }
+export class IdempotencyConflict extends OutliveError {
+  constructor(message: string) {
+    super('IdempotencyConflict', message);
+  }
+}
 /** The run has settled, so that it takes no more messages. */
-export class RunSettled extends OutliveError { constructor(message: string) { super('RunSettled', message); } }
+export class RunSettled extends OutliveError {
+  constructor(message: string) {
+    super('RunSettled', message);
+  }
+}
 /** The turn queue or the bytes that may wait in it are full. */
-export class QueueFull extends OutliveError { constructor(message: string) { super('QueueFull', message); } }
+export class QueueFull extends OutliveError {
+  constructor(message: string) {
+    super('QueueFull', message);
+  }
+}
 /** No place and no queue place is left for another run. */
-export class RunLimitExceeded extends OutliveError { constructor(message: string) { super('RunLimitExceeded', message); } }
+export class RunLimitExceeded extends OutliveError {
+  constructor(message: string) {
+    super('RunLimitExceeded', message);
+  }
+}
 /** Runs may not be nested that deep. */
-export class DepthExceeded extends OutliveError { constructor(message: string) { super('DepthExceeded', message); } }
+export class DepthExceeded extends OutliveError {
+  constructor(message: string) {
+    super('DepthExceeded', message);
+  }
+}
 /** A turn would wait for its own session. */
-export class NestedTurn extends OutliveError { constructor(message: string) { super('NestedTurn', message); } }
+export class NestedTurn extends OutliveError {
+  constructor(message: string) {
+    super('NestedTurn', message);
+  }
+}
 /** The session is closing, closed or gone. */
-export class SessionClosed extends OutliveError { constructor(message: string) { super('SessionClosed', message); } }
+export class SessionClosed extends OutliveError {
+  constructor(message: string) {
+    super('SessionClosed', message);
+  }
+}
 /** Temporal cannot carry a result of that size (2 MiB). */
-export class ResultTooLarge extends OutliveError { constructor(message: string) { super('ResultTooLarge', message); } }
+export class ResultTooLarge extends OutliveError {
+  constructor(message: string) {
+    super('ResultTooLarge', message);
+  }
+}
 /** The model stopped producing and did so again in every retry. */
-export class ModelStalled extends OutliveError { constructor(message: string) { super('ModelStalled', message); } }
+export class ModelStalled extends OutliveError {
+  constructor(message: string) {
+    super('ModelStalled', message);
+  }
+}
 /** A budget of steps, time or tokens is used up; the message names which. */
-export class BudgetExceeded extends OutliveError { constructor(message: string) { super('BudgetExceeded', message); } }
+export class BudgetExceeded extends OutliveError {
+  constructor(message: string) {
+    super('BudgetExceeded', message);
+  }
+}
 
 /** Thrown by `RunHandle.result()` for a run that settled as `failed` or `cancelled`. */
 export class RunFailed extends OutliveError {
@@ -59,7 +123,10 @@ export class RunFailed extends OutliveError {
   readonly error: { type: string; message: string } | undefined;
 
   constructor(status: 'failed' | 'cancelled', reason?: string, error?: { type: string; message: string }) {
-    super('RunFailed', `The run ${status === 'failed' ? 'failed' : 'was cancelled'}${reason ? ` (${reason})` : ''}${error ? `: ${error.message}` : ''}`);
+    super(
+      'RunFailed',
+      `The run ${status === 'failed' ? 'failed' : 'was cancelled'}${reason ? ` (${reason})` : ''}${error ? `: ${error.message}` : ''}`,
+    );
     this.status = status;
     this.reason = reason;
     this.error = error;
@@ -67,12 +134,23 @@ export class RunFailed extends OutliveError {
 }
 
 const classes: Record<ErrorType, (message: string) => OutliveError> = {
-  InvalidInput: (m) => new InvalidInput(m), UnknownAgent: (m) => new UnknownAgent(m), UnknownRun: (m) => new UnknownRun(m),
-  UnknownTurn: (m) => new UnknownTurn(m), UnknownRequest: (m) => new UnknownRequest(m), UnknownHandler: (m) => new UnknownHandler(m),
-  IdempotencyConflict: (m) => new IdempotencyConflict(m), RunSettled: (m) => new RunSettled(m),
-  RunFailed: (m) => new OutliveError('RunFailed', m), QueueFull: (m) => new QueueFull(m), RunLimitExceeded: (m) => new RunLimitExceeded(m),
-  DepthExceeded: (m) => new DepthExceeded(m), NestedTurn: (m) => new NestedTurn(m), SessionClosed: (m) => new SessionClosed(m),
-  ResultTooLarge: (m) => new ResultTooLarge(m), ModelStalled: (m) => new ModelStalled(m), BudgetExceeded: (m) => new BudgetExceeded(m),
+  InvalidInput: (m) => new InvalidInput(m),
+  UnknownAgent: (m) => new UnknownAgent(m),
+  UnknownRun: (m) => new UnknownRun(m),
+  UnknownTurn: (m) => new UnknownTurn(m),
+  UnknownRequest: (m) => new UnknownRequest(m),
+  UnknownHandler: (m) => new UnknownHandler(m),
+  IdempotencyConflict: (m) => new IdempotencyConflict(m),
+  RunSettled: (m) => new RunSettled(m),
+  RunFailed: (m) => new OutliveError('RunFailed', m),
+  QueueFull: (m) => new QueueFull(m),
+  RunLimitExceeded: (m) => new RunLimitExceeded(m),
+  DepthExceeded: (m) => new DepthExceeded(m),
+  NestedTurn: (m) => new NestedTurn(m),
+  SessionClosed: (m) => new SessionClosed(m),
+  ResultTooLarge: (m) => new ResultTooLarge(m),
+  ModelStalled: (m) => new ModelStalled(m),
+  BudgetExceeded: (m) => new BudgetExceeded(m),
 };
 
 export function isErrorType(type: unknown): type is ErrorType {

@@ -2,4 +2,14 @@
 export * from './client.ts';
 export * from './define.ts';
 export * from './errors.ts';
-export type { Json, OutliveEvent, Progress, Row, RunStatus, SessionSnapshot, TurnStatus, UIMessage, Usage } from './contract.ts';
+export type {
+  Json,
+  OutliveEvent,
+  Progress,
+  Row,
+  RunStatus,
+  SessionSnapshot,
+  TurnStatus,
+  UIMessage,
+  Usage,
+} from './contract.ts';

@@ -42,17 +42,26 @@ export async function bundleWorkflows(): Promise<{ code: string }> {
  *
  * @throws InvalidInput when `options` turn the cache of workflows off.
  */
-export async function createWorker(config: Config, { connection, namespace, bundle, options }: WorkerSetup): Promise<Worker> {
-  if (options?.maxCachedWorkflows === 0) throw new InvalidInput('Expected maxCachedWorkflows to be at least 1, got 0: without a cache the archive of a log takes minutes.');
+export async function createWorker(
+  config: Config,
+  { connection, namespace, bundle, options }: WorkerSetup,
+): Promise<Worker> {
+  if (options?.maxCachedWorkflows === 0)
+    throw new InvalidInput(
+      'Expected maxCachedWorkflows to be at least 1, got 0: without a cache the archive of a log takes minutes.',
+    );
   const registry = new Registry(config);
   const space = namespace ?? config.namespace ?? 'default';
   const client = new Client({ connection, namespace: space, dataConverter: { payloadConverterPath: converterPath } });
   const { code } = bundle ?? (await bundleWorkflows());
   const names = `globalThis.${NAMES_GLOBAL} = Object.freeze(${JSON.stringify(registry.names)});\n`;
   let worker: Worker | undefined;
-  const isStopping = (): boolean => worker !== undefined && worker.getState() !== 'RUNNING' && worker.getState() !== 'INITIALIZED';
+  const isStopping = (): boolean =>
+    worker !== undefined && worker.getState() !== 'RUNNING' && worker.getState() !== 'INITIALIZED';
   worker = await Worker.create({
-    connection, namespace: space, taskQueue: config.taskQueue ?? DEFAULT_TASK_QUEUE,
+    connection,
+    namespace: space,
+    taskQueue: config.taskQueue ?? DEFAULT_TASK_QUEUE,
     workflowBundle: { code: names + code },
     activities: createActivities(registry, client, isStopping),
     dataConverter: { payloadConverterPath: converterPath },

@@ -21,9 +21,20 @@ export function activations(): number {
 /** True for a job that only an event of the history brings. Cancellations that the SDK answers by itself come within a task, too. */
 function isEvent(job: Job): boolean {
   if (job.fireTimer ?? job.signalWorkflow ?? job.cancelWorkflow) return true;
-  const { resolveActivity: activity, resolveChildWorkflowExecutionStart: start, resolveChildWorkflowExecution: child, resolveSignalExternalWorkflow: sent } = job;
+  const {
+    resolveActivity: activity,
+    resolveChildWorkflowExecutionStart: start,
+    resolveChildWorkflowExecution: child,
+    resolveSignalExternalWorkflow: sent,
+  } = job;
   if (activity?.isLocal === false) return Boolean(activity.result?.completed ?? activity.result?.failed);
-  return Boolean(start?.succeeded ?? start?.failed ?? child?.result?.completed ?? child?.result?.failed ?? (sent && !sent.failure?.canceledFailureInfo));
+  return Boolean(
+    start?.succeeded ??
+    start?.failed ??
+    child?.result?.completed ??
+    child?.result?.failed ??
+    (sent && !sent.failure?.canceledFailureInfo),
+  );
 }
 
 /** Without a stack, which the worker would print. */
@@ -35,16 +46,18 @@ function askAgain(): Error {
 
 export function interceptors(): WorkflowInterceptors {
   return {
-    internals: [{
-      activate(input, next) {
-        const { jobs, timestamp, isReplaying } = input.activation;
-        if (input.batchIndex === 0) count += 1;
-        // The time of an activation is when its workflow task was started, so that a new task has a new one.
-        const time = `${timestamp?.seconds?.toString()}.${timestamp?.nanos}`;
-        if (isReplaying !== true && time === lastTime && jobs?.some(isEvent) === true) throw askAgain();
-        lastTime = time;
-        next(input);
+    internals: [
+      {
+        activate(input, next) {
+          const { jobs, timestamp, isReplaying } = input.activation;
+          if (input.batchIndex === 0) count += 1;
+          // The time of an activation is when its workflow task was started, so that a new task has a new one.
+          const time = `${timestamp?.seconds?.toString()}.${timestamp?.nanos}`;
+          if (isReplaying !== true && time === lastTime && jobs?.some(isEvent) === true) throw askAgain();
+          lastTime = time;
+          next(input);
+        },
       },
-    }],
+    ],
   };
 }

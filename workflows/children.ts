@@ -1,5 +1,11 @@
 /** The runs that a conversation has started, towards Temporal: started, watched, looked at, cancelled, ended by force. */
-import { CancellationScope, ParentClosePolicy, startChild, type ChildWorkflowHandle, type Workflow } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  ParentClosePolicy,
+  startChild,
+  type ChildWorkflowHandle,
+  type Workflow,
+} from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { PARENT_EPOCH, type RunInput, type RunResult } from '../src/contract.ts';
 import { terminated } from '../src/domain/deadlines.ts';
@@ -23,12 +29,23 @@ function runInput(state: State, runId: string): RunInput | undefined {
   const { maxDepth, cancelGraceMs, historyEvents } = state.settings.limits;
   const facts = state.names[row.agent];
   return {
-    v: 1, runId, parent: { workflowId: state.workflowId, epoch: state.epoch }, sessionId: state.sessionId, depth: row.depth, agent: row.agent, kind: row.kind,
-    input: request.input, ...(facts?.taskQueue === undefined ? {} : { taskQueue: facts.taskQueue }), retries: facts?.retries ?? 2, onBudget: row.detached.onBudget, deadlineAt: row.deadlineAt,
+    v: 1,
+    runId,
+    parent: { workflowId: state.workflowId, epoch: state.epoch },
+    sessionId: state.sessionId,
+    depth: row.depth,
+    agent: row.agent,
+    kind: row.kind,
+    input: request.input,
+    ...(facts?.taskQueue === undefined ? {} : { taskQueue: facts.taskQueue }),
+    retries: facts?.retries ?? 2,
+    onBudget: row.detached.onBudget,
+    deadlineAt: row.deadlineAt,
     limits: { maxDepth, cancelGraceMs, ...(historyEvents === undefined ? {} : { historyEvents }), ...facts?.limits },
     ...(state.self === undefined ? {} : { parentRunId: state.self.runId }),
     ...(row.parentToolCallId === undefined ? {} : { parentToolCallId: row.parentToolCallId }),
-    ...(request.label === undefined ? {} : { label: request.label }), ...(request.metadata === undefined ? {} : { metadata: request.metadata }),
+    ...(request.label === undefined ? {} : { label: request.label }),
+    ...(request.metadata === undefined ? {} : { metadata: request.metadata }),
   };
 }
 
@@ -41,7 +58,11 @@ export async function start(conversation: Conversation, runId: string): Promise<
   let handle: ChildWorkflowHandle<Workflow>;
   try {
     handle = await startChild('run', {
-      workflowId, args: [input], parentClosePolicy: ParentClosePolicy.ABANDON, workflowIdReusePolicy: 'REJECT_DUPLICATE', staticSummary: runSummary(input.agent, input.label),
+      workflowId,
+      args: [input],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      staticSummary: runSummary(input.agent, input.label),
       memo: { [PARENT_EPOCH]: conversation.state.epoch },
     });
   } catch (error) {
@@ -58,7 +79,12 @@ async function adopt(conversation: Conversation, runId: string, workflowId: stri
   const there = await sure(`is ${runId} there`).lookAtWorkflow({ workflowId });
   conversation.dispatch((cx) => {
     if (there?.parentEpoch === cx.state.epoch) adoptRun(cx, runId, there.epoch);
-    else startFailed(cx, runId, `The workflow ${workflowId} exists from an earlier session of this id; choose another runId.`);
+    else
+      startFailed(
+        cx,
+        runId,
+        `The workflow ${workflowId} exists from an earlier session of this id; choose another runId.`,
+      );
   });
 }
 
@@ -75,11 +101,20 @@ async function watch(conversation: Conversation, runId: string, handle: ChildWor
   if (row !== undefined && !isSettled(row)) conversation.dispatch((cx) => settle(cx, row, end));
 }
 
-export async function cancelChild(conversation: Conversation, { runId, reason, comment, cascade }: Of<'cancel-run'>): Promise<void> {
+export async function cancelChild(
+  conversation: Conversation,
+  { runId, reason, comment, cascade }: Of<'cancel-run'>,
+): Promise<void> {
   const row = findRun(conversation.state, runId);
   if (row === undefined) return;
   // One that is gone has settled, and its settle is on its way.
-  await send(conversation, row.workflowId, 'runCancel', { epoch: row.epoch ?? '', reason, cascade, ...(comment === undefined ? {} : { comment }) }, FEW);
+  await send(
+    conversation,
+    row.workflowId,
+    'runCancel',
+    { epoch: row.epoch ?? '', reason, cascade, ...(comment === undefined ? {} : { comment }) },
+    FEW,
+  );
 }
 
 export async function terminate(conversation: Conversation, { runId, reason }: Of<'terminate'>): Promise<void> {
@@ -94,6 +129,12 @@ export async function look(conversation: Conversation, { runs }: Of<'look'>): Pr
   try {
     sights = await inspect(`look at ${runs.length} ${runs.length === 1 ? 'run' : 'runs'}`).look({ runs });
   } finally {
-    conversation.dispatch((cx) => looked(cx, runs.map((run) => run.runId), sights));
+    conversation.dispatch((cx) =>
+      looked(
+        cx,
+        runs.map((run) => run.runId),
+        sights,
+      ),
+    );
   }
 }

@@ -15,7 +15,10 @@ import { Deadline } from './deadline.ts';
 import { perform } from './effects.ts';
 import { sure } from './proxies.ts';
 
-interface Waiting { names: readonly string[]; run: () => void }
+interface Waiting {
+  names: readonly string[];
+  run: () => void;
+}
 
 export class Conversation {
   readonly state: State;
@@ -59,7 +62,13 @@ export class Conversation {
 
   /** Decides one input now and does what comes of it. */
   dispatch<T>(decide: (cx: Cx) => T): T {
-    const cx: Cx = { state: this.state, now: Math.max(Date.now(), this.due), due: this.due, effects: [], hold: this.holds };
+    const cx: Cx = {
+      state: this.state,
+      now: Math.max(Date.now(), this.due),
+      due: this.due,
+      effects: [],
+      hold: this.holds,
+    };
     const answer = decide(cx);
     advance(cx, this.holds);
     for (const effect of cx.effects) perform(this, effect);
@@ -79,7 +88,12 @@ export class Conversation {
     this.describing = true;
     void Promise.resolve().then(() => {
       this.describing = false;
-      setCurrentDetails(sessionDetails(sessionView(this.state), this.state.runs.slice(-MOST_DETAILED).map((row) => rowView(row, false))));
+      setCurrentDetails(
+        sessionDetails(
+          sessionView(this.state),
+          this.state.runs.slice(-MOST_DETAILED).map((row) => rowView(row, false)),
+        ),
+      );
     });
   }
 
@@ -146,7 +160,9 @@ export class Conversation {
   }
 
   private async lookUp(names: readonly string[], waiting: Waiting): Promise<void> {
-    const found = await Promise.all([...new Set(names)].map(async (name) => sure(`name: ${name}`).resolveName({ name })));
+    const found = await Promise.all(
+      [...new Set(names)].map(async (name) => sure(`name: ${name}`).resolveName({ name })),
+    );
     for (const { name, facts } of found) if (facts !== null) this.state.names[name] = facts;
     // Others may have been forgotten meanwhile, and are looked up in their turn.
     waiting.names = waiting.names.filter((name) => !names.includes(name));
@@ -156,7 +172,9 @@ export class Conversation {
 
   /** Waits for the answer to which agent this is; `null` facts mean that the worker does not know it. */
   async resolveAgent(name: string | undefined): Promise<{ name: string; facts: NameFacts | null; known: string[] }> {
-    return sure(name === undefined ? 'the first agent' : `name: ${name}`).resolveName(name === undefined ? {} : { name });
+    return sure(name === undefined ? 'the first agent' : `name: ${name}`).resolveName(
+      name === undefined ? {} : { name },
+    );
   }
 
   /**
@@ -246,7 +264,12 @@ export class Conversation {
   wantsToContinue(): boolean {
     if (this.endsCancelled) return false;
     const { historyEvents } = this.state.settings.limits;
-    return this.suggested || this.signals >= MOST_SIGNALS || this.updates >= MOST_UPDATES || this.historyLength >= (historyEvents ?? MOST_EVENTS);
+    return (
+      this.suggested ||
+      this.signals >= MOST_SIGNALS ||
+      this.updates >= MOST_UPDATES ||
+      this.historyLength >= (historyEvents ?? MOST_EVENTS)
+    );
   }
 
   /** True when it has grown so much that a step in flight is aborted for it. */

@@ -3,7 +3,14 @@
  * of them run in a non-cancellable scope, because cancelling the workflow is a domain input too; only steps have a scope of
  * their own, which ends with the turn.
  */
-import { CancellationScope, ChildWorkflowCancellationType, executeChild, isCancellation, ParentClosePolicy, upsertMemo } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  ChildWorkflowCancellationType,
+  executeChild,
+  isCancellation,
+  ParentClosePolicy,
+  upsertMemo,
+} from '@temporalio/workflow';
 import { UNHEARD, type Json, type Progress, type TaskDone } from '../src/contract.ts';
 import { runSummary } from '../src/domain/view/details.ts';
 import { hookAborted, hookDone, hookFailed, keyOfHook } from '../src/domain/run/handlers.ts';
@@ -20,7 +27,15 @@ import { UNREADABLE } from '../src/schemas.ts';
 import { modelAnswered, modelFailed, stepAborted, toolAnswered, toolFailed } from '../src/domain/turn/turn.ts';
 import { cancelChild, look, start, terminate } from './children.ts';
 import type { Conversation } from './conversation.ts';
-import { failureOf, isAborted, isHandedBack, nativeFailure, stepFailure, taskFailure, toolFailure } from './failures.ts';
+import {
+  failureOf,
+  isAborted,
+  isHandedBack,
+  nativeFailure,
+  stepFailure,
+  taskFailure,
+  toolFailure,
+} from './failures.ts';
 import { handler, step, sure, task } from './proxies.ts';
 import { ALWAYS, FEW, ONCE, send } from './send.ts';
 
@@ -29,34 +44,92 @@ type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
 /** Starts an effect. It never throws: what fails becomes a domain input. */
 export function perform(conversation: Conversation, effect: Effect): void {
   switch (effect.do) {
-    case 'abort-step': conversation.abortSteps(); return;
-    case 'cancel-task': conversation.abortSteps(); return;
-    case 'settle': case 'closed': end(conversation); return;
-    case 'model': track(conversation, 'stepsInFlight', async () => model(conversation, effect)); return;
-    case 'tool': track(conversation, 'stepsInFlight', async () => tool(conversation, effect)); return;
-    case 'task': track(conversation, 'stepsInFlight', async () => runTask(conversation)); return;
-    case 'start': track(conversation, 'errands', async () => start(conversation, effect.runId)); return;
-    case 'cancel-run': track(conversation, 'errands', async () => cancelChild(conversation, effect)); return;
-    case 'terminate': track(conversation, 'errands', async () => terminate(conversation, effect)); return;
-    case 'answer-gone': track(conversation, 'errands', async () => { await send(conversation, effect.workflowId, 'parentGone', { epoch: effect.epoch }, ONCE); }); return;
-    case 'tell-milestones': track(conversation, 'errands', async () => tellMilestones(conversation, effect)); return;
-    case 'look': track(conversation, 'errands', async () => look(conversation, effect)); return;
-    case 'tell-run': track(conversation, 'errands', async () => tellRun(conversation, effect)); return;
-    case 'tell-read': track(conversation, 'errands', async () => tellRead(conversation, effect)); return;
-    case 'tell-request': track(conversation, 'errands', async () => tellRequest(conversation, effect)); return;
-    case 'refuse-request': track(conversation, 'errands', async () => { await send(conversation, effect.workflowId, 'requestRefused', { requestId: effect.requestId }, FEW); }); return;
-    case 'answer-request': track(conversation, 'errands', async () => { await send(conversation, effect.workflowId, 'requestAnswered', effect.answer, ALWAYS); }); return;
-    case 'hook': track(conversation, 'errands', async () => hook(conversation, effect)); return;
-    case 'native': track(conversation, 'stepsInFlight', async () => runNative(conversation)); return;
-    case 'terminate-native': track(conversation, 'errands', async () => { await sure('end the workflow').terminateRun({ workflowId: nativeId(conversation.state.workflowId), epoch: '', reason: 'The run was cancelled.' }); }); return;
-    case 'check-parent': track(conversation, 'errands', async () => checkParent(conversation, effect)); return;
-    default: effect satisfies never;
+    case 'abort-step':
+      conversation.abortSteps();
+      return;
+    case 'cancel-task':
+      conversation.abortSteps();
+      return;
+    case 'settle':
+    case 'closed':
+      end(conversation);
+      return;
+    case 'model':
+      track(conversation, 'stepsInFlight', async () => model(conversation, effect));
+      return;
+    case 'tool':
+      track(conversation, 'stepsInFlight', async () => tool(conversation, effect));
+      return;
+    case 'task':
+      track(conversation, 'stepsInFlight', async () => runTask(conversation));
+      return;
+    case 'start':
+      track(conversation, 'errands', async () => start(conversation, effect.runId));
+      return;
+    case 'cancel-run':
+      track(conversation, 'errands', async () => cancelChild(conversation, effect));
+      return;
+    case 'terminate':
+      track(conversation, 'errands', async () => terminate(conversation, effect));
+      return;
+    case 'answer-gone':
+      track(conversation, 'errands', async () => {
+        await send(conversation, effect.workflowId, 'parentGone', { epoch: effect.epoch }, ONCE);
+      });
+      return;
+    case 'tell-milestones':
+      track(conversation, 'errands', async () => tellMilestones(conversation, effect));
+      return;
+    case 'look':
+      track(conversation, 'errands', async () => look(conversation, effect));
+      return;
+    case 'tell-run':
+      track(conversation, 'errands', async () => tellRun(conversation, effect));
+      return;
+    case 'tell-read':
+      track(conversation, 'errands', async () => tellRead(conversation, effect));
+      return;
+    case 'tell-request':
+      track(conversation, 'errands', async () => tellRequest(conversation, effect));
+      return;
+    case 'refuse-request':
+      track(conversation, 'errands', async () => {
+        await send(conversation, effect.workflowId, 'requestRefused', { requestId: effect.requestId }, FEW);
+      });
+      return;
+    case 'answer-request':
+      track(conversation, 'errands', async () => {
+        await send(conversation, effect.workflowId, 'requestAnswered', effect.answer, ALWAYS);
+      });
+      return;
+    case 'hook':
+      track(conversation, 'errands', async () => hook(conversation, effect));
+      return;
+    case 'native':
+      track(conversation, 'stepsInFlight', async () => runNative(conversation));
+      return;
+    case 'terminate-native':
+      track(conversation, 'errands', async () => {
+        await sure('end the workflow').terminateRun({
+          workflowId: nativeId(conversation.state.workflowId),
+          epoch: '',
+          reason: 'The run was cancelled.',
+        });
+      });
+      return;
+    case 'check-parent':
+      track(conversation, 'errands', async () => checkParent(conversation, effect));
+      return;
+    default:
+      effect satisfies never;
   }
 }
 
 /** Work under way on its own; nothing ends or continues meanwhile. What goes wrong with it concerns nobody else. */
 export function errand(conversation: Conversation, work: () => Promise<unknown>): void {
-  track(conversation, 'errands', async () => { await work().catch(() => undefined); });
+  track(conversation, 'errands', async () => {
+    await work().catch(() => undefined);
+  });
 }
 
 function track(conversation: Conversation, counter: 'stepsInFlight' | 'errands', work: () => Promise<void>): void {
@@ -76,10 +149,14 @@ async function model(conversation: Conversation, { turnId, step: number, attempt
   const at = { turnId, step: number, attempt };
   try {
     const call = step(left, `model: ${state.agent}, step ${number}${attempt > 1 ? `, attempt ${attempt}` : ''}`);
-    const answer = await conversation.step(async () => call.model({ agent: state.agent, workflowId: state.workflowId, isRun: state.kind === 'run', ...at }));
+    const answer = await conversation.step(async () =>
+      call.model({ agent: state.agent, workflowId: state.workflowId, isRun: state.kind === 'run', ...at }),
+    );
     conversation.dispatch((cx) => modelAnswered(cx, at, answer));
   } catch (error) {
-    conversation.dispatch((cx) => (isCancellation(error) || isHandedBack(error) ? stepAborted(cx, at) : modelFailed(cx, at, stepFailure(error))));
+    conversation.dispatch((cx) =>
+      isCancellation(error) || isHandedBack(error) ? stepAborted(cx, at) : modelFailed(cx, at, stepFailure(error)),
+    );
   }
 }
 
@@ -89,12 +166,23 @@ async function tool(conversation: Conversation, { turnId, step: number, call }: 
   const at = { turnId, step: number, toolCallId, attempt };
   try {
     const invoke = step(policy.timeoutMs, `tool: ${toolName}${attempt > 1 ? `, attempt ${attempt}` : ''}`);
-    const output = await conversation.step(async () => invoke.tool({
-      agent: state.agent, workflowId: state.workflowId, sessionId: state.sessionId, turnId, toolCallId, toolName, input, attempt,
-    }));
+    const output = await conversation.step(async () =>
+      invoke.tool({
+        agent: state.agent,
+        workflowId: state.workflowId,
+        sessionId: state.sessionId,
+        turnId,
+        toolCallId,
+        toolName,
+        input,
+        attempt,
+      }),
+    );
     conversation.dispatch((cx) => toolAnswered(cx, at, output));
   } catch (error) {
-    conversation.dispatch((cx) => (isCancellation(error) ? stepAborted(cx, at) : toolFailed(cx, at, toolFailure(error))));
+    conversation.dispatch((cx) =>
+      isCancellation(error) ? stepAborted(cx, at) : toolFailed(cx, at, toolFailure(error)),
+    );
   }
 }
 
@@ -102,10 +190,18 @@ async function runTask(conversation: Conversation): Promise<void> {
   const { self, sessionId, workflowId, agent } = conversation.state;
   if (self === undefined) return;
   try {
-    const done: unknown = await conversation.step(async () => task(`task: ${agent}`).task({
-      task: agent, input: self.input, runId: self.runId, workflowId, sessionId, retries: self.retries, n: self.progress?.n ?? 0,
-      ...(self.checkpoint === undefined ? {} : { checkpoint: self.checkpoint }),
-    }));
+    const done: unknown = await conversation.step(async () =>
+      task(`task: ${agent}`).task({
+        task: agent,
+        input: self.input,
+        runId: self.runId,
+        workflowId,
+        sessionId,
+        retries: self.retries,
+        n: self.progress?.n ?? 0,
+        ...(self.checkpoint === undefined ? {} : { checkpoint: self.checkpoint }),
+      }),
+    );
     const { result, progress } = isTaskDone(done) ? done : { result: (done ?? null) as Json, progress: undefined };
     completed(conversation, result, progress);
   } catch (error) {
@@ -121,8 +217,17 @@ async function runTask(conversation: Conversation): Promise<void> {
 function completed(conversation: Conversation, result: Json, progress: Progress | undefined): void {
   const bytes = jsonBytes(result);
   conversation.dispatch((cx) => {
-    if (typeof result === 'object' && result !== null && UNREADABLE in result) taskFailed(cx, { type: 'InvalidResult', message: 'Expected the result to be JSON.' }, progress);
-    else if (bytes > WHOLE_RESULT_BYTES) taskFailed(cx, { type: 'ResultTooLarge', message: `Expected the result to be at most ${WHOLE_RESULT_BYTES} bytes of JSON, got ${bytes}.` }, progress);
+    if (typeof result === 'object' && result !== null && UNREADABLE in result)
+      taskFailed(cx, { type: 'InvalidResult', message: 'Expected the result to be JSON.' }, progress);
+    else if (bytes > WHOLE_RESULT_BYTES)
+      taskFailed(
+        cx,
+        {
+          type: 'ResultTooLarge',
+          message: `Expected the result to be at most ${WHOLE_RESULT_BYTES} bytes of JSON, got ${bytes}.`,
+        },
+        progress,
+      );
     else taskDone(cx, result, progress);
   });
 }
@@ -132,8 +237,16 @@ function isTaskDone(done: unknown): done is TaskDone {
   return typeof done === 'object' && done !== null && 'v' in done && done.v === 1 && 'result' in done;
 }
 
-async function tellMilestones(conversation: Conversation, { milestones, progress }: Of<'tell-milestones'>): Promise<void> {
-  await tellParent(conversation, 'runMilestones', { milestones, ...(progress === undefined ? {} : { progress }) }, (cx) => milestonesTold(cx, milestones.at(-1)?.n ?? 0));
+async function tellMilestones(
+  conversation: Conversation,
+  { milestones, progress }: Of<'tell-milestones'>,
+): Promise<void> {
+  await tellParent(
+    conversation,
+    'runMilestones',
+    { milestones, ...(progress === undefined ? {} : { progress }) },
+    (cx) => milestonesTold(cx, milestones.at(-1)?.n ?? 0),
+  );
 }
 
 async function hook(conversation: Conversation, { hook: call }: Of<'hook'>): Promise<void> {
@@ -146,14 +259,23 @@ async function hook(conversation: Conversation, { hook: call }: Of<'hook'>): Pro
     conversation.dispatch((cx) => hookAborted(cx, call));
     return;
   }
-  const invoke = handler(`handler: ${call.handler.replace(/^handler:/u, '')}${call.attempt > 1 ? `, attempt ${call.attempt}` : ''}`);
+  const invoke = handler(
+    `handler: ${call.handler.replace(/^handler:/u, '')}${call.attempt > 1 ? `, attempt ${call.attempt}` : ''}`,
+  );
   try {
-    await conversation.hook(async () => invoke.handler({
-      handler: call.handler, key: keyOfHook(state, call), kind: call.kind, ...about,
-    }));
+    await conversation.hook(async () =>
+      invoke.handler({
+        handler: call.handler,
+        key: keyOfHook(state, call),
+        kind: call.kind,
+        ...about,
+      }),
+    );
     conversation.dispatch((cx) => hookDone(cx, call));
   } catch (error) {
-    conversation.dispatch((cx) => (isCancellation(error) || isHandedBack(error) ? hookAborted(cx, call) : hookFailed(cx, call, failureOf(error))));
+    conversation.dispatch((cx) =>
+      isCancellation(error) || isHandedBack(error) ? hookAborted(cx, call) : hookFailed(cx, call, failureOf(error)),
+    );
   }
 }
 
@@ -162,10 +284,17 @@ async function runNative(conversation: Conversation): Promise<void> {
   const { self, agent, workflowId } = conversation.state;
   if (self === undefined) return;
   try {
-    const result: unknown = await conversation.step(async () => executeChild(agent.slice('workflow:'.length), {
-      workflowId: nativeId(workflowId), args: [self.input], parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL, workflowIdReusePolicy: 'REJECT_DUPLICATE',
-      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED, staticSummary: runSummary(agent, self.label), ...(self.taskQueue === undefined ? {} : { taskQueue: self.taskQueue }),
-    }));
+    const result: unknown = await conversation.step(async () =>
+      executeChild(agent.slice('workflow:'.length), {
+        workflowId: nativeId(workflowId),
+        args: [self.input],
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+        staticSummary: runSummary(agent, self.label),
+        ...(self.taskQueue === undefined ? {} : { taskQueue: self.taskQueue }),
+      }),
+    );
     completed(conversation, (result ?? null) as Json, undefined);
   } catch (error) {
     conversation.dispatch((cx) => taskFailed(cx, nativeFailure(error), undefined));
@@ -187,10 +316,21 @@ async function tellRequest(conversation: Conversation, { request }: Of<'tell-req
   await tellParent(conversation, 'runRequest', { request }, requestTold);
 }
 
-async function tellParent(conversation: Conversation, name: string, about: object, told: (cx: Cx) => void): Promise<void> {
+async function tellParent(
+  conversation: Conversation,
+  name: string,
+  about: object,
+  told: (cx: Cx) => void,
+): Promise<void> {
   const { self } = conversation.state;
   if (self === undefined) return;
-  const sent = await send(conversation, self.parent.workflowId, name, { runId: self.runId, epoch: self.parent.epoch, ...about }, ALWAYS);
+  const sent = await send(
+    conversation,
+    self.parent.workflowId,
+    name,
+    { runId: self.runId, epoch: self.parent.epoch, ...about },
+    ALWAYS,
+  );
   conversation.dispatch((cx) => {
     if (sent === 'gone') parentGone(cx, self.parent.epoch);
     else told(cx);
@@ -211,7 +351,9 @@ async function checkParent(conversation: Conversation, { why }: Of<'check-parent
 /** What comes from now on is heard no more, which the runs can see that still go on. */
 function end(conversation: Conversation): void {
   conversation.ended = true;
-  const unheard = conversation.state.runs.filter((row) => row.status !== 'queued' && !isSettled(row)).map((row) => row.runId);
+  const unheard = conversation.state.runs
+    .filter((row) => row.status !== 'queued' && !isSettled(row))
+    .map((row) => row.runId);
   if (unheard.length > 0) upsertMemo({ [UNHEARD]: unheard });
 }
 

@@ -1,5 +1,13 @@
 /** What Temporal's failures mean to the domain. */
-import { ActivityFailure, ApplicationFailure, CancelledFailure, ChildWorkflowFailure, isCancellation, TerminatedFailure, TimeoutFailure } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  ChildWorkflowFailure,
+  isCancellation,
+  TerminatedFailure,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { HANDED_BACK } from '../src/contract.ts';
 import { TEXT_CHARS } from '../src/domain/state/sizes.ts';
@@ -8,7 +16,12 @@ import type { Settled } from '../src/domain/run/settle.ts';
 import type { Failure, Progress, Refusal, TaskHeartbeat } from '../src/contract.ts';
 
 /** What an activity throws on purpose carries these details. */
-interface Details { maxAttempts?: number; retryAfterMs?: number; progress?: Progress; checkpoint?: unknown }
+interface Details {
+  maxAttempts?: number;
+  retryAfterMs?: number;
+  progress?: Progress;
+  checkpoint?: unknown;
+}
 
 function causeOf(error: unknown): unknown {
   return error instanceof ActivityFailure || error instanceof ChildWorkflowFailure ? error.cause : error;
@@ -16,13 +29,17 @@ function causeOf(error: unknown): unknown {
 
 function detailsOf(error: unknown): Details {
   const cause = causeOf(error);
-  const details = cause instanceof ApplicationFailure || cause instanceof CancelledFailure ? (cause.details?.[0] as Details | null | undefined) : undefined;
+  const details =
+    cause instanceof ApplicationFailure || cause instanceof CancelledFailure
+      ? (cause.details?.[0] as Details | null | undefined)
+      : undefined;
   return details ?? {};
 }
 
 export function failureOf(error: unknown): Failure {
   const cause = causeOf(error);
-  if (cause instanceof ApplicationFailure) return { type: (cause.type ?? 'Error').slice(0, 256), message: cut(cause.message) };
+  if (cause instanceof ApplicationFailure)
+    return { type: (cause.type ?? 'Error').slice(0, 256), message: cut(cause.message) };
   if (cause instanceof Error) return { type: cause.name, message: cut(cause.message) };
   return { type: 'Error', message: cut(String(cause)) };
 }
@@ -37,8 +54,16 @@ export function stepFailure(error: unknown): StepFailure {
   const { maxAttempts, retryAfterMs } = detailsOf(error);
   const retryable = !(cause instanceof ApplicationFailure && cause.nonRetryable === true);
   const isLost = cause instanceof TimeoutFailure;
-  const lost = isLost ? { type: 'WorkerLost', message: 'The worker that took this step was lost, again and again.' } : failureOf(error);
-  return { error: lost, retryable, ...(isLost ? { lost: true } : {}), ...(maxAttempts === undefined ? {} : { maxAttempts }), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  const lost = isLost
+    ? { type: 'WorkerLost', message: 'The worker that took this step was lost, again and again.' }
+    : failureOf(error);
+  return {
+    error: lost,
+    retryable,
+    ...(isLost ? { lost: true } : {}),
+    ...(maxAttempts === undefined ? {} : { maxAttempts }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
 }
 
 /** A worker that stopped handed the step back undone. */
@@ -50,15 +75,29 @@ export function isHandedBack(error: unknown): boolean {
 export function toolFailure(error: unknown): { error: Failure; threw: boolean; retryable: boolean } {
   const cause = causeOf(error);
   // Out of its own time: that is the tool's doing, unlike the loss of its worker.
-  if (cause instanceof TimeoutFailure && cause.timeoutType === 'START_TO_CLOSE') return { error: { type: 'ToolTimedOut', message: 'The tool took longer than its timeoutMs allows.' }, threw: true, retryable: true };
+  if (cause instanceof TimeoutFailure && cause.timeoutType === 'START_TO_CLOSE')
+    return {
+      error: { type: 'ToolTimedOut', message: 'The tool took longer than its timeoutMs allows.' },
+      threw: true,
+      retryable: true,
+    };
   const threw = cause instanceof ApplicationFailure && cause.type !== HANDED_BACK;
   return { error: failureOf(error), threw, retryable: threw && cause.nonRetryable !== true };
 }
 
-export function taskFailure(error: unknown): { failure: Failure & { reason?: string }; progress: Progress | undefined; checkpoint: unknown } {
+export function taskFailure(error: unknown): {
+  failure: Failure & { reason?: string };
+  progress: Progress | undefined;
+  checkpoint: unknown;
+} {
   const cause = causeOf(error);
-  const { progress, checkpoint } = cause instanceof TimeoutFailure ? ((cause.lastHeartbeatDetails ?? {}) as Partial<TaskHeartbeat>) : detailsOf(error);
-  return { failure: { ...failureOf(error), ...(cause instanceof TimeoutFailure ? { reason: 'timed_out' } : {}) }, progress, checkpoint };
+  const { progress, checkpoint } =
+    cause instanceof TimeoutFailure ? ((cause.lastHeartbeatDetails ?? {}) as Partial<TaskHeartbeat>) : detailsOf(error);
+  return {
+    failure: { ...failureOf(error), ...(cause instanceof TimeoutFailure ? { reason: 'timed_out' } : {}) },
+    progress,
+    checkpoint,
+  };
 }
 
 /** An activity that was asked to stop, or whose worker was lost meanwhile: nothing that it did itself. */
@@ -71,7 +110,8 @@ export function nativeFailure(error: unknown): Failure & { reason?: string } {
   const { error: failure, reason } = endOfChild(error);
   const cause = causeOf(error);
   const told = failure ?? { type: 'Cancelled', message: 'The workflow was cancelled.' };
-  if (error instanceof WorkflowExecutionAlreadyStartedError) return { type: 'StartFailed', message: `The workflow ${error.workflowId} exists already.`, reason: 'start_failed' };
+  if (error instanceof WorkflowExecutionAlreadyStartedError)
+    return { type: 'StartFailed', message: `The workflow ${error.workflowId} exists already.`, reason: 'start_failed' };
   // What it threw is its own error; everything else happened to it.
   return { ...told, ...(cause instanceof ApplicationFailure || reason === undefined ? {} : { reason }) };
 }
@@ -79,8 +119,14 @@ export function nativeFailure(error: unknown): Failure & { reason?: string } {
 /** How a run ended whose workflow Temporal closed without a settle. */
 export function endOfChild(error: unknown): Settled {
   const cause = causeOf(error);
-  if (cause instanceof TimeoutFailure) return { status: 'failed', reason: 'timed_out', error: { type: 'TimedOut', message: 'Temporal timed the run out.' } };
-  if (cause instanceof TerminatedFailure) return { status: 'failed', reason: 'lost', error: { type: 'Terminated', message: cut(cause.message) } };
+  if (cause instanceof TimeoutFailure)
+    return {
+      status: 'failed',
+      reason: 'timed_out',
+      error: { type: 'TimedOut', message: 'Temporal timed the run out.' },
+    };
+  if (cause instanceof TerminatedFailure)
+    return { status: 'failed', reason: 'lost', error: { type: 'Terminated', message: cut(cause.message) } };
   if (cause instanceof CancelledFailure) return { status: 'cancelled', reason: 'cancelled_by_user' };
   return { status: 'failed', reason: 'lost', error: failureOf(error) };
 }

@@ -2,14 +2,29 @@
  * Registers the messages and queries of the contract. Each message exists as an update (validated, answers with its receipt)
  * and as a signal (refused ones leave an event). Handlers never throw on bad input, except to refuse an update.
  */
-import { ApplicationFailure, CancellationScope, condition, defineQuery, defineSignal, defineUpdate, setHandler } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  setHandler,
+} from '@temporalio/workflow';
 import { HandlerUnfinishedPolicy } from '@temporalio/common';
 import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import { NAMES_GLOBAL } from '../src/contract.ts';
 import { recordRefusal } from '../src/domain/log/refusals.ts';
 import type { Cx, State } from '../src/domain/state/state.ts';
 import { partsOfRequestId } from '../src/domain/state/ids.ts';
-import { admitAnswer, answerOwn, findRequest, receiptOf, type Answer, type AnswerReceipt } from '../src/domain/run/requests.ts';
+import {
+  admitAnswer,
+  answerOwn,
+  findRequest,
+  receiptOf,
+  type Answer,
+  type AnswerReceipt,
+} from '../src/domain/run/requests.ts';
 import { findRun, isOver, isSettled } from '../src/domain/state/state.ts';
 import { admitMessage, messageRun, type MessageRun } from '../src/domain/run/to-runs.ts';
 import { detachRun } from '../src/domain/turn/turn.ts';
@@ -17,10 +32,30 @@ import { admitCancelRun, cancelReceipt, cancelRun } from '../src/domain/run/canc
 import { admitRuns, namesOf, presentRun, type StartRun } from '../src/domain/run/admission.ts';
 import { startRun, startRuns } from '../src/domain/run/start.ts';
 import { closed } from '../src/domain/log/capacity.ts';
-import { admitCancelTurn, admitTurn, cancelTurn, presentTurn, resetTurns, submitTurn, turnNamed, type SubmitTurn, type TurnReceipt } from '../src/domain/turn/queue.ts';
+import {
+  admitCancelTurn,
+  admitTurn,
+  cancelTurn,
+  presentTurn,
+  resetTurns,
+  submitTurn,
+  turnNamed,
+  type SubmitTurn,
+  type TurnReceipt,
+} from '../src/domain/turn/queue.ts';
 import { close, type Close } from '../src/domain/closing.ts';
 import { isRefusal, refuse, type Refusal } from '../src/domain/state/types.ts';
-import { getEvents, getRun, getTranscript, getTurn, listRuns, sessionView, type GetEvents, type GetTranscript, type ListRuns } from '../src/domain/view/queries.ts';
+import {
+  getEvents,
+  getRun,
+  getTranscript,
+  getTurn,
+  listRuns,
+  sessionView,
+  type GetEvents,
+  type GetTranscript,
+  type ListRuns,
+} from '../src/domain/view/queries.ts';
 import { parseMessage, type Payload, type SchemaName } from '../src/schemas.ts';
 import type { Conversation } from './conversation.ts';
 import { errand } from './effects.ts';
@@ -49,7 +84,8 @@ function orClosed(state: State): Refusal | undefined {
 }
 
 const cancelRunMessage: Message = {
-  description: 'Cancels a run: { runId, reason?, cascade? }. Answers { runId, status, cancelled, pending }, after at most 5 s.',
+  description:
+    'Cancels a run: { runId, reason?, cascade? }. Answers { runId, status, cancelled, pending }, after at most 5 s.',
   admit: (state, { runId }: Payload<'cancelRun'>) => admitCancelRun(state, { runId }),
   apply: (cx, payload) => cancelRun(cx, payload),
   receipt: async (conversation, { runId }: { runId: string }) => confirmed(conversation, runId),
@@ -59,8 +95,14 @@ const cancelRunMessage: Message = {
 const commonMessages: Record<string, Message> = {
   cancelRun: cancelRunMessage,
   detachRun: {
-    description: 'Lets the turn that waits for a run go on; the run is not disturbed: { runId }. Answers { runId, status, deduplicated }.',
-    admit: (state, { runId }: Payload<'detachRun'>) => (isOver(state) ? closed(state) : presentRun(state, runId).known ? undefined : refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${runId}".`)),
+    description:
+      'Lets the turn that waits for a run go on; the run is not disturbed: { runId }. Answers { runId, status, deduplicated }.',
+    admit: (state, { runId }: Payload<'detachRun'>) =>
+      isOver(state)
+        ? closed(state)
+        : presentRun(state, runId).known
+          ? undefined
+          : refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${runId}".`),
     apply: (cx, payload: Payload<'detachRun'>) => detachRun(cx, payload),
   },
   messageRun: {
@@ -69,17 +111,23 @@ const commonMessages: Record<string, Message> = {
     apply: (cx, payload: MessageRun) => messageRun(cx, payload),
   },
   answer: {
-    description: 'Answers an open request of this workflow or of one below it: { requestId, decision?, value?, comment?, by? }. Answers { requestId, status, deduplicated, answeredAt, by? }.',
+    description:
+      'Answers an open request of this workflow or of one below it: { requestId, decision?, value?, comment?, by? }. Answers { requestId, status, deduplicated, answeredAt, by? }.',
     admit: (state, payload: Answer) => admitAnswer(state, payload),
-    apply: (cx, payload: Answer) => (partsOfRequestId(payload.requestId).workflowId === cx.state.workflowId ? answerOwn(cx, payload) : (admitAnswer(cx.state, payload) ?? { forward: payload })),
-    receipt: async (conversation, answer: AnswerReceipt | { forward: Answer }) => ('forward' in answer ? forwardAnswer(conversation, answer.forward) : answer),
+    apply: (cx, payload: Answer) =>
+      partsOfRequestId(payload.requestId).workflowId === cx.state.workflowId
+        ? answerOwn(cx, payload)
+        : (admitAnswer(cx.state, payload) ?? { forward: payload }),
+    receipt: async (conversation, answer: AnswerReceipt | { forward: Answer }) =>
+      'forward' in answer ? forwardAnswer(conversation, answer.forward) : answer,
   },
 };
 
 const sessionMessages: Record<string, Message> = {
   ...commonMessages,
   submitTurn: {
-    description: 'Puts input into the turn queue: { input, turnId?, idempotencyKey?, metadata?, onBusy? }. Answers { turnId, status, position, deduplicated }.',
+    description:
+      'Puts input into the turn queue: { input, turnId?, idempotencyKey?, metadata?, onBusy? }. Answers { turnId, status, position, deduplicated }.',
     admit: (state, payload: SubmitTurn) => admitTurn(state, payload),
     apply: (cx, payload: SubmitTurn) => submitTurn(cx, payload),
     receipt: ({ state }, answer: TurnReceipt) => ({ ...answer, ...presentTurn(state, answer.turnId) }),
@@ -90,7 +138,8 @@ const sessionMessages: Record<string, Message> = {
     apply: (cx, payload) => cancelTurn(cx, payload),
   },
   startRun: {
-    description: 'Starts a detached run: { agent, input, runId?, label?, metadata?, detached? }. Answers { runId, workflowId, status, deduplicated } at once.',
+    description:
+      'Starts a detached run: { agent, input, runId?, label?, metadata?, detached? }. Answers { runId, workflowId, status, deduplicated } at once.',
     names: namesOf,
     admit: (state, payload: StartRun, hold) => admitRuns(state, [payload], registered, {}, hold),
     apply: (cx, payload: StartRun) => startRun(cx, payload),
@@ -105,12 +154,14 @@ const sessionMessages: Record<string, Message> = {
     },
   },
   resetTurns: {
-    description: 'Ends the running turn and skips queued user turns; background inputs stay queued: { reason? }. Answers { cancelled?, skipped }.',
+    description:
+      'Ends the running turn and skips queued user turns; background inputs stay queued: { reason? }. Answers { cancelled?, skipped }.',
     admit: orClosed,
     apply: (cx, payload) => resetTurns(cx, payload),
   },
   close: {
-    description: 'Closes the session: { reason?, runs? = "keep" or "cancel", turn? = "cancel" or "finish" }. Answers { status: "closing" }.',
+    description:
+      'Closes the session: { reason?, runs? = "keep" or "cancel", turn? = "cancel" or "finish" }. Answers { status: "closing" }.',
     admit: () => undefined,
     apply: (cx, payload: Close) => close(cx, payload),
   },
@@ -130,7 +181,9 @@ async function confirmed(conversation: Conversation, runId: string): Promise<unk
   if (!over() && waitingCancels < MOST_WAITING_CANCELS) {
     waitingCancels += 1;
     try {
-      await CancellationScope.nonCancellable(async () => condition(() => over() || conversation.wantsToContinue(), CANCEL_WAIT));
+      await CancellationScope.nonCancellable(async () =>
+        condition(() => over() || conversation.wantsToContinue(), CANCEL_WAIT),
+      );
     } finally {
       waitingCancels -= 1;
     }
@@ -141,32 +194,64 @@ async function confirmed(conversation: Conversation, runId: string): Promise<unk
 /** Brings an answer to the workflow that has asked, which alone decides what becomes of it. */
 async function forwardAnswer({ state }: Conversation, answer: Answer): Promise<unknown> {
   const { workflowId } = partsOfRequestId(answer.requestId);
-  const told = await CancellationScope.nonCancellable(async () => reach(`answer to ${answer.requestId}`).answerRequest({ workflowId, answer }));
+  const told = await CancellationScope.nonCancellable(async () =>
+    reach(`answer to ${answer.requestId}`).answerRequest({ workflowId, answer }),
+  );
   if (told !== null && 'refused' in told) throw refusal(told);
   const copy = findRequest(state, answer.requestId);
   // A workflow that is gone asks nothing any more.
-  if (told === null && copy === undefined) throw refusal(refuse('UnknownRequest', `Expected requestId to name a request of this ${state.kind}, got "${answer.requestId.slice(0, 200)}".`));
-  return told ?? (copy === undefined ? undefined : receiptOf({ ...copy, status: copy.status === 'open' ? 'withdrawn' : copy.status }, true));
+  if (told === null && copy === undefined)
+    throw refusal(
+      refuse(
+        'UnknownRequest',
+        `Expected requestId to name a request of this ${state.kind}, got "${answer.requestId.slice(0, 200)}".`,
+      ),
+    );
+  return (
+    told ??
+    (copy === undefined
+      ? undefined
+      : receiptOf({ ...copy, status: copy.status === 'open' ? 'withdrawn' : copy.status }, true))
+  );
 }
 
 /** Registers everything. Called before the first await, so that nothing is buffered. */
-export function register(conversation: Conversation, extraSignals: Partial<Record<SchemaName, (cx: Cx, payload: any) => Refusal | undefined | void>>): void {
+export function register(
+  conversation: Conversation,
+  extraSignals: Partial<Record<SchemaName, (cx: Cx, payload: any) => Refusal | undefined | void>>,
+): void {
   const messages = conversation.state.kind === 'session' ? sessionMessages : commonMessages;
-  const internal = Object.entries(extraSignals).map(([name, apply]): [string, Message] => [name, { description: 'Between workflows; see the documentation.', admit: () => undefined, apply }]);
+  const internal = Object.entries(extraSignals).map(([name, apply]): [string, Message] => [
+    name,
+    { description: 'Between workflows; see the documentation.', admit: () => undefined, apply },
+  ]);
   const signals = new Map<string, Message>([...Object.entries(messages), ...internal]);
   const activator = getActivator();
   const unfinishedPolicy = HandlerUnfinishedPolicy.ABANDON;
   // First, and for every name: what came before the first task is handed over here in the order in which it came.
-  answerEveryName(activator.signalHandlers, (name) => ({ unfinishedPolicy, handler: (payload: unknown) => {
-    const message = signals.get(name);
-    if (message === undefined) takeUnknownSignal(conversation, name);
-    else takeSignal(conversation, name, payload, message);
-  } }));
+  answerEveryName(activator.signalHandlers, (name) => ({
+    unfinishedPolicy,
+    handler: (payload: unknown) => {
+      const message = signals.get(name);
+      if (message === undefined) takeUnknownSignal(conversation, name);
+      else takeSignal(conversation, name, payload, message);
+    },
+  }));
   activator.dispatchBufferedSignals();
-  for (const [name, message] of signals) setHandler(defineSignal<[unknown]>(name), (payload) => takeSignal(conversation, name, payload, message), { description: message.description });
+  for (const [name, message] of signals)
+    setHandler(defineSignal<[unknown]>(name), (payload) => takeSignal(conversation, name, payload, message), {
+      description: message.description,
+    });
   for (const [name, message] of Object.entries(messages)) registerUpdate(conversation, name as SchemaName, message);
   answerEveryName(activator.updateHandlers, (name) => {
-    const refuseIt = (): never => { throw refusal(refuse('InvalidInput', `Expected the update to be one that a ${conversation.state.kind} takes (${Object.keys(messages).join(', ')}), got ${quoted(name)}.`)); };
+    const refuseIt = (): never => {
+      throw refusal(
+        refuse(
+          'InvalidInput',
+          `Expected the update to be one that a ${conversation.state.kind} takes (${Object.keys(messages).join(', ')}), got ${quoted(name)}.`,
+        ),
+      );
+    };
     return { unfinishedPolicy, handler: refuseIt, validator: refuseIt };
   });
   activator.dispatchBufferedUpdates();
@@ -186,7 +271,9 @@ function answerEveryName<H>(table: Map<string, H>, stranger: (name: string) => H
 
 function takeUnknownSignal(conversation: Conversation, name: string): void {
   conversation.signals += 1;
-  void conversation.inOrder([], (cx) => note(cx, name, `Expected the signal to be a message of the contract, got ${quoted(name)}.`));
+  void conversation.inOrder([], (cx) =>
+    note(cx, name, `Expected the signal to be a message of the contract, got ${quoted(name)}.`),
+  );
 }
 
 /** A name from outside, as part of a sentence. */
@@ -200,65 +287,115 @@ function note(cx: Cx, name: string, message: string): void {
 
 function registerUpdate(conversation: Conversation, name: SchemaName, message: Message): void {
   const { state } = conversation;
-  setHandler(defineUpdate<unknown, [unknown]>(name), async (payload) => {
-    conversation.countUpdate();
-    const parsed = parseMessage(name, payload);
-    if (isRefusal(parsed)) throw refusal(parsed);
-    const answer = await conversation.inOrder(message.names?.(parsed) ?? [], (cx) => message.apply(cx, parsed));
-    if (isRefusal(answer)) throw refusal(answer);
-    return message.receipt === undefined ? answer : message.receipt(conversation, answer);
-  }, {
-    description: message.description,
-    validator: (payload: unknown) => {
+  setHandler(
+    defineUpdate<unknown, [unknown]>(name),
+    async (payload) => {
+      conversation.countUpdate();
       const parsed = parseMessage(name, payload);
       if (isRefusal(parsed)) throw refusal(parsed);
-      const refused = message.admit(state, parsed, conversation.holds);
-      if (isRefusal(refused)) throw refusal(refused);
+      const answer = await conversation.inOrder(message.names?.(parsed) ?? [], (cx) => message.apply(cx, parsed));
+      if (isRefusal(answer)) throw refusal(answer);
+      return message.receipt === undefined ? answer : message.receipt(conversation, answer);
     },
-  });
+    {
+      description: message.description,
+      validator: (payload: unknown) => {
+        const parsed = parseMessage(name, payload);
+        if (isRefusal(parsed)) throw refusal(parsed);
+        const refused = message.admit(state, parsed, conversation.holds);
+        if (isRefusal(refused)) throw refusal(refused);
+      },
+    },
+  );
 }
 
 function takeSignal(conversation: Conversation, name: string, payload: unknown, message: Message): void {
   conversation.signals += 1;
   const parsed = parseMessage(name as SchemaName, payload);
   const names = isRefusal(parsed) ? [] : (message.names?.(parsed) ?? []);
-  conversation.inOrder(names, (cx) => {
-    const answer = isRefusal(parsed) ? parsed : message.apply(cx, parsed);
-    if (isRefusal(answer)) note(cx, name, answer.message);
-    else if (name === 'answer' && typeof answer === 'object' && answer !== null && 'forward' in answer) errand(conversation, async () => forwardAnswer(conversation, answer.forward as Answer).catch((error: unknown) => {
-      const said = error instanceof ApplicationFailure ? error.message : 'Expected the run that has asked to be reached, got no answer from it.';
-      conversation.dispatch((again) => note(again, name, said));
-    }));
-  }).catch((error: unknown) => {
-    // A rule that throws is a bug of ours; the session goes on.
-    conversation.dispatch((cx) => note(cx, name, `Expected the signal to be taken, got ${error instanceof Error ? error.message.slice(0, 200) : 'an error'}.`));
-  });
+  conversation
+    .inOrder(names, (cx) => {
+      const answer = isRefusal(parsed) ? parsed : message.apply(cx, parsed);
+      if (isRefusal(answer)) note(cx, name, answer.message);
+      else if (name === 'answer' && typeof answer === 'object' && answer !== null && 'forward' in answer)
+        errand(conversation, async () =>
+          forwardAnswer(conversation, answer.forward as Answer).catch((error: unknown) => {
+            const said =
+              error instanceof ApplicationFailure
+                ? error.message
+                : 'Expected the run that has asked to be reached, got no answer from it.';
+            conversation.dispatch((again) => note(again, name, said));
+          }),
+        );
+    })
+    .catch((error: unknown) => {
+      // A rule that throws is a bug of ours; the session goes on.
+      conversation.dispatch((cx) =>
+        note(
+          cx,
+          name,
+          `Expected the signal to be taken, got ${error instanceof Error ? error.message.slice(0, 200) : 'an error'}.`,
+        ),
+      );
+    });
 }
 
 function registerQueries(conversation: Conversation): void {
   const { state } = conversation;
   const queries: { [N in SchemaName]?: [description: string, answer: (payload: any) => unknown] } = {
-    getSession: ['The session: status, turn, queue, counts of runs, usage.', () => sessionView(state, conversation.undecided)],
-    listRuns: ['The runs in the order they were started: { status?, limit?, after? }.', (payload: ListRuns) => {
-      // From the start again, a reader whose last row is forgotten would read everything twice.
-      if (payload.after !== undefined && getRun(state, payload.after) === null) throw refusal(refuse('InvalidInput', `Expected after to name a run of this ${state.kind}, got "${payload.after}".`));
-      return listRuns(state, payload);
-    }],
+    getSession: [
+      'The session: status, turn, queue, counts of runs, usage.',
+      () => sessionView(state, conversation.undecided),
+    ],
+    listRuns: [
+      'The runs in the order they were started: { status?, limit?, after? }.',
+      (payload: ListRuns) => {
+        // From the start again, a reader whose last row is forgotten would read everything twice.
+        if (payload.after !== undefined && getRun(state, payload.after) === null)
+          throw refusal(
+            refuse('InvalidInput', `Expected after to name a run of this ${state.kind}, got "${payload.after}".`),
+          );
+        return listRuns(state, payload);
+      },
+    ],
     getRun: ['One run, or null: { runId }.', ({ runId }: { runId: string }) => getRun(state, runId)],
-    getTurn: ['One turn with its messages, or null: { turnId }.', ({ turnId }: { turnId: string }) => getTurn(state, turnNamed(state, turnId))],
-    getTranscript: ['The messages: { after?, limit?, includeHidden? }.', (payload: GetTranscript) => {
-      const { after } = payload;
-      if (after !== undefined && !state.transcript.some(({ message }) => message.id === after)) throw refusal(refuse('InvalidInput', `Expected after to name a message of this ${state.kind}, got "${after}".`));
-      return getTranscript(state, payload);
-    }],
-    ...(state.kind === 'run' ? { getMessages: ['Between a run and its task; see the documentation.', ({ after = 0 }: { after?: number }) => (state.self?.inbox ?? []).filter((one) => one.n > after)] as [string, (payload: any) => unknown] } : {}),
-    getEvents: ['The events after a number: { after?, limit?, types? }.', (payload: GetEvents) => getEvents(state, payload)],
+    getTurn: [
+      'One turn with its messages, or null: { turnId }.',
+      ({ turnId }: { turnId: string }) => getTurn(state, turnNamed(state, turnId)),
+    ],
+    getTranscript: [
+      'The messages: { after?, limit?, includeHidden? }.',
+      (payload: GetTranscript) => {
+        const { after } = payload;
+        if (after !== undefined && !state.transcript.some(({ message }) => message.id === after))
+          throw refusal(
+            refuse('InvalidInput', `Expected after to name a message of this ${state.kind}, got "${after}".`),
+          );
+        return getTranscript(state, payload);
+      },
+    ],
+    ...(state.kind === 'run'
+      ? {
+          getMessages: [
+            'Between a run and its task; see the documentation.',
+            ({ after = 0 }: { after?: number }) => (state.self?.inbox ?? []).filter((one) => one.n > after),
+          ] as [string, (payload: any) => unknown],
+        }
+      : {}),
+    getEvents: [
+      'The events after a number: { after?, limit?, types? }.',
+      (payload: GetEvents) => getEvents(state, payload),
+    ],
   };
   for (const [name, [description, answer]] of Object.entries(queries)) {
-    setHandler(defineQuery<unknown, [unknown]>(name), (payload) => {
-      const parsed = parseMessage(name as SchemaName, payload);
-      if (isRefusal(parsed)) throw refusal(parsed);
-      return answer(parsed);
-    }, { description });
+    setHandler(
+      defineQuery<unknown, [unknown]>(name),
+      (payload) => {
+        const parsed = parseMessage(name as SchemaName, payload);
+        if (isRefusal(parsed)) throw refusal(parsed);
+        return answer(parsed);
+      },
+      { description },
+    );
   }
 }

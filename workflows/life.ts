@@ -23,7 +23,8 @@ export const AFTER_LOCAL = 2;
 /** Resolves when the conversation has ended, with nothing, or with what the next execution goes on from. */
 export async function live(conversation: Conversation): Promise<Carried | undefined> {
   const { state } = conversation;
-  const mayContinue = (): boolean => conversation.wantsToContinue() && (!stepInFlight(state) || (conversation.mustContinue() && mayAbort(state)));
+  const mayContinue = (): boolean =>
+    conversation.wantsToContinue() && (!stepInFlight(state) || (conversation.mustContinue() && mayAbort(state)));
   for (;;) {
     await condition(() => conversation.ended || mayContinue());
     if (conversation.ended) break;

@@ -1,5 +1,10 @@
 /** The activities as workflows call them. The workflow owns the retries of steps. */
-import { ActivityCancellationType, proxyActivities, proxyLocalActivities, type ActivityInterfaceFor } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  proxyActivities,
+  proxyLocalActivities,
+  type ActivityInterfaceFor,
+} from '@temporalio/workflow';
 import { cutText } from '../src/domain/turn/step-size.ts';
 import { HEARTBEAT_TIMEOUT_MS, type Activities, type LocalActivities } from '../src/contract.ts';
 
@@ -45,21 +50,38 @@ export function task(summary: string): ActivityInterfaceFor<Activities> {
 /** A handler of the app: one call; the workflow owns the repetition. */
 export function handler(summary: string): ActivityInterfaceFor<Activities> {
   return proxyActivities<Activities>({
-    startToCloseTimeout: '1m', heartbeatTimeout: HEARTBEAT_TIMEOUT_MS, retry: { maximumAttempts: 1 }, cancellationType: ActivityCancellationType.TRY_CANCEL, summary: short(summary),
+    startToCloseTimeout: '1m',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
+    retry: { maximumAttempts: 1 },
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    summary: short(summary),
   });
 }
 
 /** A look at runs: repeated until it has an answer. */
 export function inspect(summary: string): ActivityInterfaceFor<Activities> {
-  return proxyActivities<Activities>({ startToCloseTimeout: '1m', heartbeatTimeout: HEARTBEAT_TIMEOUT_MS, retry: { initialInterval: '1s', maximumInterval: '1m' }, summary: short(summary) });
+  return proxyActivities<Activities>({
+    startToCloseTimeout: '1m',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
+    retry: { initialInterval: '1s', maximumInterval: '1m' },
+    summary: short(summary),
+  });
 }
 
 /** A word to another workflow that somebody waits for: not for long. */
 export function reach(summary: string): ActivityInterfaceFor<Activities> {
-  return proxyActivities<Activities>({ startToCloseTimeout: '10s', retry: { initialInterval: '500ms', maximumAttempts: 3 }, summary: short(summary) });
+  return proxyActivities<Activities>({
+    startToCloseTimeout: '10s',
+    retry: { initialInterval: '500ms', maximumAttempts: 3 },
+    summary: short(summary),
+  });
 }
 
 /** Something that is repeated until it is done. */
 export function sure(summary: string): ActivityInterfaceFor<Activities> {
-  return proxyActivities<Activities>({ startToCloseTimeout: '10s', retry: { initialInterval: '1s', maximumInterval: '1m' }, summary: short(summary) });
+  return proxyActivities<Activities>({
+    startToCloseTimeout: '10s',
+    retry: { initialInterval: '1s', maximumInterval: '1m' },
+    summary: short(summary),
+  });
 }

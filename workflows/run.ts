@@ -14,7 +14,14 @@ import { settingsOf } from '../src/domain/state/settings.ts';
 import { resultAsTold } from '../src/domain/run/result.ts';
 import { newState, type Cx, type RunSelf, type State } from '../src/domain/state/state.ts';
 import { submitTurn } from '../src/domain/turn/queue.ts';
-import { isRefusal, refuse, type Json, type Progress, type Refusal, type UIMessage } from '../src/domain/state/types.ts';
+import {
+  isRefusal,
+  refuse,
+  type Json,
+  type Progress,
+  type Refusal,
+  type UIMessage,
+} from '../src/domain/state/types.ts';
 import { parseMessage, parseRunInput, type Payload } from '../src/schemas.ts';
 import { Conversation } from './conversation.ts';
 import { isUnheard, parentIsThere } from './effects.ts';
@@ -29,14 +36,18 @@ export async function run(input: RunInput, carried?: Carried): Promise<RunResult
   const conversation = new Conversation(continued ? unpack(carried) : begin(input));
   const { state } = conversation;
   register(conversation, {
-    runSettled, runMilestones, runRequest, runMessagesRead,
+    runSettled,
+    runMilestones,
+    runRequest,
+    runMessagesRead,
     runMessage: (cx, payload: Payload<'runMessage'>) => takeMessages(cx, payload),
     requestAnswered: (cx, payload: Payload<'requestAnswered'>) => requestAnswered(cx, payload),
     requestRefused: (cx, payload: Payload<'requestRefused'>) => requestRefused(cx, payload),
     taskRead: (cx, { n }: Payload<'taskRead'>) => taskRead(cx, n),
     parentGone: (cx, { epoch }: Payload<'parentGone'>) => parentGone(cx, epoch),
     runCancel: (cx, payload: Payload<'runCancel'>) => runCancel(cx, payload),
-    taskMilestone: (cx, { name, data, progress }: Payload<'taskMilestone'>) => milestone(cx, name, data, progress as Progress | undefined),
+    taskMilestone: (cx, { name, data, progress }: Payload<'taskMilestone'>) =>
+      milestone(cx, name, data, progress as Progress | undefined),
   });
   const asked = CancellationScope.current().cancelRequested;
   return CancellationScope.nonCancellable(async () => {
@@ -66,16 +77,36 @@ function begin(input: unknown): State {
   const made = parsed as RunInput;
   const { workflowId, firstExecutionRunId } = workflowInfo();
   const self: RunSelf = {
-    runId: made.runId, parent: made.parent, kind: made.kind, input: made.input, retries: made.retries, onBudget: made.onBudget,
-    deadline: Date.parse(made.deadlineAt), milestones: [], told: 0, movedAt: Date.now(),
-    ...(made.kind === 'agent' ? {} : { task: 'ready' as const }), ...(made.taskQueue === undefined ? {} : { taskQueue: made.taskQueue }),
-    ...(made.parentToolCallId === undefined ? {} : { parentToolCallId: made.parentToolCallId }), ...(made.parentRunId === undefined ? {} : { parentRunId: made.parentRunId }),
+    runId: made.runId,
+    parent: made.parent,
+    kind: made.kind,
+    input: made.input,
+    retries: made.retries,
+    onBudget: made.onBudget,
+    deadline: Date.parse(made.deadlineAt),
+    milestones: [],
+    told: 0,
+    movedAt: Date.now(),
+    ...(made.kind === 'agent' ? {} : { task: 'ready' as const }),
+    ...(made.taskQueue === undefined ? {} : { taskQueue: made.taskQueue }),
+    ...(made.parentToolCallId === undefined ? {} : { parentToolCallId: made.parentToolCallId }),
+    ...(made.parentRunId === undefined ? {} : { parentRunId: made.parentRunId }),
     ...(made.label === undefined ? {} : { label: made.label }),
   };
-  return newState({
-    kind: 'run', workflowId, sessionId: made.sessionId, epoch: firstExecutionRunId, depth: made.depth, agent: made.agent, settings: settingsOf('run', { limits: made.limits }), self,
-    ...(made.metadata === undefined ? {} : { metadata: made.metadata }),
-  }, Date.now());
+  return newState(
+    {
+      kind: 'run',
+      workflowId,
+      sessionId: made.sessionId,
+      epoch: firstExecutionRunId,
+      depth: made.depth,
+      agent: made.agent,
+      settings: settingsOf('run', { limits: made.limits }),
+      self,
+      ...(made.metadata === undefined ? {} : { metadata: made.metadata }),
+    },
+    Date.now(),
+  );
 }
 
 /** An agent that is given neither a string nor messages reads its input as JSON text. */
@@ -84,7 +115,13 @@ function messagesOf(input: Json): UIMessage[] {
     const parsed = parseMessage('submitTurn', { input });
     if (!isRefusal(parsed) && parsed.input.length > 0) return parsed.input;
   }
-  return [{ id: '', role: 'user', parts: [{ type: 'text', text: typeof input === 'string' ? input : JSON.stringify(input) }] }];
+  return [
+    {
+      id: '',
+      role: 'user',
+      parts: [{ type: 'text', text: typeof input === 'string' ? input : JSON.stringify(input) }],
+    },
+  ];
 }
 
 function milestone(cx: Cx, name: string, data: Json | undefined, progress: Progress | undefined): Refusal | undefined {
@@ -93,7 +130,8 @@ function milestone(cx: Cx, name: string, data: Json | undefined, progress: Progr
 }
 
 function runCancel(cx: Cx, { epoch, reason, comment, cascade }: Payload<'runCancel'>): Refusal | undefined {
-  if (epoch !== cx.state.epoch) return refuse('InvalidInput', `Expected epoch to be "${cx.state.epoch}", got "${epoch}".`);
+  if (epoch !== cx.state.epoch)
+    return refuse('InvalidInput', `Expected epoch to be "${cx.state.epoch}", got "${epoch}".`);
   cancelSelf(cx, reason, comment, cascade ?? true);
   return undefined;
 }
@@ -104,9 +142,18 @@ async function tell(conversation: Conversation): Promise<'sent' | 'gone' | 'refu
   const { self, outcome } = ended(state);
   const { status, reason, comment, result, error } = outcome;
   const message = {
-    runId: self.runId, epoch: self.parent.epoch, status, reason, comment, error, usage: state.usage, progress: self.progress,
+    runId: self.runId,
+    epoch: self.parent.epoch,
+    status,
+    reason,
+    comment,
+    error,
+    usage: state.usage,
+    progress: self.progress,
     milestones: self.milestones.filter((one) => one.n > self.told),
-    cancelled: cancelledBelow({ state }), read: self.read, ...(result === undefined ? {} : resultAsTold(result, state.workflowId)),
+    cancelled: cancelledBelow({ state }),
+    read: self.read,
+    ...(result === undefined ? {} : resultAsTold(result, state.workflowId)),
   };
   if (!(await parentIsThere(state))) return undefined;
   const told = await send(conversation, self.parent.workflowId, 'runSettled', message, ALWAYS);
@@ -116,8 +163,12 @@ async function tell(conversation: Conversation): Promise<'sent' | 'gone' | 'refu
 function resultOf(state: State, delivered: boolean): RunResult {
   const { status, reason, result, error } = ended(state).outcome;
   return {
-    status, ...(reason === undefined ? {} : { reason }), ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }),
-    usage: state.usage, delivered,
+    status,
+    ...(reason === undefined ? {} : { reason }),
+    ...(result === undefined ? {} : { result }),
+    ...(error === undefined ? {} : { error }),
+    usage: state.usage,
+    delivered,
   };
 }
 

@@ -11,7 +11,13 @@ const SEND_BACKOFF_MS = 1000;
 const SEND_BACKOFF_MOST_MS = 60_000;
 
 /** Signals another workflow, the newest execution of its id; backs off when the server refuses it. */
-export async function send(conversation: Conversation, workflowId: string, name: string, argument: unknown, attempts: number): Promise<'sent' | 'gone' | 'refused'> {
+export async function send(
+  conversation: Conversation,
+  workflowId: string,
+  name: string,
+  argument: unknown,
+  attempts: number,
+): Promise<'sent' | 'gone' | 'refused'> {
   const bytes = jsonBytes(argument);
   for (let attempt = 1; ; attempt++) {
     await conversation.room(bytes);
@@ -21,7 +27,9 @@ export async function send(conversation: Conversation, workflowId: string, name:
     } catch (error) {
       if (isGone(error)) return 'gone';
       if (attempt >= attempts) return 'refused';
-      await sleep(Math.min(SEND_BACKOFF_MS * 2 ** (attempt - 1), SEND_BACKOFF_MOST_MS), { summary: `retry of ${name}` });
+      await sleep(Math.min(SEND_BACKOFF_MS * 2 ** (attempt - 1), SEND_BACKOFF_MOST_MS), {
+        summary: `retry of ${name}`,
+      });
     }
   }
 }

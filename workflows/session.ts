@@ -1,5 +1,11 @@
 /** The workflow type `session`: a conversation with a name of its own that lives for weeks, through continue-as-new. */
-import { ApplicationFailure, CancellationScope, CancelledFailure, continueAsNew, workflowInfo } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  continueAsNew,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { SessionResult } from '../src/contract.ts';
 import { unpack, type Carried } from '../src/domain/carry/carry.ts';
 import { close } from '../src/domain/closing.ts';
@@ -34,7 +40,10 @@ export async function session(input?: unknown, carried?: Carried): Promise<Sessi
     const { closing, usage, lastSeq, runs, forgotten } = conversation.state;
     if (closing?.native === true) throw new CancelledFailure('The session was cancelled.');
     return {
-      status: 'closed', ...(closing?.reason === undefined ? {} : { reason: closing.reason }), usage, lastSeq,
+      status: 'closed',
+      ...(closing?.reason === undefined ? {} : { reason: closing.reason }),
+      usage,
+      lastSeq,
       runs: [...forgotten, ...runs].map(({ runId, status }) => ({ runId, status })),
     };
   });
@@ -47,10 +56,20 @@ function begin(input: unknown): State {
   const given = parse(sessionInput, input);
   if (isRefusal(given)) throw refusal(given);
   const { agent, title, metadata } = given;
-  return newState({
-    kind: 'session', workflowId, sessionId: workflowId, epoch: firstExecutionRunId, depth: 0, agent: agent ?? '', settings: settingsOf('session', JSON.parse(JSON.stringify(given))),
-    ...(title === undefined ? {} : { title }), ...(metadata === undefined ? {} : { metadata }),
-  }, Date.now());
+  return newState(
+    {
+      kind: 'session',
+      workflowId,
+      sessionId: workflowId,
+      epoch: firstExecutionRunId,
+      depth: 0,
+      agent: agent ?? '',
+      settings: settingsOf('session', JSON.parse(JSON.stringify(given))),
+      ...(title === undefined ? {} : { title }),
+      ...(metadata === undefined ? {} : { metadata }),
+    },
+    Date.now(),
+  );
 }
 
 /** Which agent takes the turns, asked of the worker once: a later deployment that does not know it fails turns, not the session. */
@@ -58,7 +77,10 @@ async function identify(conversation: Conversation): Promise<void> {
   const { state } = conversation;
   const { name, facts, known } = await conversation.resolveAgent(state.agent === '' ? undefined : state.agent);
   if (facts?.kind !== 'agent') {
-    throw ApplicationFailure.nonRetryable(`Expected agent to be one of ${known.map((one) => `"${one}"`).join(', ')}, got "${name}".`, 'UnknownAgent');
+    throw ApplicationFailure.nonRetryable(
+      `Expected agent to be one of ${known.map((one) => `"${one}"`).join(', ')}, got "${name}".`,
+      'UnknownAgent',
+    );
   }
   state.agent = name;
   conversation.dispatch((cx) => emit(cx, 'session.started', { agent: name }));

@@ -39,7 +39,14 @@ function waves(runs: number): number[] {
   return Array.from({ length: Math.ceil(runs / WAVE) }, (_, i) => Math.min(WAVE, runs - i * WAVE));
 }
 
-async function costOf(rig: Rig, runs: number, cpu: Cpu, begunAt: number, parentId: string, childIds: readonly string[]): Promise<Cost> {
+async function costOf(
+  rig: Rig,
+  runs: number,
+  cpu: Cpu,
+  begunAt: number,
+  parentId: string,
+  childIds: readonly string[],
+): Promise<Cost> {
   const parent = await eventsOf(rig.temporal, parentId);
   const lastTask = parent.findLast(isTaskCompleted);
   const seconds = ((lastTask === undefined ? Number.NaN : timeOf(lastTask)) - begunAt) / 1000;
@@ -74,7 +81,9 @@ export const native: Contender = async (rig, { runs, ms }) => {
     await rig.temporal.workflow.execute('nativeParent', { workflowId, taskQueue: BASELINE_QUEUE, args });
   });
   const events = await eventsOf(rig.temporal, workflowId);
-  const ids = events.flatMap(({ childWorkflowExecutionStartedEventAttributes: child }) => child?.workflowExecution?.workflowId ?? []);
+  const ids = events.flatMap(
+    ({ childWorkflowExecutionStartedEventAttributes: child }) => child?.workflowExecution?.workflowId ?? [],
+  );
   return costOf(rig, runs, cpu, begunAt, workflowId, sampled(ids));
 };
 
@@ -84,7 +93,8 @@ export const floor: Contender = async (rig, { runs, ms }) => {
   await handle.query('heard');
   const begunAt = Date.now();
   const cpu = await rig.cpuOf(rig.baseline, async () => {
-    for (const count of waves(runs)) await handle.executeUpdate('start', { args: [count, { ms, taskQueue: BASELINE_QUEUE }] });
+    for (const count of waves(runs))
+      await handle.executeUpdate('start', { args: [count, { ms, taskQueue: BASELINE_QUEUE }] });
     await rig.quiet('floorChild', async () => (await handle.query<number>('heard')) === runs);
   });
   const ids = Array.from({ length: runs }, (_, i) => `${workflowId}/${i + 1}`);
@@ -102,26 +112,28 @@ interface Outlive {
 }
 
 /** With `react` it is over when the last run has been read in a turn of an agent that answers at once. */
-export const outlive = ({ notify, cap, agent }: Outlive): Contender => async (rig, { runs, ms }) => {
-  const session = await rig.session({ agent: 'answers', limits: { maxConcurrentRuns: cap ?? Math.max(WAVE, runs) } });
-  const request = {
-    agent: agent ?? (ms > 0 ? 'lasts' : 'empty'),
-    input: ms > 0 ? { ms } : 'hello',
-    detached: { notify },
-  };
-  const begunAt = Date.now();
-  const ids: string[] = [];
-  const cpu = await rig.cpuOf(rig.outlive, async () => {
-    for (const count of waves(runs)) {
-      const receipts = await session.startRuns({ runs: Array.from({ length: count }, () => request) });
-      ids.push(...receipts.runs.map(({ workflowId }) => workflowId));
-    }
-    await rig.quiet('run', async () => {
-      const view = await session.getSession();
-      return view.runs.completed === runs && view.status === 'idle' && view.queue.length === 0;
+export const outlive =
+  ({ notify, cap, agent }: Outlive): Contender =>
+  async (rig, { runs, ms }) => {
+    const session = await rig.session({ agent: 'answers', limits: { maxConcurrentRuns: cap ?? Math.max(WAVE, runs) } });
+    const request = {
+      agent: agent ?? (ms > 0 ? 'lasts' : 'empty'),
+      input: ms > 0 ? { ms } : 'hello',
+      detached: { notify },
+    };
+    const begunAt = Date.now();
+    const ids: string[] = [];
+    const cpu = await rig.cpuOf(rig.outlive, async () => {
+      for (const count of waves(runs)) {
+        const receipts = await session.startRuns({ runs: Array.from({ length: count }, () => request) });
+        ids.push(...receipts.runs.map(({ workflowId }) => workflowId));
+      }
+      await rig.quiet('run', async () => {
+        const view = await session.getSession();
+        return view.runs.completed === runs && view.status === 'idle' && view.queue.length === 0;
+      });
     });
-  });
-  const cost = await costOf(rig, runs, cpu, begunAt, session.sessionId, sampled(ids));
-  await session.close();
-  return cost;
-};
+    const cost = await costOf(rig, runs, cpu, begunAt, session.sessionId, sampled(ids));
+    await session.close();
+    return cost;
+  };

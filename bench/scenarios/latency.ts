@@ -13,7 +13,10 @@ export interface Latencies {
 }
 
 async function startFloor(rig: Rig): Promise<WorkflowHandle> {
-  const handle = await rig.temporal.workflow.start('floorParent', { workflowId: `floor-${randomUUID()}`, taskQueue: BASELINE_QUEUE });
+  const handle = await rig.temporal.workflow.start('floorParent', {
+    workflowId: `floor-${randomUUID()}`,
+    taskQueue: BASELINE_QUEUE,
+  });
   await handle.query('heard');
   return handle;
 }
@@ -45,7 +48,9 @@ export async function ack(rig: Rig, behind: readonly number[], samples: number):
       latencies.outlive.push(await timed(async () => session.startRun(request)));
       runs += 1;
       await rig.quiet('run', async () => (await settled(session)) === runs);
-      latencies.baseline.push(await timed(async () => bare.executeUpdate('start', { args: [1, { ms: 0, taskQueue: BASELINE_QUEUE }] })));
+      latencies.baseline.push(
+        await timed(async () => bare.executeUpdate('start', { args: [1, { ms: 0, taskQueue: BASELINE_QUEUE }] })),
+      );
       await rig.quiet('floorChild', async () => true);
     }
     found.set(least, latencies);
@@ -63,7 +68,10 @@ export async function handover(rig: Rig, samples: number): Promise<Latencies> {
   for (let i = 0; i < samples; i++) {
     const { runId } = await session.startRun({ agent: 'empty', input: 'hello' });
     runIds.push(runId);
-    await rig.quiet('run', async () => (await session.getSession()).status === 'idle' && (await settled(session)) === i + 1);
+    await rig.quiet(
+      'run',
+      async () => (await session.getSession()).status === 'idle' && (await settled(session)) === i + 1,
+    );
     await bare.executeUpdate('start', { args: [1, { ms: 0, taskQueue: BASELINE_QUEUE }] });
     await rig.quiet('floorChild', async () => (await bare.query<number>('heard')) === i + 1);
   }
@@ -71,7 +79,8 @@ export async function handover(rig: Rig, samples: number): Promise<Latencies> {
   const startedAt = new Map<string, number>();
   for await (const event of session.events()) {
     if (event.type !== 'turn.started') continue;
-    for (const { key } of event['inputs'] as { key?: string }[]) if (key !== undefined) startedAt.set(key, Date.parse(event.at));
+    for (const { key } of event['inputs'] as { key?: string }[])
+      if (key !== undefined) startedAt.set(key, Date.parse(event.at));
   }
   for (const runId of runIds) {
     const turn = startedAt.get(finishKey(session.sessionId, runId));
@@ -81,7 +90,9 @@ export async function handover(rig: Rig, samples: number): Promise<Latencies> {
   const signals = parent.flatMap((event, i) => (event.workflowExecutionSignaledEventAttributes ? [i] : []));
   for (const [i, at] of signals.entries()) {
     const task = parent.find((event, j) => j > at && event.workflowTaskStartedEventAttributes);
-    latencies.baseline.push((task === undefined ? Number.NaN : timeOf(task)) - (await endOfActivity(rig, `${bare.workflowId}/${i + 1}`)));
+    latencies.baseline.push(
+      (task === undefined ? Number.NaN : timeOf(task)) - (await endOfActivity(rig, `${bare.workflowId}/${i + 1}`)),
+    );
   }
   await bare.terminate();
   await session.close();
@@ -96,7 +107,10 @@ async function endOfActivity(rig: Rig, workflowId: string): Promise<number> {
 /** From the start of a turn to the call of its model, and from the end of a model's answer to the call of the next step. */
 export async function step(rig: Rig, samples: number): Promise<{ first: Latencies; next: Latencies }> {
   const session = await rig.session({ agent: 'calls' });
-  const bare = await rig.temporal.workflow.start('floorTurn', { workflowId: `turn-${randomUUID()}`, taskQueue: BASELINE_QUEUE });
+  const bare = await rig.temporal.workflow.start('floorTurn', {
+    workflowId: `turn-${randomUUID()}`,
+    taskQueue: BASELINE_QUEUE,
+  });
   const first: Latencies = { outlive: [], baseline: [] };
   const next: Latencies = { outlive: [], baseline: [] };
   const { stamps } = rig.outlive;
@@ -108,7 +122,10 @@ export async function step(rig: Rig, samples: number): Promise<{ first: Latencie
     const [one, two] = stamps;
     first.outlive.push((one?.calledAt ?? Number.NaN) - Date.parse(turn?.startedAt ?? ''));
     next.outlive.push((two?.calledAt ?? Number.NaN) - (one?.endedAt ?? Number.NaN));
-    const { startedAt, steps } = await bare.executeUpdate<{ startedAt: number; steps: { calledAt: number; endedAt: number }[] }, []>('turn');
+    const { startedAt, steps } = await bare.executeUpdate<
+      { startedAt: number; steps: { calledAt: number; endedAt: number }[] },
+      []
+    >('turn');
     first.baseline.push((steps[0]?.calledAt ?? Number.NaN) - startedAt);
     next.baseline.push((steps[1]?.calledAt ?? Number.NaN) - (steps[0]?.endedAt ?? Number.NaN));
   }

@@ -36,7 +36,10 @@ When the user says that the data is already loaded and gives the result of load_
 Choose six to ten charts: some single numbers, a line if there is a date, bars by columns with few values, one table by a column with many. Sum what adds up; average prices, rates and scores. Never make a number up: all numbers come from run_queries.`;
 
 /** The agent and the task for `defineConfig`. */
-export function createBuilder({ outDir, filesDir = '.', model, pace = {} }: BuilderOptions): { agents: AgentDefinition[]; tasks: TaskDefinition<any, any>[] } {
+export function createBuilder({ outDir, filesDir = '.', model, pace = {} }: BuilderOptions): {
+  agents: AgentDefinition[];
+  tasks: TaskDefinition<any, any>[];
+} {
   const builder = defineAgent({
     name: 'builder',
     description: 'Loads a CSV file and builds a dashboard of it.',
@@ -45,5 +48,8 @@ export function createBuilder({ outDir, filesDir = '.', model, pace = {} }: Buil
     tools: createTools({ filesDir, outDir }),
     canStart: ['load_data'],
   });
-  return { agents: [builder], tasks: [createLoadData({ filesDir, outDir, ...(pace.batchMs === undefined ? {} : { pace: pace.batchMs }) })] };
+  return {
+    agents: [builder],
+    tasks: [createLoadData({ filesDir, outDir, ...(pace.batchMs === undefined ? {} : { pace: pace.batchMs }) })],
+  };
 }

@@ -4,13 +4,22 @@ import type { Column } from './csv/columns.ts';
 
 const chartSpec = z.object({
   title: z.string().min(1).max(120),
-  kind: z.enum(['number', 'bar', 'line', 'table'])
+  kind: z
+    .enum(['number', 'bar', 'line', 'table'])
     .describe('number: one figure. bar and table: by the values of x. line: over the dates of x.'),
   x: z.string().optional().describe('Column to group by; a date column for a line. None for a number.'),
   measure: z.string().optional().describe('Number column to aggregate; none to count rows.'),
-  aggregate: z.enum(['count', 'sum', 'avg', 'min', 'max', 'distinct']).optional()
+  aggregate: z
+    .enum(['count', 'sum', 'avg', 'min', 'max', 'distinct'])
+    .optional()
     .describe('Default: sum of the measure, or count of rows. distinct counts different values of x or measure.'),
-  limit: z.number().int().min(1).max(50).optional().describe('Groups of a bar or table; the rest becomes "other". Default 8.'),
+  limit: z
+    .number()
+    .int()
+    .min(1)
+    .max(50)
+    .optional()
+    .describe('Groups of a bar or table; the rest becomes "other". Default 8.'),
 });
 
 export const chartSpecs = z.array(chartSpec).min(1).max(16);
@@ -36,14 +45,18 @@ export function planCharts(specs: readonly ChartSpec[], columns: readonly Column
     const find = (name: string): Column => {
       const column = columns.find(({ sqlName }) => sqlName === name) ?? columns.find((one) => one.name === name);
       if (column) return column;
-      const known = columns.slice(0, 60).map((one) => one.sqlName).join(', ');
+      const known = columns
+        .slice(0, 60)
+        .map((one) => one.sqlName)
+        .join(', ');
       throw wrong(`Expected the columns of ${where} to be among ${known}, got ${JSON.stringify(name.slice(0, 80))}.`);
     };
     const x = spec.x === undefined ? undefined : find(spec.x);
     const measure = spec.measure === undefined ? undefined : find(spec.measure);
     const aggregate = spec.aggregate ?? (measure ? 'sum' : 'count');
     if (spec.kind !== 'number' && !x) throw wrong(`Expected ${where} to have a column x, got none.`);
-    if (spec.kind === 'line' && x?.type !== 'date') throw wrong(`Expected x of ${where} to be a date column, got ${x?.sqlName} (${x?.type}).`);
+    if (spec.kind === 'line' && x?.type !== 'date')
+      throw wrong(`Expected x of ${where} to be a date column, got ${x?.sqlName} (${x?.type}).`);
     const numeric = measure?.type === 'integer' || measure?.type === 'number';
     if (!numeric && aggregate !== 'count' && aggregate !== 'distinct') {
       const got = measure ? `${measure.sqlName} (${measure.type})` : 'none';

@@ -20,35 +20,53 @@ export function renderDashboard(title: string, figures: Figures): string {
   const cards = charts.filter(({ kind }) => kind !== 'number');
   const halves = cards.filter(({ kind }) => kind !== 'line');
   const alone = halves.length % 2 === 1 ? halves.at(-1) : undefined;
-  return page(title, file, html`<ul class="facts">
+  return page(
+    title,
+    file,
+    html`<ul class="facts">
 <li><b>${count(rows)}</b> rows loaded</li>
 <li><b>${count(rejectedRows)}</b> rejected</li>
 <li><b>${count(columns.length)}</b> columns</li>
 ${range(figures)}</ul>
 ${tiles.length === 0 ? '' : html`<div class="tiles">${tiles.map(tile)}</div>`}
 <div class="cards">${cards.map((chart) => card(chart, chart === alone))}${quality(figures)}</div>
-<footer>Every number here was computed from the rows that were loaded from <bdi>${shown(file)}</bdi>.</footer>`);
+<footer>Every number here was computed from the rows that were loaded from <bdi>${shown(file)}</bdi>.</footer>`,
+  );
 }
 
 function range({ range }: Figures): Html | string {
-  return range === undefined ? '' : html`<li><b>${day(shown(range.first))}</b> to <b>${day(shown(range.last))}</b> (<bdi>${shown(range.column)}</bdi>)</li>
+  return range === undefined
+    ? ''
+    : html`<li><b>${day(shown(range.first))}</b> to <b>${day(shown(range.last))}</b> (<bdi>${shown(range.column)}</bdi>)</li>
 `;
 }
 
 /** The page while the data is still being loaded: the shape of every chart, and not one number. */
 export function renderSkeleton(title: string, file: string, charts: readonly ChartSpec[]): string {
   const name = (chart: ChartSpec): Html => html`<h2><bdi>${shown(chart.title, 120)}</bdi></h2>`;
-  const tiles = charts.filter(({ kind }) => kind === 'number').map((chart) => html`<section class="card tile">${name(chart)}<div class="wait w-big"></div></section>
-`);
-  const cards = charts.filter(({ kind }) => kind !== 'number').map((chart) => {
-    const line = chart.kind === 'line';
-    const shape = line ? html`<div class="wait w-plot"></div>` : html`<div>${Array.from({ length: 5 }, () => html`<div class="wait w-bar"></div>`)}</div>`;
-    return html`<section class="card${line ? ' wide' : ''}">${name(chart)}<p class="what">waiting for data</p>${shape}</section>
+  const tiles = charts
+    .filter(({ kind }) => kind === 'number')
+    .map(
+      (chart) => html`<section class="card tile">${name(chart)}<div class="wait w-big"></div></section>
+`,
+    );
+  const cards = charts
+    .filter(({ kind }) => kind !== 'number')
+    .map((chart) => {
+      const line = chart.kind === 'line';
+      const shape = line
+        ? html`<div class="wait w-plot"></div>`
+        : html`<div>${Array.from({ length: 5 }, () => html`<div class="wait w-bar"></div>`)}</div>`;
+      return html`<section class="card${line ? ' wide' : ''}">${name(chart)}<p class="what">waiting for data</p>${shape}</section>
 `;
-  });
-  return page(title, file, html`<p class="notice" role="status">The data is still being loaded. The numbers come when it is there.</p>
+    });
+  return page(
+    title,
+    file,
+    html`<p class="notice" role="status">The data is still being loaded. The numbers come when it is there.</p>
 ${tiles.length === 0 ? '' : html`<div class="tiles">${tiles}</div>`}
-<div class="cards">${cards}</div>`);
+<div class="cards">${cards}</div>`,
+  );
 }
 
 function page(title: string, file: string, content: Html): string {

@@ -5,7 +5,13 @@
  */
 import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4Content, LanguageModelV4StreamPart, LanguageModelV4Usage } from '@ai-sdk/provider';
+import type {
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  LanguageModelV4Content,
+  LanguageModelV4StreamPart,
+  LanguageModelV4Usage,
+} from '@ai-sdk/provider';
 import { reply, type Reply } from './demo/script.ts';
 
 export { DEMO_SENTENCE } from './demo/lines.ts';
@@ -17,7 +23,10 @@ export interface DemoModelOptions {
 
 export function createDemoModel({ wordMs = 0 }: DemoModelOptions = {}): LanguageModelV4 {
   return {
-    specificationVersion: 'v4', provider: 'demo', modelId: 'scripted', supportedUrls: {},
+    specificationVersion: 'v4',
+    provider: 'demo',
+    modelId: 'scripted',
+    supportedUrls: {},
     doGenerate: async (options) => {
       options.abortSignal?.throwIfAborted();
       // Only the pauses are wanted of the parts.
@@ -32,7 +41,9 @@ export function createDemoModel({ wordMs = 0 }: DemoModelOptions = {}): Language
   };
 }
 
-interface Answer extends Reply { id: string }
+interface Answer extends Reply {
+  id: string;
+}
 
 /** The script's reply; a call of a tool that the agent does not have is said instead of made. */
 function answerTo({ prompt, tools }: LanguageModelV4CallOptions): Answer {
@@ -79,7 +90,16 @@ function contentOf({ reasoning, text, call, id }: Answer): LanguageModelV4Conten
   return [
     ...(reasoning === undefined ? [] : [{ type: 'reasoning' as const, text: reasoning }]),
     { type: 'text', text },
-    ...(call ? [{ type: 'tool-call' as const, toolCallId: `demo-call-${id}`, toolName: call.name, input: JSON.stringify(call.input) }] : []),
+    ...(call
+      ? [
+          {
+            type: 'tool-call' as const,
+            toolCallId: `demo-call-${id}`,
+            toolName: call.name,
+            input: JSON.stringify(call.input),
+          },
+        ]
+      : []),
   ];
 }
 
@@ -90,9 +110,15 @@ function finish({ call }: Answer): { unified: 'tool-calls' | 'stop'; raw: undefi
 /** Tokens as a rule of thumb has them: four characters each. */
 function usage({ prompt }: LanguageModelV4CallOptions, answer: Answer): LanguageModelV4Usage {
   const tokens = (value: string | undefined): number => Math.ceil((value?.length ?? 0) / 4);
-  const [reasoning, text] = [tokens(answer.reasoning), tokens(answer.text) + tokens(answer.call && JSON.stringify(answer.call.input))];
+  const [reasoning, text] = [
+    tokens(answer.reasoning),
+    tokens(answer.text) + tokens(answer.call && JSON.stringify(answer.call.input)),
+  ];
   const total = tokens(JSON.stringify(prompt));
-  return { inputTokens: { total, noCache: total, cacheRead: 0, cacheWrite: 0 }, outputTokens: { total: reasoning + text, text, reasoning } };
+  return {
+    inputTokens: { total, noCache: total, cacheRead: 0, cacheWrite: 0 },
+    outputTokens: { total: reasoning + text, text, reasoning },
+  };
 }
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

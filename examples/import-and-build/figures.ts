@@ -19,10 +19,17 @@ export interface Figures {
 }
 
 /** Runs the charts read-only, giving way between them. Throws when the import has not finished. */
-export async function readFigures(database: string, specs: readonly ChartSpec[], signal: AbortSignal): Promise<Figures> {
+export async function readFigures(
+  database: string,
+  specs: readonly ChartSpec[],
+  signal: AbortSignal,
+): Promise<Figures> {
   using db = new DatabaseSync(database, { readOnly: true, timeout: 5000 });
   const state = readState(db);
-  if (!state?.loaded) throw new Error('Expected a database whose import has finished, got one that is not loaded yet. Wait for the run to complete.');
+  if (!state?.loaded)
+    throw new Error(
+      'Expected a database whose import has finished, got one that is not loaded yet. Wait for the run to complete.',
+    );
   const planned = planCharts(specs, state.columns);
   const charts: ChartResult[] = [];
   for (const chart of planned) {
@@ -30,12 +37,29 @@ export async function readFigures(database: string, specs: readonly ChartSpec[],
     charts.push(runChart(db, state.table, chart));
     await setImmediate();
   }
-  const rejected = db.prepare('SELECT reason, count(*) AS rows, min(line) AS line, raw FROM _rejected GROUP BY reason ORDER BY rows DESC, reason LIMIT 20').all();
-  const range = dateRange(db, state.table, state.columns.filter(({ type }) => type === 'date'));
+  const rejected = db
+    .prepare(
+      'SELECT reason, count(*) AS rows, min(line) AS line, raw FROM _rejected GROUP BY reason ORDER BY rows DESC, reason LIMIT 20',
+    )
+    .all();
+  const range = dateRange(
+    db,
+    state.table,
+    state.columns.filter(({ type }) => type === 'date'),
+  );
   return {
-    file: state.file, rows: state.rows, rejectedRows: state.position.row - state.rows,
-    rejected: rejected.map((one) => ({ reason: String(one['reason']), rows: Number(one['rows']), example: String(one['raw']), line: Number(one['line']) })),
-    columns: state.columns.map(({ name, type }) => ({ name, type })), ...(range ? { range } : {}), charts,
+    file: state.file,
+    rows: state.rows,
+    rejectedRows: state.position.row - state.rows,
+    rejected: rejected.map((one) => ({
+      reason: String(one['reason']),
+      rows: Number(one['rows']),
+      example: String(one['raw']),
+      line: Number(one['line']),
+    })),
+    columns: state.columns.map(({ name, type }) => ({ name, type })),
+    ...(range ? { range } : {}),
+    charts,
   };
 }
 
@@ -43,18 +67,30 @@ export async function readFigures(database: string, specs: readonly ChartSpec[],
 export function parseFigures(text: string): Figures {
   try {
     const figures = JSON.parse(text) as Partial<Figures>;
-    if (Array.isArray(figures.charts) && Array.isArray(figures.rejected) && Array.isArray(figures.columns) && typeof figures.file === 'string') return figures as Figures;
+    if (
+      Array.isArray(figures.charts) &&
+      Array.isArray(figures.rejected) &&
+      Array.isArray(figures.columns) &&
+      typeof figures.file === 'string'
+    )
+      return figures as Figures;
   } catch {
     // Not JSON: refused below.
   }
   throw new Error('Expected figures to name a file that run_queries has written.');
 }
 
-function dateRange(db: DatabaseSync, table: string, dates: readonly { name: string; sqlName: string }[]): Figures['range'] {
+function dateRange(
+  db: DatabaseSync,
+  table: string,
+  dates: readonly { name: string; sqlName: string }[],
+): Figures['range'] {
   for (const { name, sqlName } of dates) {
     const x = quoted(sqlName);
-    const { first, last } = db.prepare(`SELECT min(${x}) AS first, max(${x}) AS last FROM ${quoted(table)}`).get() ?? {};
-    if (typeof first === 'string' && typeof last === 'string') return { column: name, first: first.slice(0, 10), last: last.slice(0, 10) };
+    const { first, last } =
+      db.prepare(`SELECT min(${x}) AS first, max(${x}) AS last FROM ${quoted(table)}`).get() ?? {};
+    if (typeof first === 'string' && typeof last === 'string')
+      return { column: name, first: first.slice(0, 10), last: last.slice(0, 10) };
   }
   return undefined;
 }

@@ -44,11 +44,16 @@ function within(root: string, path: string): boolean {
 
 /** The longest part of a path that exists, be it a link that leads nowhere. */
 function existing(path: string): string {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined || dirname(path) === path ? path : existing(dirname(path));
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined || dirname(path) === path
+    ? path
+    : existing(dirname(path));
 }
 
 function outside(name: string): Error {
-  return Object.assign(new Error(`Expected a name inside the folder of this app, got ${JSON.stringify(name.slice(0, 200))}.`), { name: 'InvalidInput' });
+  return Object.assign(
+    new Error(`Expected a name inside the folder of this app, got ${JSON.stringify(name.slice(0, 200))}.`),
+    { name: 'InvalidInput' },
+  );
 }
 
 /** A file of a session, by its name in the session's folder or in the output folder; never one of another session. */

@@ -24,7 +24,11 @@ export interface OrdersOptions {
 }
 
 /** Rows, and the sums of their quantities and totals; money in cents. */
-export interface Sum { rows: number; quantity: number; totalCents: number }
+export interface Sum {
+  rows: number;
+  quantity: number;
+  totalCents: number;
+}
 
 /** What stands in the file; sums are over the good rows. */
 export interface OrdersTruth extends Sum {
@@ -39,10 +43,22 @@ export interface OrdersTruth extends Sum {
 }
 
 /** Writes the file, whole or not at all, and tells what is in it. */
-export async function generateOrders(path: string, { rows = 80_000, seed = 1 }: OrdersOptions = {}): Promise<OrdersTruth> {
+export async function generateOrders(
+  path: string,
+  { rows = 80_000, seed = 1 }: OrdersOptions = {},
+): Promise<OrdersTruth> {
   const random = new Random(seed);
   const truth: OrdersTruth = {
-    written: rows, rows: 0, quantity: 0, totalCents: 0, broken: {}, firstDate: '', lastDate: '', byCategory: {}, byCountry: {}, byMonth: {},
+    written: rows,
+    rows: 0,
+    quantity: 0,
+    totalCents: 0,
+    broken: {},
+    firstDate: '',
+    lastDate: '',
+    byCategory: {},
+    byCountry: {},
+    byMonth: {},
   };
   await mkdir(dirname(resolve(path)), { recursive: true });
   const temporary = `${path}.${randomUUID()}.tmp`;
@@ -73,7 +89,12 @@ export async function generateOrders(path: string, { rows = 80_000, seed = 1 }: 
 
 function add(truth: OrdersTruth, { date, product, country, quantity, totalCents }: Order): void {
   const { byCategory, byCountry, byMonth } = truth;
-  for (const sum of [truth, sumOf(byCategory, product.category), sumOf(byCountry, country), sumOf(byMonth, date.slice(0, 7))]) {
+  for (const sum of [
+    truth,
+    sumOf(byCategory, product.category),
+    sumOf(byCountry, country),
+    sumOf(byMonth, date.slice(0, 7)),
+  ]) {
     sum.rows += 1;
     sum.quantity += quantity;
     sum.totalCents += totalCents;
@@ -87,9 +108,16 @@ function sumOf(sums: Record<string, Sum>, key: string): Sum {
 }
 
 if (import.meta.main) {
-  const { values, positionals: [path = 'orders.csv'] } = parseArgs({
-    allowPositionals: true, options: { rows: { type: 'string', default: '80000' }, seed: { type: 'string', default: '1' } },
+  const {
+    values,
+    positionals: [path = 'orders.csv'],
+  } = parseArgs({
+    allowPositionals: true,
+    options: { rows: { type: 'string', default: '80000' }, seed: { type: 'string', default: '1' } },
   });
-  const { written, rows, broken } = await generateOrders(path, { rows: Number(values.rows), seed: Number(values.seed) });
+  const { written, rows, broken } = await generateOrders(path, {
+    rows: Number(values.rows),
+    seed: Number(values.seed),
+  });
   process.stdout.write(`${path}: ${written} rows, ${rows} of them good; broken: ${JSON.stringify(broken)}\n`);
 }

@@ -25,10 +25,17 @@ const BATCH_ROWS = 2000;
 
 const input = z.object({
   file: z.string().min(1).describe('Name of the CSV file.'),
-  database: z.string().min(1).optional().describe('Name of the SQLite database to write. Left out: <session>/<file>.db.'),
+  database: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Name of the SQLite database to write. Left out: <session>/<file>.db.'),
   // Stands in for a slow source or a busy disk, so that a demo can be watched. It makes nothing more correct.
   pace: z.number().int().min(0).max(60_000).optional().describe('Milliseconds of pause after each batch. Default 0.'),
-  dates: z.enum(['dmy', 'mdy']).optional().describe('How the file writes 04/03/2026. Left out: what its dates show, else day first.'),
+  dates: z
+    .enum(['dmy', 'mdy'])
+    .optional()
+    .describe('How the file writes 04/03/2026. Left out: what its dates show, else day first.'),
 });
 
 export type LoadInput = z.infer<typeof input>;
@@ -46,7 +53,8 @@ export interface LoadOptions {
 export function createLoadData(options: LoadOptions): Readonly<TaskDefinition<LoadInput, LoadResult>> {
   return defineTask<LoadInput, LoadResult>({
     name: 'load_data',
-    description: 'Loads a CSV file into SQLite. Input: { file }. Result: table, rows, rejected rows by reason, columns, database.',
+    description:
+      'Loads a CSV file into SQLite. Input: { file }. Result: table, rows, rejected rows by reason, columns, database.',
     input,
     run: async (given, ctx) => load(options, given, ctx),
   });
@@ -93,7 +101,11 @@ async function ingest(source: CsvSource, store: ImportStore, pace: number, ctx: 
 }
 
 async function verified(store: ImportStore, ctx: TaskContext): Promise<Check[]> {
-  ctx.progress({ fraction: 1, phase: 'verify', message: `Comparing ${count(store.state.rows)} rows with what was read` });
+  ctx.progress({
+    fraction: 1,
+    phase: 'verify',
+    message: `Comparing ${count(store.state.rows)} rows with what was read`,
+  });
   const checks = await verify(store.db, store.state, ctx.signal);
   const failed = checks.find(({ ok }) => !ok);
   if (!failed) return checks;

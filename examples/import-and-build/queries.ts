@@ -4,7 +4,12 @@ import type { Aggregate, Chart } from './charts.ts';
 import { quoted } from './load/database.ts';
 
 /** One bar, point, line of a table; `value` is null where there is nothing to aggregate. */
-export interface Point { label: string; value: number | null; rows: number; kind?: 'empty' | 'other' }
+export interface Point {
+  label: string;
+  value: number | null;
+  rows: number;
+  kind?: 'empty' | 'other';
+}
 
 export interface ChartResult {
   id: string;
@@ -28,12 +33,24 @@ const MAX_POINTS = 400;
 
 export function runChart(db: DatabaseSync, table: string, chart: Chart): ChartResult {
   const { id, title, kind, aggregate, x, measure } = chart;
-  const head = { id, title, kind, aggregate, ...(x ? { x: x.name } : {}), ...(measure ? { measure: measure.name } : {}) };
+  const head = {
+    id,
+    title,
+    kind,
+    aggregate,
+    ...(x ? { x: x.name } : {}),
+    ...(measure ? { measure: measure.name } : {}),
+  };
   switch (kind) {
-    case 'number': return { ...head, points: [single(db, table, chart)] };
-    case 'line': return { ...head, ...series(db, table, chart) };
-    case 'bar': case 'table': return { ...head, ...groups(db, table, chart) };
-    default: return kind satisfies never;
+    case 'number':
+      return { ...head, points: [single(db, table, chart)] };
+    case 'line':
+      return { ...head, ...series(db, table, chart) };
+    case 'bar':
+    case 'table':
+      return { ...head, ...groups(db, table, chart) };
+    default:
+      return kind satisfies never;
   }
 }
 
@@ -41,12 +58,19 @@ export function runChart(db: DatabaseSync, table: string, chart: Chart): ChartRe
 function aggregateSql({ aggregate, measure, x }: Chart): string {
   const of = measure ? quoted(measure.sqlName) : x ? quoted(x.sqlName) : '*';
   switch (aggregate) {
-    case 'count': return measure ? `count(${of})` : 'count(*)';
-    case 'distinct': return `count(DISTINCT ${of})`;
+    case 'count':
+      return measure ? `count(${of})` : 'count(*)';
+    case 'distinct':
+      return `count(DISTINCT ${of})`;
     // As REAL, because a sum of SQLite integers throws when it overflows.
-    case 'sum': return `sum(CAST(${of} AS REAL))`;
-    case 'avg': case 'min': case 'max': return `${aggregate}(${of})`;
-    default: return aggregate satisfies never;
+    case 'sum':
+      return `sum(CAST(${of} AS REAL))`;
+    case 'avg':
+    case 'min':
+    case 'max':
+      return `${aggregate}(${of})`;
+    default:
+      return aggregate satisfies never;
   }
 }
 
@@ -59,15 +83,28 @@ function groups(db: DatabaseSync, table: string, chart: Chart): Pick<ChartResult
   const [x, from, value] = [quoted(chart.x?.sqlName ?? ''), quoted(table), aggregateSql(chart)];
   const select = `SELECT ${x} AS label, ${value} AS value, count(*) AS rows FROM ${from}`;
   const top = db.prepare(`${select} GROUP BY ${x} ORDER BY value DESC NULLS LAST, label LIMIT ?`).all(chart.limit);
-  const points: Point[] = top.map((row) => ({ ...labelOf(row['label']), value: valueOf(row['value']), rows: Number(row['rows']) }));
+  const points: Point[] = top.map((row) => ({
+    ...labelOf(row['label']),
+    value: valueOf(row['value']),
+    rows: Number(row['rows']),
+  }));
   const all = Number(db.prepare(`SELECT count(*) AS n FROM (SELECT 1 FROM ${from} GROUP BY ${x})`).get()?.['n']);
   if (all > points.length) {
     const named = top.map((row) => row['label']).filter((label) => label !== null && label !== undefined);
     const places = named.map(() => '?').join(', ');
     // NULL is in no list: it is among the rest unless it has a place of its own.
-    const left = named.length < top.length ? `${x} NOT IN (${places}) AND ${x} IS NOT NULL` : `(${x} NOT IN (${places}) OR ${x} IS NULL)`;
-    const rest = db.prepare(`SELECT ${value} AS value, count(*) AS rows FROM ${from} WHERE ${left}`).get(...named) ?? {};
-    points.push({ label: `${all - points.length} others`, value: valueOf(rest['value']), rows: Number(rest['rows']), kind: 'other' });
+    const left =
+      named.length < top.length
+        ? `${x} NOT IN (${places}) AND ${x} IS NOT NULL`
+        : `(${x} NOT IN (${places}) OR ${x} IS NULL)`;
+    const rest =
+      db.prepare(`SELECT ${value} AS value, count(*) AS rows FROM ${from} WHERE ${left}`).get(...named) ?? {};
+    points.push({
+      label: `${all - points.length} others`,
+      value: valueOf(rest['value']),
+      rows: Number(rest['rows']),
+      kind: 'other',
+    });
   }
   return { points, groups: all };
 }
@@ -82,9 +119,14 @@ function series(db: DatabaseSync, table: string, chart: Chart): Pick<ChartResult
   const unit: Unit = days <= 62 ? 'day' : days <= 366 * 8 ? 'month' : 'year';
   const select = `SELECT substr(${x}, 1, ?) AS label, ${aggregateSql(chart)} AS value, count(*) AS rows FROM ${from}`;
   const rows = db.prepare(`${select} WHERE ${x} IS NOT NULL GROUP BY label`).all(UNIT_CHARS[unit]);
-  const found = new Map(rows.map((row) => [String(row['label']), { value: valueOf(row['value']), rows: Number(row['rows']) }]));
+  const found = new Map(
+    rows.map((row) => [String(row['label']), { value: valueOf(row['value']), rows: Number(row['rows']) }]),
+  );
   const nothing = chart.aggregate === 'sum' || chart.aggregate === 'count' || chart.aggregate === 'distinct' ? 0 : null;
-  const points = spans(first, last, unit).map((label): Point => ({ label, ...(found.get(label) ?? { value: nothing, rows: 0 }) }));
+  const points = spans(first, last, unit).map((label): Point => ({
+    label,
+    ...(found.get(label) ?? { value: nothing, rows: 0 }),
+  }));
   return { points, unit };
 }
 

@@ -20,7 +20,11 @@ export interface ToolOptions {
 
 const file = z.string().min(1).describe('Name of the CSV file.');
 const title = z.string().min(1).max(120);
-const page = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.html$/).default('dashboard.html').describe('Name of the page.');
+const page = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.html$/)
+  .default('dashboard.html')
+  .describe('Name of the page.');
 const LISTED = 60;
 
 /** `inspect_file`, `design_queries`, `write_page`, `run_queries`, `finish_page`. */
@@ -30,10 +34,13 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
   return [
     defineTool({
       name: 'inspect_file',
-      description: 'Reads the header and a sample of a CSV file: its columns with type, role (measure, dimension, date, label, other) and examples. '
-        + 'Does not need the file to be loaded.',
+      description:
+        'Reads the header and a sample of a CSV file: its columns with type, role (measure, dimension, date, label, other) and examples. ' +
+        'Does not need the file to be loaded.',
       input: z.object({ file }),
-      execute: async (input): Promise<{ file: string; bytes: number; columns: InspectedColumn[]; columnCount: number }> => {
+      execute: async (
+        input,
+      ): Promise<{ file: string; bytes: number; columns: InspectedColumn[]; columnCount: number }> => {
         await using source = await CsvSource.open(inside(filesDir, input.file));
         const { columns, sample } = await source.shape();
         const listed = columns.slice(0, LISTED).map((column, i) => inspect(column, i, sample));
@@ -43,20 +50,27 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
 
     defineTool({
       name: 'design_queries',
-      description: 'Checks chart specifications against the columns of a file, before it is loaded. Answers what each chart will show, or what is wrong with one.',
+      description:
+        'Checks chart specifications against the columns of a file, before it is loaded. Answers what each chart will show, or what is wrong with one.',
       input: z.object({ file, charts: chartSpecs }),
       execute: async (input) => {
         await using source = await CsvSource.open(inside(filesDir, input.file));
         const planned = planCharts(input.charts, (await source.shape()).columns);
-        return { charts: planned.map(({ id, title: name, kind, aggregate, x, measure }) => ({
-          id, title: name, kind, shows: describe({ aggregate, ...(x ? { x: x.name } : {}), ...(measure ? { measure: measure.name } : {}) }),
-        })) };
+        return {
+          charts: planned.map(({ id, title: name, kind, aggregate, x, measure }) => ({
+            id,
+            title: name,
+            kind,
+            shows: describe({ aggregate, ...(x ? { x: x.name } : {}), ...(measure ? { measure: measure.name } : {}) }),
+          })),
+        };
       },
     }),
 
     defineTool({
       name: 'write_page',
-      description: 'Writes the page with a place for every chart and no numbers yet. For the time while the data is being loaded.',
+      description:
+        'Writes the page with a place for every chart and no numbers yet. For the time while the data is being loaded.',
       input: z.object({ title, file, charts: chartSpecs, page }),
       execute: async (input, ctx) => {
         const path = inSession(ctx, input.page);
@@ -67,8 +81,12 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
 
     defineTool({
       name: 'run_queries',
-      description: 'Runs chart specifications on a loaded database, read-only, and keeps the figures in a file for finish_page. Answers the main figures.',
-      input: z.object({ database: z.string().min(1).describe('As the result of load_data names it.'), charts: chartSpecs }),
+      description:
+        'Runs chart specifications on a loaded database, read-only, and keeps the figures in a file for finish_page. Answers the main figures.',
+      input: z.object({
+        database: z.string().min(1).describe('As the result of load_data names it.'),
+        charts: chartSpecs,
+      }),
       execute: async (input, ctx) => {
         const figures = await readFigures(inside(outDir, input.database), input.charts, ctx.signal);
         const path = inSession(ctx, `${basename(input.database, extname(input.database))}.figures.json`);
@@ -81,7 +99,8 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
 
     defineTool({
       name: 'finish_page',
-      description: 'Writes the finished page from the figures that run_queries kept. Replaces the page without numbers.',
+      description:
+        'Writes the finished page from the figures that run_queries kept. Replaces the page without numbers.',
       input: z.object({ title, figures: z.string().min(1).describe('As the answer of run_queries names it.'), page }),
       execute: async (input, ctx) => {
         const figures = parseFigures(await readFile(inside(outDir, input.figures), 'utf8'));

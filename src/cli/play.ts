@@ -23,7 +23,12 @@ export interface Play {
   workerPid: () => number | undefined;
 }
 
-export interface Played { sessionId: string; page: string; detachedMs: number; serialMs: number | undefined }
+export interface Played {
+  sessionId: string;
+  page: string;
+  detachedMs: number;
+  serialMs: number | undefined;
+}
 
 /** Plays the demo to its end. */
 export async function play({ client, file, painter, ui, compare, workerPid }: Play): Promise<Played> {
@@ -31,7 +36,12 @@ export async function play({ client, file, painter, ui, compare, workerPid }: Pl
   const session = await client.startSession(`import-and-build-${stamp}`, { title: `A dashboard of ${file.name}` });
   const links = ui === undefined ? [] : [{ label: 'Web UI', url: `${ui}${session.sessionId}` }];
   const model: ViewModel = {
-    title: `Load ${file.name} and build me a dashboard`, modelNote: DEMO_SENTENCE, snapshot: null, rows: [], feed: [], links,
+    title: `Load ${file.name} and build me a dashboard`,
+    modelNote: DEMO_SENTENCE,
+    snapshot: null,
+    rows: [],
+    feed: [],
+    links,
   };
   const detachedMs = await detached(session, file, model, {
     ...painter,
@@ -41,7 +51,10 @@ export async function play({ client, file, painter, ui, compare, workerPid }: Pl
     },
   });
   const page = resolve(OUT, sessionFolder(session.sessionId), 'dashboard.html');
-  model.links = [...links, { label: 'dashboard', url: existsSync(page) ? relative('.', page) : `${relative('.', page)} (was not written)` }];
+  model.links = [
+    ...links,
+    { label: 'dashboard', url: existsSync(page) ? relative('.', page) : `${relative('.', page)} (was not written)` },
+  ];
   let serialMs: number | undefined;
   if (compare) {
     model.banner = ['Now the same work one after the other, to measure what overlapping saved …'];
@@ -73,10 +86,22 @@ async function detached(session: SessionHandle, file: DemoFile, model: ViewModel
 async function serial(client: OutliveClient, id: string, file: DemoFile): Promise<number> {
   const session = await client.startSession(id, { title: `The same, one after the other` });
   const started = Date.now();
-  const { runId } = await session.startRun({ agent: 'load_data', input: { file: file.name }, label: file.name, detached: { notify: 'silent' } });
+  const { runId } = await session.startRun({
+    agent: 'load_data',
+    input: { file: file.name },
+    label: file.name,
+    detached: { notify: 'silent' },
+  });
   const result: Json = await session.run(runId).result();
-  await session.submitTurn({ input: `The data of ${file.name} is already loaded (result: ${JSON.stringify(result)}). Build me a dashboard.` });
-  await watch(session, () => undefined, ({ snapshot }) => snapshot.status === 'idle' && snapshot.queue.length === 0, () => undefined);
+  await session.submitTurn({
+    input: `The data of ${file.name} is already loaded (result: ${JSON.stringify(result)}). Build me a dashboard.`,
+  });
+  await watch(
+    session,
+    () => undefined,
+    ({ snapshot }) => snapshot.status === 'idle' && snapshot.queue.length === 0,
+    () => undefined,
+  );
   const ms = Date.now() - started;
   await session.close();
   return ms;

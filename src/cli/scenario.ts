@@ -6,7 +6,10 @@ import { generateOrders } from '../../examples/import-and-build/generate-orders.
 /** Where everything that the demo makes goes. */
 export const OUT = process.env['OUTLIVE_OUT'] ?? 'out';
 
-export interface DemoFile { folder: string; name: string }
+export interface DemoFile {
+  folder: string;
+  name: string;
+}
 
 /** A wrong argument, told in one sentence. */
 export class Problem extends Error {
@@ -17,7 +20,8 @@ export class Problem extends Error {
 export async function preparedFile(own: string | undefined, say: (line: string) => void): Promise<DemoFile> {
   if (own !== undefined) {
     const path = resolve(own);
-    if (!existsSync(path) || !statSync(path).isFile()) throw new Problem(`Expected --file to name a CSV file, got ${own}, which is none.`);
+    if (!existsSync(path) || !statSync(path).isFile())
+      throw new Problem(`Expected --file to name a CSV file, got ${own}, which is none.`);
     return { folder: dirname(path), name: basename(path) };
   }
   const path = resolve(OUT, 'orders.csv');

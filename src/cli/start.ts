@@ -16,7 +16,11 @@ npm start -- --once           ends when the demo is done
 npm start -- --file my.csv    your own file
 npm start -- --no-compare     leaves out the serial run for comparison`;
 
-interface Place { address: string | undefined; namespace: string; server: DevServer | undefined }
+interface Place {
+  address: string | undefined;
+  namespace: string;
+  server: DevServer | undefined;
+}
 
 async function place(say: (line: string) => void): Promise<Place> {
   const environment = resolveEnvironment();
@@ -25,12 +29,25 @@ async function place(say: (line: string) => void): Promise<Place> {
     return { address: undefined, namespace: environment.namespace, server: undefined };
   }
   const cli = await findCli({ say });
-  const server = await startDevServer({ cli, dbFile: `${OUT}/temporal.db`, retentionDays: 30, logFile: `${OUT}/temporal.log`, say });
+  const server = await startDevServer({
+    cli,
+    dbFile: `${OUT}/temporal.db`,
+    retentionDays: 30,
+    logFile: `${OUT}/temporal.log`,
+    say,
+  });
   return { address: server.address, namespace: 'default', server };
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { once: { type: 'boolean' }, file: { type: 'string' }, 'no-compare': { type: 'boolean' }, help: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    options: {
+      once: { type: 'boolean' },
+      file: { type: 'string' },
+      'no-compare': { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  });
   if (values.help === true) {
     console.log(HELP);
     return;
@@ -40,7 +57,11 @@ async function main(): Promise<void> {
   const { address, namespace, server } = await place(say);
   const { connection } = await connect({ namespace, ...(address === undefined ? {} : { address }) });
   const painter = createPainter(process.stdout, process.env);
-  const worker = await superviseWorker(['--namespace', namespace, ...(address === undefined ? [] : ['--address', address])], { OUTLIVE_OUT: OUT, OUTLIVE_FILES: file.folder }, (line) => painter.say(line));
+  const worker = await superviseWorker(
+    ['--namespace', namespace, ...(address === undefined ? [] : ['--address', address])],
+    { OUTLIVE_OUT: OUT, OUTLIVE_FILES: file.folder },
+    (line) => painter.say(line),
+  );
   const stop = async (): Promise<void> => {
     await worker.stop();
     await connection.close();
@@ -70,7 +91,10 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  const known = error instanceof ServerProblem || error instanceof Problem || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
+  const known =
+    error instanceof ServerProblem ||
+    error instanceof Problem ||
+    (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
   console.error(known ? (error as Error).message : error);
   process.exit(1);
 }

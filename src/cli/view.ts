@@ -30,7 +30,11 @@ export function viewOptions(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv)
 export function createPainter(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Painter {
   const look = viewOptions(stream, env);
   stream.on('error', () => undefined);
-  return look.live ? new Screen(stream, look) : new PlainLog((line) => { stream.write(`${line}\n`); }, look);
+  return look.live
+    ? new Screen(stream, look)
+    : new PlainLog((line) => {
+        stream.write(`${line}\n`);
+      }, look);
 }
 
 export type { ViewModel } from './view/model.ts';

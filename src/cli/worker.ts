@@ -13,7 +13,8 @@ Runtime.install({ logger: new DefaultLogger('ERROR') });
 try {
   const { values } = parseArgs({ options: { address: { type: 'string' }, namespace: { type: 'string' } } });
   const environment = resolveEnvironment();
-  const address = values.address ?? (environment.configured ? undefined : (config.connection?.address ?? environment.address));
+  const address =
+    values.address ?? (environment.configured ? undefined : (config.connection?.address ?? environment.address));
   const namespace = values.namespace ?? config.namespace ?? environment.namespace;
   const connection = await connectNative({ namespace, ...(address === undefined ? {} : { address }) });
   const worker = await createWorker(config, { connection, namespace });

@@ -10,7 +10,8 @@ export async function ask<T>(handle: Pick<WorkflowHandle, 'query'>, name: string
     try {
       return await handle.query<T, [unknown]>(name, argument);
     } catch (error) {
-      if (times === MOST_TIMES || !(error instanceof QueryNotRegisteredError) || !error.message.includes(ASK_AGAIN)) throw error;
+      if (times === MOST_TIMES || !(error instanceof QueryNotRegisteredError) || !error.message.includes(ASK_AGAIN))
+        throw error;
     }
   }
 }

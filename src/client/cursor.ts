@@ -12,13 +12,22 @@ export function positionOf(sessionId: string, after: number | string): Position 
   if (typeof after === 'number' && Number.isInteger(after) && after >= 0) return { [sessionId]: after };
   try {
     const position: unknown = JSON.parse(Buffer.from(String(after), 'base64url').toString('utf8'));
-    if (typeof position === 'object' && position !== null && Object.entries(position).every((entry) => isPlace(sessionId, entry))) return position as Position;
+    if (
+      typeof position === 'object' &&
+      position !== null &&
+      Object.entries(position).every((entry) => isPlace(sessionId, entry))
+    )
+      return position as Position;
   } catch {
     // Told below, as any other bad cursor.
   }
-  throw new InvalidInput(`Expected after to be a seq or a cursor of this stream, got ${JSON.stringify(after).slice(0, 80)}.`);
+  throw new InvalidInput(
+    `Expected after to be a seq or a cursor of this stream, got ${JSON.stringify(after).slice(0, 80)}.`,
+  );
 }
 
 function isPlace(sessionId: string, [workflowId, seq]: [string, unknown]): boolean {
-  return (workflowId === sessionId || workflowId.startsWith(`${sessionId}/`)) && Number.isInteger(seq) && Number(seq) >= 0;
+  return (
+    (workflowId === sessionId || workflowId.startsWith(`${sessionId}/`)) && Number.isInteger(seq) && Number(seq) >= 0
+  );
 }

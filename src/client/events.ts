@@ -20,10 +20,20 @@ export interface EventsOptions {
 /** An event with the cursor that resumes after it. */
 export type EventItem = OutliveEvent & { cursor: string };
 
-interface Log { workflowId: string; depth: number; events: OutliveEvent[]; next: number; own: boolean }
+interface Log {
+  workflowId: string;
+  depth: number;
+  events: OutliveEvent[];
+  next: number;
+  own: boolean;
+}
 
 /** @throws SessionClosed when there is no session of this id, InvalidInput when `after` is no place in its stream. */
-export async function* readEvents(client: Client, sessionId: string, options: EventsOptions): AsyncGenerator<EventItem> {
+export async function* readEvents(
+  client: Client,
+  sessionId: string,
+  options: EventsOptions,
+): AsyncGenerator<EventItem> {
   try {
     yield* merge(client, sessionId, options);
   } catch (error) {
@@ -31,15 +41,23 @@ export async function* readEvents(client: Client, sessionId: string, options: Ev
   }
 }
 
-async function* merge(client: Client, sessionId: string, { after = 0, includeRuns = false }: EventsOptions): AsyncGenerator<EventItem> {
-  if (includeRuns && typeof after === 'number' && after !== 0) throw new InvalidInput(`Expected after to be a cursor with includeRuns, got ${after}.`);
+async function* merge(
+  client: Client,
+  sessionId: string,
+  { after = 0, includeRuns = false }: EventsOptions,
+): AsyncGenerator<EventItem> {
+  if (includeRuns && typeof after === 'number' && after !== 0)
+    throw new InvalidInput(`Expected after to be a cursor with includeRuns, got ${after}.`);
   const start = positionOf(sessionId, after);
   if (!includeRuns) {
-    for (const event of await readLog(client, sessionId, start[sessionId] ?? 0)) yield { ...event, cursor: cursorOf({ [sessionId]: event.seq }) };
+    for (const event of await readLog(client, sessionId, start[sessionId] ?? 0))
+      yield { ...event, cursor: cursorOf({ [sessionId]: event.seq }) };
     return;
   }
   const position: Position = { ...start };
-  const open: Log[] = [{ workflowId: sessionId, depth: 0, events: await readLog(client, sessionId, 0), next: 0, own: false }];
+  const open: Log[] = [
+    { workflowId: sessionId, depth: 0, events: await readLog(client, sessionId, 0), next: 0, own: false },
+  ];
   for (;;) {
     const log = earliest(open);
     const event = log?.events[log.next];
@@ -47,7 +65,13 @@ async function* merge(client: Client, sessionId: string, { after = 0, includeRun
     log.next += 1;
     if (event.type === 'run.queued' && event.runId !== undefined) {
       const workflowId = workflowIdOfRun(log.workflowId, event.runId);
-      open.push({ workflowId, depth: log.depth + 1, events: await runLog(client, workflowId, log, event.runId), next: 0, own: true });
+      open.push({
+        workflowId,
+        depth: log.depth + 1,
+        events: await runLog(client, workflowId, log, event.runId),
+        next: 0,
+        own: true,
+      });
     }
     if (event.seq <= (start[log.workflowId] ?? 0)) continue;
     position[log.workflowId] = event.seq;
@@ -58,13 +82,18 @@ async function* merge(client: Client, sessionId: string, { after = 0, includeRun
 
 /** A run that could not be started has no log of its own: the workflow of its id, if any, is another session's. */
 async function runLog(client: Client, workflowId: string, starter: Log, runId: string): Promise<OutliveEvent[]> {
-  const neverStarted = starter.events.some((event) => event.type === 'run.settled' && event.runId === runId && event['reason'] === 'start_failed');
+  const neverStarted = starter.events.some(
+    (event) => event.type === 'run.settled' && event.runId === runId && event['reason'] === 'start_failed',
+  );
   return neverStarted ? [] : readRunLog(client, workflowId, 0);
 }
 
 /** What its starter's log tells too is left out of the run's own. */
 function isCopy(event: OutliveEvent, log: Log): boolean {
-  return (event.type === 'run.milestone' || event.type === 'run.settled') && workflowIdOfRun(parentOf(log.workflowId), event.runId ?? '') === log.workflowId;
+  return (
+    (event.type === 'run.milestone' || event.type === 'run.settled') &&
+    workflowIdOfRun(parentOf(log.workflowId), event.runId ?? '') === log.workflowId
+  );
 }
 
 function parentOf(workflowId: string): string {
@@ -78,7 +107,13 @@ function earliest(logs: readonly Log[]): Log | undefined {
     const event = log.events[log.next];
     if (event === undefined) continue;
     const than = best?.events[best.next];
-    if (best === undefined || than === undefined || event.at < than.at || (event.at === than.at && log.depth > best.depth)) best = log;
+    if (
+      best === undefined ||
+      than === undefined ||
+      event.at < than.at ||
+      (event.at === than.at && log.depth > best.depth)
+    )
+      best = log;
   }
   return best;
 }

@@ -1,5 +1,10 @@
 /** Failures as they come from Temporal, as the classes of `errors.ts`. */
-import { QueryNotRegisteredError, WorkflowNotFoundError, WorkflowUpdateFailedError, isGrpcServiceError } from '@temporalio/client';
+import {
+  QueryNotRegisteredError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  isGrpcServiceError,
+} from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { errorOfType, InvalidInput, isErrorType, SessionClosed } from '../errors.ts';
 
@@ -9,7 +14,8 @@ export function typed(error: unknown, sessionId: string): unknown {
   if (cause instanceof ApplicationFailure && isErrorType(cause.type)) return errorOfType(cause.type, cause.message);
   // What a query throws comes back without its type, and a session knows every query of its client.
   if (error instanceof QueryNotRegisteredError) return new InvalidInput(error.message);
-  if (error instanceof WorkflowNotFoundError) return new SessionClosed(`Expected an open session, got "${sessionId}", which is closed or does not exist.`);
+  if (error instanceof WorkflowNotFoundError)
+    return new SessionClosed(`Expected an open session, got "${sessionId}", which is closed or does not exist.`);
   return error;
 }
 
@@ -21,6 +27,9 @@ export function serverError(error: unknown): { code: number; message: string } |
 
 /** An update that the end of an execution or of a workflow task cut off before it was recorded; it can be sent again. */
 export function cutOff(error: unknown): boolean {
-  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) return error.cause.type === 'AcceptedUpdateCompletedWorkflow';
-  return /workflow execution already completed|workflow was continued as new|workflow is closing|due to unexpected workflow task failure/iu.test(serverError(error)?.message ?? '');
+  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
+    return error.cause.type === 'AcceptedUpdateCompletedWorkflow';
+  return /workflow execution already completed|workflow was continued as new|workflow is closing|due to unexpected workflow task failure/iu.test(
+    serverError(error)?.message ?? '',
+  );
 }

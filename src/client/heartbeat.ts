@@ -3,7 +3,10 @@ import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { TaskHeartbeat } from '../contract.ts';
 
 /** The last heartbeat that the server has, decoded with the client's own data converter. */
-export async function heartbeatOf(client: Client, description: WorkflowExecutionDescription): Promise<TaskHeartbeat | undefined> {
+export async function heartbeatOf(
+  client: Client,
+  description: WorkflowExecutionDescription,
+): Promise<TaskHeartbeat | undefined> {
   const pending = description.raw.pendingActivities?.find((activity) => activity.activityType?.name === 'task');
   let payloads = pending?.heartbeatDetails?.payloads ?? [];
   const { payloadConverter, payloadCodecs } = client.options.loadedDataConverter;

@@ -14,23 +14,44 @@ const CLOSED_MS = 10_000;
 /** Cancelled at the deadline, deadline exceeded, no poller seen. */
 const NO_WORKER = [1, 4, 9];
 
-interface Page { events: OutliveEvent[]; firstSeq: number; lastSeq: number; hasMore: boolean }
+interface Page {
+  events: OutliveEvent[];
+  firstSeq: number;
+  lastSeq: number;
+  hasMore: boolean;
+}
 
 /**
  * Every event with a larger number than `after`. A closed workflow is read without a worker. What retention has taken is told
  * by one `log.truncated` without a number of its own. A workflow that does not exist throws `WorkflowNotFoundError`.
  * @param orArchived of a closed workflow whose end only a worker could tell, what is archived will do.
  */
-export async function readLog(client: Client, workflowId: string, after: number, orArchived = false): Promise<OutliveEvent[]> {
+export async function readLog(
+  client: Client,
+  workflowId: string,
+  after: number,
+  orArchived = false,
+): Promise<OutliveEvent[]> {
   const handle = client.workflow.getHandle(workflowId);
   const description = await handle.describe();
   const { runId } = description;
   let kept: OutliveEvent[] | undefined;
   if (!isOpen(description)) {
     // With the last event that is known, so that its type tells whether anything is missing after it.
-    const { events: archived, truncatedAt } = await readArchive(client, workflowId, runId, Math.max(1, after), Number.MAX_SAFE_INTEGER);
+    const { events: archived, truncatedAt } = await readArchive(
+      client,
+      workflowId,
+      runId,
+      Math.max(1, after),
+      Number.MAX_SAFE_INTEGER,
+    );
     const last = archived.at(-1);
-    kept = mark(workflowId, after, archived.filter((event) => event.seq > after), truncatedAt);
+    kept = mark(
+      workflowId,
+      after,
+      archived.filter((event) => event.seq > after),
+      truncatedAt,
+    );
     if (last?.type === 'session.closed' || last?.type === 'run.settled') return kept;
     // Terminated, or failed: its last part was never archived, and only a worker can tell it.
   }
@@ -38,7 +59,10 @@ export async function readLog(client: Client, workflowId: string, after: number,
   const getEvents = async (from: number): Promise<Page> => ask(pinned, 'getEvents', { after: from, limit: PAGE });
   let page: Page;
   try {
-    page = kept === undefined ? await getEvents(after) : await client.withDeadline(Date.now() + CLOSED_MS, async () => getEvents(after));
+    page =
+      kept === undefined
+        ? await getEvents(after)
+        : await client.withDeadline(Date.now() + CLOSED_MS, async () => getEvents(after));
   } catch (error) {
     if (kept === undefined || !orArchived || !NO_WORKER.includes(serverError(error)?.code ?? 0)) throw error;
     return kept;
@@ -54,11 +78,19 @@ export async function readLog(client: Client, workflowId: string, after: number,
   return mark(workflowId, after, [...events, ...live], truncatedAt);
 }
 
-function mark(workflowId: string, after: number, events: OutliveEvent[], truncatedAt: number | undefined): OutliveEvent[] {
+function mark(
+  workflowId: string,
+  after: number,
+  events: OutliveEvent[],
+  truncatedAt: number | undefined,
+): OutliveEvent[] {
   const first = events[0]?.seq ?? truncatedAt;
   if (first === undefined || first <= after + 1 || truncatedAt === undefined) return events;
   const [sessionId = workflowId] = workflowId.split('/');
-  return [{ seq: first - 1, at: events[0]?.at ?? iso(0), type: 'log.truncated', workflowId, sessionId, firstSeq: first }, ...events];
+  return [
+    { seq: first - 1, at: events[0]?.at ?? iso(0), type: 'log.truncated', workflowId, sessionId, firstSeq: first },
+    ...events,
+  ];
 }
 
 /**

@@ -1,6 +1,11 @@
 /** One run, seen from a client: what the session knows of it, and what Temporal knows beside. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import {
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  type Client,
+  type WorkflowExecutionDescription,
+} from '@temporalio/client';
 import { TimeoutFailure } from '@temporalio/common';
 import type { ForgottenRow, Json, Progress, Row, RunResult } from '../contract.ts';
 import { workflowIdOfRun } from '../domain/state/ids.ts';
@@ -14,7 +19,15 @@ import { heartbeatOf } from './heartbeat.ts';
  * What `inspect` answers: the row with the live progress, what is kept of a forgotten one, what Temporal alone can tell while no
  * worker runs, or that nobody knows it.
  */
-export type InspectedRun = Row | ForgottenRow | { runId: string; workflowId: string; status: 'unknown' | 'running' | 'completed' | 'failed' | 'cancelled'; progress?: Progress };
+export type InspectedRun =
+  | Row
+  | ForgottenRow
+  | {
+      runId: string;
+      workflowId: string;
+      status: 'unknown' | 'running' | 'completed' | 'failed' | 'cancelled';
+      progress?: Progress;
+    };
 
 type Ended = Pick<RunResult, 'status' | 'reason' | 'result' | 'error'> & Partial<Pick<RunResult, 'usage'>>;
 
@@ -22,7 +35,11 @@ interface Rows {
   readonly sessionId: string;
   getRun(argument: { runId: string }): Promise<Row | ForgottenRow | null>;
   messageRun(argument: { runId: string; message: string }): Promise<{ messageId: string; deduplicated: boolean }>;
-  cancelRun(argument: { runId: string; reason?: string; cascade?: boolean }): Promise<{ runId: string; status: string; cancelled: string[]; pending: string[] }>;
+  cancelRun(argument: {
+    runId: string;
+    reason?: string;
+    cascade?: boolean;
+  }): Promise<{ runId: string; status: string; cancelled: string[]; pending: string[] }>;
 }
 
 /** A request that was just fired may not have arrived: nothing is called unknown before this time. */
@@ -79,7 +96,11 @@ export class RunHandle {
   /** What the session knows, or why it could not be asked. A session that is gone knows nothing. */
   private async row(): Promise<{ known: Row | ForgottenRow | null } | { error: unknown }> {
     try {
-      return { known: await this.client.withDeadline(Date.now() + ASK_MS, async () => this.session.getRun({ runId: this.runId })) };
+      return {
+        known: await this.client.withDeadline(Date.now() + ASK_MS, async () =>
+          this.session.getRun({ runId: this.runId }),
+        ),
+      };
     } catch (error) {
       if (error instanceof SessionClosed) return { known: null };
       if (FOR_GOOD.includes(serverError(error)?.code ?? 0)) throw error;
@@ -99,12 +120,22 @@ export class RunHandle {
       const row = await this.row();
       const known = 'known' in row ? row.known : null;
       // The workflow of a run that could not be started, if there is one, is another session's.
-      const outcome = known?.reason === 'start_failed' ? this.outcomeOf(known) : (this.outcomeOf(known, true) ?? await this.ended('known' in row && row.known === null) ?? this.outcomeOf(known));
+      const outcome =
+        known?.reason === 'start_failed'
+          ? this.outcomeOf(known)
+          : (this.outcomeOf(known, true) ??
+            (await this.ended('known' in row && row.known === null)) ??
+            this.outcomeOf(known));
       if (outcome !== undefined) {
         if (outcome.status === 'completed') return outcome.result ?? null;
         throw new RunFailed(outcome.status, outcome.reason, outcome.error);
       }
-      if (known === null && !('error' in row) && Date.now() >= until && (await describe(this.client, this.workflowId)) === undefined) {
+      if (
+        known === null &&
+        !('error' in row) &&
+        Date.now() >= until &&
+        (await describe(this.client, this.workflowId)) === undefined
+      ) {
         throw new UnknownRun(`Expected runId to name a run of "${this.session.sessionId}", got "${this.runId}".`);
       }
       await pause(LOOK_AGAIN_MS);
@@ -113,10 +144,20 @@ export class RunHandle {
 
   /** How the row says that it ended; a completed one is read from its workflow first, which has the whole result. */
   private outcomeOf(row: Row | ForgottenRow | null, onlyFailed = false): Ended | undefined {
-    if (row === null || (row.status !== 'completed' && row.status !== 'failed' && row.status !== 'cancelled')) return undefined;
+    if (row === null || (row.status !== 'completed' && row.status !== 'failed' && row.status !== 'cancelled'))
+      return undefined;
     if (onlyFailed && row.status === 'completed') return undefined;
     const { status, reason } = row;
-    return { status, ...(reason === undefined ? {} : { reason }), ...('forgotten' in row ? {} : { ...(row.result === undefined ? {} : { result: row.result }), ...(row.error === undefined ? {} : { error: row.error }) }) };
+    return {
+      status,
+      ...(reason === undefined ? {} : { reason }),
+      ...('forgotten' in row
+        ? {}
+        : {
+            ...(row.result === undefined ? {} : { result: row.result }),
+            ...(row.error === undefined ? {} : { error: row.error }),
+          }),
+    };
   }
 
   /** A run that has ended without its session having heard of it: not yet, or no more, since it is closed. */
@@ -128,9 +169,16 @@ export class RunHandle {
     const { reason: _reason, childStillRunning: _still, error: _error, ...rest } = row;
     // One that does not end although it was asked to is terminated.
     const forced = ended.reason === 'lost' && row.cancelRequestedAt !== undefined;
-    const { status, reason, result, error, usage }: Ended = forced ? { status: 'cancelled', reason: 'cancelled_by_user' } : ended;
+    const { status, reason, result, error, usage }: Ended = forced
+      ? { status: 'cancelled', reason: 'cancelled_by_user' }
+      : ended;
     return {
-      ...rest, status, ...(usage === undefined ? {} : { usage }), ...(reason === undefined ? {} : { reason }), ...(error === undefined ? {} : { error }), ...(closeTime === undefined ? {} : { settledAt: closeTime.toISOString() }),
+      ...rest,
+      status,
+      ...(usage === undefined ? {} : { usage }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(error === undefined ? {} : { error }),
+      ...(closeTime === undefined ? {} : { settledAt: closeTime.toISOString() }),
       ...(result === undefined ? {} : resultAsTold(result, this.workflowId)),
     };
   }
@@ -144,7 +192,11 @@ export class RunHandle {
       if (!(error instanceof WorkflowFailedError)) throw error;
       if (!orLost) return undefined;
       const { cause } = error;
-      return { status: 'failed', reason: cause instanceof TimeoutFailure ? 'timed_out' : 'lost', error: { type: cause?.name ?? 'Error', message: cause?.message ?? error.message } };
+      return {
+        status: 'failed',
+        reason: cause instanceof TimeoutFailure ? 'timed_out' : 'lost',
+        error: { type: cause?.name ?? 'Error', message: cause?.message ?? error.message },
+      };
     }
   }
 
@@ -154,7 +206,9 @@ export class RunHandle {
   }
 
   /** Cancels the run, as `cancelRun` of its session. */
-  async cancel(argument: { reason?: string; cascade?: boolean } = {}): Promise<{ runId: string; status: string; cancelled: string[]; pending: string[] }> {
+  async cancel(
+    argument: { reason?: string; cascade?: boolean } = {},
+  ): Promise<{ runId: string; status: string; cancelled: string[]; pending: string[] }> {
     return this.session.cancelRun({ ...argument, runId: this.runId });
   }
 }

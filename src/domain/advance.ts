@@ -57,8 +57,16 @@ function startStep(cx: Cx): void {
 export function isQuiet(state: State): boolean {
   const { turn, self } = state;
   if (turn !== null && (turn.phase === 'model' || turn.calls.some((call) => call.state === 'running'))) return false;
-  if (self?.task === 'running' || self?.telling === true || self?.asking === true || self?.tellingRead === true || state.looking === true) return false;
-  if (state.runs.some((row) => row.sending === true) || state.hooks.some((hook) => hook.state === 'running')) return false;
+  if (
+    self?.task === 'running' ||
+    self?.telling === true ||
+    self?.asking === true ||
+    self?.tellingRead === true ||
+    state.looking === true
+  )
+    return false;
+  if (state.runs.some((row) => row.sending === true) || state.hooks.some((hook) => hook.state === 'running'))
+    return false;
   return !startPending(state);
 }
 
@@ -70,7 +78,10 @@ export function startPending(state: State): boolean {
 /** True when a model call, a tool or a task is in the way of continuing as new. */
 export function stepInFlight(state: State): boolean {
   const { turn, self } = state;
-  return self?.task === 'running' || (turn !== null && (turn.phase === 'model' || turn.calls.some((call) => call.state === 'running')));
+  return (
+    self?.task === 'running' ||
+    (turn !== null && (turn.phase === 'model' || turn.calls.some((call) => call.state === 'running')))
+  );
 }
 
 /** True when what is in flight may be aborted and taken again. */

@@ -14,11 +14,21 @@ import { iso, isLost, isSettled, isWaitedFor, type Closing, type Cx } from './st
 import { endQueued } from './turn/queue.ts';
 import { endTurn } from './turn/turn.ts';
 
-export interface Close { reason?: string; runs?: 'keep' | 'cancel'; turn?: 'cancel' | 'finish' }
+export interface Close {
+  reason?: string;
+  runs?: 'keep' | 'cancel';
+  turn?: 'cancel' | 'finish';
+}
 
 /** Starts the end; a second one changes nothing: the first one's choices stand. */
 export function close(cx: Cx, asked: Close, native = false): { status: 'closing' } {
-  const closing: Closing = { runs: asked.runs ?? 'keep', turn: asked.turn ?? 'cancel', code: 'session_closed', turnCode: 'session_closed', cascade: true };
+  const closing: Closing = {
+    runs: asked.runs ?? 'keep',
+    turn: asked.turn ?? 'cancel',
+    code: 'session_closed',
+    turnCode: 'session_closed',
+    cascade: true,
+  };
   if (asked.reason !== undefined) closing.reason = asked.reason;
   if (native) closing.native = true;
   beginClosing(cx, closing);
@@ -29,9 +39,11 @@ export function beginClosing(cx: Cx, closing: Closing): void {
   const { state } = cx;
   if (state.closing !== undefined) return;
   state.closing = closing;
-  for (const turn of state.queue.filter((one) => one.origin === 'user')) endQueued(cx, turn, 'cancelled', closing.turnCode, closing.reason);
+  for (const turn of state.queue.filter((one) => one.origin === 'user'))
+    endQueued(cx, turn, 'cancelled', closing.turnCode, closing.reason);
   if (closing.turn === 'finish') endAwaited(cx, closing);
-  if (closing.turn === 'cancel' && state.turn !== null) endTurn(cx, 'cancelled', { reason: closing.turnCode, comment: closing.reason });
+  if (closing.turn === 'cancel' && state.turn !== null)
+    endTurn(cx, 'cancelled', { reason: closing.turnCode, comment: closing.reason });
 }
 
 /** Queued runs that the turn waits for: nobody will start them, so it would never finish. */
@@ -52,20 +64,37 @@ export function sweep(cx: Cx): boolean {
     for (const turn of state.queue.splice(0)) {
       appendWithoutTurn(cx, turn);
       const { turnId, inputs, queuedAt, usage, keys } = turn;
-      remain(cx, { turnId, status: 'cancelled', reason: closing.turnCode, inputs, steps: 0, queuedAt, endedAt: iso(cx.now), usage, keys });
+      remain(cx, {
+        turnId,
+        status: 'cancelled',
+        reason: closing.turnCode,
+        inputs,
+        steps: 0,
+        queuedAt,
+        endedAt: iso(cx.now),
+        usage,
+        keys,
+      });
     }
     for (const row of state.runs.slice()) {
       if (isSettled(row) || isLost(row)) continue;
       const queued = row.status === 'queued';
       if (queued || closing.runs === 'cancel') requestCancel(cx, row, closing.code, closing.reason, closing.cascade);
       if (queued) settle(cx, row, { status: 'cancelled', reason: closing.code });
-      else if (closing.runs === 'keep' && row.asks?.some((ask) => ask.open) === true) cx.effects.push({ do: 'answer-gone', workflowId: row.workflowId, epoch: state.epoch });
+      else if (closing.runs === 'keep' && row.asks?.some((ask) => ask.open) === true)
+        cx.effects.push({ do: 'answer-gone', workflowId: row.workflowId, epoch: state.epoch });
     }
   }
   // What handlers are still to be told is told before nobody is left to tell it.
   if (state.hooks.length > 0) return false;
   // What a run was sent and has not got yet would be lost.
-  if (state.runs.some((row) => !isSettled(row) && (row.sending === true || row.unread?.some((one) => one.message !== undefined) === true))) return false;
+  if (
+    state.runs.some(
+      (row) =>
+        !isSettled(row) && (row.sending === true || row.unread?.some((one) => one.message !== undefined) === true),
+    )
+  )
+    return false;
   return state.runs.every((row) => row.starting !== true && (closing.runs === 'keep' || isSettled(row) || isLost(row)));
 }
 

@@ -8,7 +8,10 @@ import { flushRefusals, refusalsDue } from './log/refusals.ts';
 import { dueBy, isOver, isSettled, type Cx, type RunSelf, type State } from './state/state.ts';
 import { endTurn } from './turn/turn.ts';
 
-export interface Deadline { at: number; what: string }
+export interface Deadline {
+  at: number;
+  what: string;
+}
 
 function* deadlines(state: State): Generator<Deadline> {
   const { turn, self, closing } = state;
@@ -17,25 +20,33 @@ function* deadlines(state: State): Generator<Deadline> {
   if (due !== undefined) yield { at: due, what: 'refusals that were counted' };
   if (turn !== null) {
     if (state.pausedAt === undefined) yield { at: turn.deadline, what: `ceiling of turn ${turn.turnId}` };
-    if (turn.phase === 'backoff' && turn.retryAt !== undefined) yield { at: turn.retryAt, what: `retry of step ${turn.step} of turn ${turn.turnId}` };
+    if (turn.phase === 'backoff' && turn.retryAt !== undefined)
+      yield { at: turn.retryAt, what: `retry of step ${turn.step} of turn ${turn.turnId}` };
     for (const call of turn.calls) {
-      if (call.state === 'backoff' && call.retryAt !== undefined) yield { at: call.retryAt, what: `retry of tool ${call.toolName}` };
-      if (call.wait !== undefined && 'until' in call.wait && call.wait.until !== undefined) yield { at: call.wait.until, what: `wait of ${call.toolName}` };
+      if (call.state === 'backoff' && call.retryAt !== undefined)
+        yield { at: call.retryAt, what: `retry of tool ${call.toolName}` };
+      if (call.wait !== undefined && 'until' in call.wait && call.wait.until !== undefined)
+        yield { at: call.wait.until, what: `wait of ${call.toolName}` };
     }
   } else {
-    for (const queued of state.queue) if (queued.startAfter !== undefined) yield { at: queued.startAfter, what: `quiet before turn ${queued.turnId}` };
+    for (const queued of state.queue)
+      if (queued.startAfter !== undefined) yield { at: queued.startAfter, what: `quiet before turn ${queued.turnId}` };
   }
   for (const row of state.runs) {
     if (isSettled(row)) continue;
-    if (row.status !== 'interrupted' && row.pausedAt === undefined) yield { at: Date.parse(row.deadlineAt), what: `ceiling of run ${row.runId}` };
+    if (row.status !== 'interrupted' && row.pausedAt === undefined)
+      yield { at: Date.parse(row.deadlineAt), what: `ceiling of run ${row.runId}` };
     if (row.graceAt !== undefined) yield { at: row.graceAt, what: `cancellation of run ${row.runId}` };
   }
   yield* lookDeadlines(state);
   yield* hookDeadlines(state);
-  for (const request of ownOpen(state)) yield { at: Date.parse(request.expiresAt), what: `end of request ${request.requestId}` };
+  for (const request of ownOpen(state))
+    yield { at: Date.parse(request.expiresAt), what: `end of request ${request.requestId}` };
   if (self !== undefined) {
-    if (self.outcome === undefined && state.pausedAt === undefined && mayEnd(self)) yield { at: self.deadline, what: 'own ceiling' };
-    if (self.parentLookAt !== undefined && self.parentGone !== true && state.pausedAt !== undefined) yield { at: self.parentLookAt, what: 'look at the parent' };
+    if (self.outcome === undefined && state.pausedAt === undefined && mayEnd(self))
+      yield { at: self.deadline, what: 'own ceiling' };
+    if (self.parentLookAt !== undefined && self.parentGone !== true && state.pausedAt !== undefined)
+      yield { at: self.parentLookAt, what: 'look at the parent' };
     if (closing?.graceAt !== undefined) yield { at: closing.graceAt, what: 'own cancellation' };
   }
 }
@@ -55,7 +66,8 @@ export function passDeadlines(cx: Cx): void {
   if (isOver(state)) return;
   if ((refusalsDue(state) ?? Infinity) <= due) flushRefusals(cx);
   if (turn === null) {
-    for (const queued of state.queue) if (queued.startAfter !== undefined && queued.startAfter <= due) delete queued.startAfter;
+    for (const queued of state.queue)
+      if (queued.startAfter !== undefined && queued.startAfter <= due) delete queued.startAfter;
   } else {
     if (turn.phase === 'backoff' && (turn.retryAt ?? 0) <= due) {
       turn.phase = 'ready';
@@ -69,12 +81,15 @@ export function passDeadlines(cx: Cx): void {
     }
     if (turn.deadline <= due && state.pausedAt === undefined) {
       const { turnMs } = state.settings.budgets;
-      endTurn(cx, 'failed', { error: { type: 'BudgetExceeded', message: `The turn took ${turnMs} ms, as long as budgets.turnMs allows.` } });
+      endTurn(cx, 'failed', {
+        error: { type: 'BudgetExceeded', message: `The turn took ${turnMs} ms, as long as budgets.turnMs allows.` },
+      });
     }
   }
   for (const row of state.runs.slice()) {
     if (isSettled(row)) continue;
-    if (row.status !== 'interrupted' && row.pausedAt === undefined && Date.parse(row.deadlineAt) <= due) giveUp(cx, row, 'budget_exceeded');
+    if (row.status !== 'interrupted' && row.pausedAt === undefined && Date.parse(row.deadlineAt) <= due)
+      giveUp(cx, row, 'budget_exceeded');
     if (row.graceAt !== undefined && row.graceAt <= due && !isSettled(row)) {
       delete row.graceAt;
       row.forced = true;
@@ -92,7 +107,13 @@ export function passDeadlines(cx: Cx): void {
     }
     self.parentLookAt ??= cx.now + PARENT_LOOK_MS;
   }
-  if (self !== undefined && self.outcome === undefined && state.pausedAt === undefined && self.deadline <= due && mayEnd(self)) {
+  if (
+    self !== undefined &&
+    self.outcome === undefined &&
+    state.pausedAt === undefined &&
+    self.deadline <= due &&
+    mayEnd(self)
+  ) {
     // The parent gives up by its own clock; the run looks again later whether there is still one.
     self.deadline = cx.now + OWN_CEILING_LOOK_MS;
     cx.effects.push({ do: 'check-parent', why: 'ceiling' });

@@ -44,7 +44,8 @@ export interface BootedServer {
 export async function boot(options: BootOptions): Promise<BootedServer> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort(attempt === 1 ? options.port : undefined);
-    const uiPort = options.uiPort === undefined ? undefined : await freePort(attempt === 1 ? options.uiPort : undefined);
+    const uiPort =
+      options.uiPort === undefined ? undefined : await freePort(attempt === 1 ? options.uiPort : undefined);
     const process = await startProcess(options.cli, serverArgs(options, port, uiPort), options.logFile);
     const stop = (): Promise<void> => process.stop(options.dbFile === undefined ? 'SIGKILL' : 'SIGTERM');
     if (await answers(process, port)) return { process, port, uiPort, address: `${HOST}:${port}`, stop };
@@ -58,9 +59,22 @@ export async function boot(options: BootOptions): Promise<BootedServer> {
   }
 }
 
-function serverArgs({ dbFile, namespace, searchAttributes }: BootOptions, port: number, uiPort: number | undefined): string[] {
+function serverArgs(
+  { dbFile, namespace, searchAttributes }: BootOptions,
+  port: number,
+  uiPort: number | undefined,
+): string[] {
   return [
-    'server', 'start-dev', '--ip', HOST, '--port', String(port), '--namespace', namespace, '--log-level', 'warn',
+    'server',
+    'start-dev',
+    '--ip',
+    HOST,
+    '--port',
+    String(port),
+    '--namespace',
+    namespace,
+    '--log-level',
+    'warn',
     ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
     ...(dbFile === undefined ? [] : ['--db-filename', dbFile]),
     ...Object.entries(searchAttributes).flatMap(([name, kind]) => ['--search-attribute', `${name}=${kind}`]),

@@ -46,7 +46,9 @@ export async function connectNative(where: Where = {}): Promise<NativeConnection
 
 /** @throws ServerProblem when the server has no namespace of that name. */
 export async function checkNamespace(connection: Connection, namespace: string): Promise<void> {
-  await inWords(connection.options.address, namespace, () => connection.workflowService.describeNamespace({ namespace }));
+  await inWords(connection.options.address, namespace, () =>
+    connection.workflowService.describeNamespace({ namespace }),
+  );
 }
 
 function target({ env, address, namespace }: Where): { settings: ConnectionSettings; namespace: string } {
@@ -61,7 +63,9 @@ function target({ env, address, namespace }: Where): { settings: ConnectionSetti
 async function probe(settings: ConnectionSettings, namespace: string): Promise<void> {
   const connection = Connection.lazy({ ...settings, interceptors: [] });
   try {
-    await connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, () => connection.workflowService.describeNamespace({ namespace }));
+    await connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
   } finally {
     await connection.close();
   }

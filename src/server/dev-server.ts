@@ -51,7 +51,13 @@ type Settings = BootOptions & NamespaceNeeds & { say: (line: string) => void };
 /** @throws ServerProblem when the server does not start or the file is in use and nothing answers. */
 export async function startDevServer(options: DevServerOptions): Promise<DevServer> {
   const settings: Settings = {
-    port: 7233, uiPort: 8233, namespace: 'default', retentionDays: 30, searchAttributes: {}, say: () => {}, ...options,
+    port: 7233,
+    uiPort: 8233,
+    namespace: 'default',
+    retentionDays: 30,
+    searchAttributes: {},
+    say: () => {},
+    ...options,
   };
   if (options.dbFile === undefined) {
     const server = await boot(settings);
@@ -68,7 +74,9 @@ function canonical(dbFile: string): string {
     mkdirSync(dirname(path), { recursive: true });
     return existsSync(path) ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path));
   } catch (error) {
-    throw new ServerProblem(`The folder of ${path} cannot be made (${(error as NodeJS.ErrnoException).code ?? 'no reason given'}): choose another place for the file.`);
+    throw new ServerProblem(
+      `The folder of ${path} cannot be made (${(error as NodeJS.ErrnoException).code ?? 'no reason given'}): choose another place for the file.`,
+    );
   }
 }
 
@@ -86,7 +94,9 @@ async function onFile(dbFile: string, settings: Settings): Promise<DevServer> {
     const other = runningServer(dbFile);
     if (other !== undefined && (await isTemporal(other.address))) return sharedServer(other, settings);
   }
-  throw new ServerProblem(`Another process has claimed ${dbFile}, but no Temporal server of its answers: stop that process and start again.`);
+  throw new ServerProblem(
+    `Another process has claimed ${dbFile}, but no Temporal server of its answers: stop that process and start again.`,
+  );
 }
 
 async function sharedServer({ pid, address, uiUrl }: ServerState, { namespace, say }: Settings): Promise<DevServer> {
@@ -119,7 +129,9 @@ async function untilGone(dbFile: string): Promise<void> {
     const left = runningServer(dbFile);
     if (left === undefined) return;
     if (Date.now() > deadline) {
-      throw new ServerProblem(`Process ${left.pid} is a Temporal server on ${dbFile} that nobody manages any more: end it with "kill ${left.pid}" and start again.`);
+      throw new ServerProblem(
+        `Process ${left.pid} is a Temporal server on ${dbFile} that nobody manages any more: end it with "kill ${left.pid}" and start again.`,
+      );
     }
   }
 }
@@ -156,7 +168,10 @@ function running(server: BootedServer, { port, uiPort, say }: Settings, release:
     if (!stopping) say(`The Temporal server at ${address} ended by itself (${process.lastWords()}).`);
   });
   return {
-    address, uiUrl, pid: process.pid, shared: false,
+    address,
+    uiUrl,
+    pid: process.pid,
+    shared: false,
     stop() {
       stopping = true;
       return server.stop();

@@ -23,7 +23,10 @@ export function officialUrl(): string {
 export async function download(url: string, folder: string, say: (line: string) => void): Promise<string> {
   const archive = join(folder, 'archive.tar.gz');
   const silence = new AbortController();
-  let timer = setTimeout(() => silence.abort(new Error(`no answer within ${ANSWER_WITHIN_MS / 1000} s`)), ANSWER_WITHIN_MS);
+  let timer = setTimeout(
+    () => silence.abort(new Error(`no answer within ${ANSWER_WITHIN_MS / 1000} s`)),
+    ANSWER_WITHIN_MS,
+  );
   try {
     const response = await fetch(url, { signal: silence.signal });
     if (!response.ok || response.body === null) throw new Error(`the server answered ${response.status}`);

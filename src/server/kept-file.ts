@@ -50,7 +50,9 @@ async function lockFile(path: string): Promise<{ isOpen: boolean; close(): void 
   } catch (error) {
     if (lock.isOpen) lock.close();
     if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return undefined;
-    throw new ServerProblem(`The file ${path} cannot be locked (${reasonOf(error)}): choose a place for the database that can be written to.`);
+    throw new ServerProblem(
+      `The file ${path} cannot be locked (${reasonOf(error)}): choose a place for the database that can be written to.`,
+    );
   }
 }
 
@@ -72,7 +74,10 @@ function commandOf(pid: number): string {
     // Not every system has /proc.
   }
   try {
-    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
   } catch {
     return '';
   }

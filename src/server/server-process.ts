@@ -33,10 +33,16 @@ export interface ServerProcess {
 export async function startProcess(cli: string, args: readonly string[], logFile?: string): Promise<ServerProcess> {
   const log = logFile === undefined ? unnamedFile() : openLog(logFile);
   const begin = fstatSync(log).size;
-  const child = spawn('sh', ['-c', GUARDED, 'sh', cli, ...args], { detached: true, stdio: ['ignore', log, log, 'pipe'] });
+  const child = spawn('sh', ['-c', GUARDED, 'sh', cli, ...args], {
+    detached: true,
+    stdio: ['ignore', log, log, 'pipe'],
+  });
   const lifeline = child.stdio[3] as Socket;
   const ended = new Promise<void>((resolve) => {
-    child.once('exit', () => { lifeline.destroy(); resolve(); });
+    child.once('exit', () => {
+      lifeline.destroy();
+      resolve();
+    });
   });
   await once(child, 'spawn').catch((error: unknown) => {
     closeSync(log);
@@ -55,14 +61,20 @@ export async function startProcess(cli: string, args: readonly string[], logFile
     child.ref();
     if (!hasEnded()) signal(pid as number, how);
     const patience = new AbortController();
-    const tooLong = delay(STOP_WITHIN_MS, undefined, { signal: patience.signal }).then(() => signal(pid as number, 'SIGKILL'), () => {});
+    const tooLong = delay(STOP_WITHIN_MS, undefined, { signal: patience.signal }).then(
+      () => signal(pid as number, 'SIGKILL'),
+      () => {},
+    );
     await ended;
     patience.abort();
     await tooLong;
     closeSync(log);
   }
   return {
-    pid, ended, hasEnded, output,
+    pid,
+    ended,
+    hasEnded,
+    output,
     lastWords: () => lastLine(output()) ?? `it ended with ${child.signalCode ?? `code ${child.exitCode ?? 'unknown'}`}`,
     stop: (how) => (stopped ??= end(how)),
   };

@@ -17,7 +17,13 @@ test('kill -9 in the middle of the import: every good row is there once, no batc
   const out = mkdtempSync(join(tmpdir(), 'outlive-import-'));
   const server = await startDevServer({ cli: inject('cli') });
   const truth = await generateOrders(join(out, 'orders.csv'), { rows: 30_000, seed: 7 });
-  const start = async (): Promise<WorkerProcess> => WorkerProcess.start(WORKER, { OUTLIVE_OUT: out, OUTLIVE_FILES: out, OUTLIVE_PACE: '0.6', TEMPORAL_ADDRESS: server.address });
+  const start = async (): Promise<WorkerProcess> =>
+    WorkerProcess.start(WORKER, {
+      OUTLIVE_OUT: out,
+      OUTLIVE_FILES: out,
+      OUTLIVE_PACE: '0.6',
+      TEMPORAL_ADDRESS: server.address,
+    });
   const connection = await Connection.connect({ address: server.address });
   const session = await new OutliveClient(new Client({ connection })).startSession('import');
   let worker = await start();
@@ -29,10 +35,14 @@ test('kill -9 in the middle of the import: every good row is there once, no batc
   });
   await worker.kill();
   worker = await start();
-  await eventually('the finished dashboard', async () => {
-    const { status, queue, runs } = await session.getSession();
-    return status === 'idle' && queue.length === 0 && runs.completed === 1;
-  }, 110_000);
+  await eventually(
+    'the finished dashboard',
+    async () => {
+      const { status, queue, runs } = await session.getSession();
+      return status === 'idle' && queue.length === 0 && runs.completed === 1;
+    },
+    110_000,
+  );
 
   const result = (await session.run(runId).result()) as { database: string; table: string; rows: number };
   expect(result.rows).toBe(truth.rows);
@@ -47,8 +57,13 @@ test('kill -9 in the middle of the import: every good row is there once, no batc
   const events = await allEvents(session);
   expect(events.filter((event) => event.type === 'run.delivered')).toHaveLength(1);
   expect(events.filter((event) => event.type === 'run.queued')).toHaveLength(1);
-  expect(events.filter((event) => event.type === 'run.milestone').map((event) => event['name'])).toEqual(['schema', 'loaded']);
-  const steps = events.filter((event) => event.type === 'message.added' && (event['message'] as { role: string }).role === 'assistant');
+  expect(events.filter((event) => event.type === 'run.milestone').map((event) => event['name'])).toEqual([
+    'schema',
+    'loaded',
+  ]);
+  const steps = events.filter(
+    (event) => event.type === 'message.added' && (event['message'] as { role: string }).role === 'assistant',
+  );
   expect((await session.getSession()).usage.modelCalls).toBe(steps.length);
   expect(readFileSync(join(out, 'import', 'dashboard.html'), 'utf8')).toContain(truth.rows.toLocaleString('en'));
   await session.close();

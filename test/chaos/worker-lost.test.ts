@@ -52,12 +52,22 @@ test('T-07 killed in a model call: the turn finishes on another worker, and the 
 });
 
 test('T-07 killed in a tool: the tool is taken again, the model is not asked again', async () => {
-  answer = (call) => (last(call).role === 'user' ? { tools: [{ name: 'note', input: { line: 'b' } }, { name: 'note', input: { line: 'c', gate: 'tool-gate' } }] } : 'done');
+  answer = (call) =>
+    last(call).role === 'user'
+      ? {
+          tools: [
+            { name: 'note', input: { line: 'b' } },
+            { name: 'note', input: { line: 'c', gate: 'tool-gate' } },
+          ],
+        }
+      : 'done';
   const before = model.calls.length;
   const first = await bench.worker();
   const session = await h.client.startSession(uniqueId());
   const { turnId } = await session.submitTurn({ input: 'go' });
-  await eventually('both tools to begin and one to finish', async () => Promise.resolve(bench.lines('tool-done').includes('b') && bench.lines('tool-begun').includes('c')));
+  await eventually('both tools to begin and one to finish', async () =>
+    Promise.resolve(bench.lines('tool-done').includes('b') && bench.lines('tool-begun').includes('c')),
+  );
   await first.kill();
   bench.open('tool-gate');
   const other = await bench.worker();
@@ -103,7 +113,9 @@ test('T-07 X-07 a question that comes before the next worker has taken the task 
   await eventually('the pause before the retry', async () => (await session.getSession()).turn?.recovering === true);
   await first.kill();
   const asked = session.getSession();
-  await eventually('the timer to fire with no worker there', async () => ((await handle.fetchHistory()).events ?? []).some((event) => event.timerFiredEventAttributes));
+  await eventually('the timer to fire with no worker there', async () =>
+    ((await handle.fetchHistory()).events ?? []).some((event) => event.timerFiredEventAttributes),
+  );
   const other = await bench.worker();
   expect(await asked).toMatchObject({ sessionId: session.sessionId });
   await atRest(session);
@@ -119,19 +131,34 @@ test('X-07 a question before the task changes nothing of continuing as new eithe
   answer = (call) => {
     const input = last(call).text;
     asks.set(input, (asks.get(input) ?? 0) + 1);
-    return input.startsWith('fail') && asks.get(input) === 1 ? { status: 503, headers: { 'retry-after': '4' } } : 'done';
+    return input.startsWith('fail') && asks.get(input) === 1
+      ? { status: 503, headers: { 'retry-after': '4' } }
+      : 'done';
   };
   const first = await bench.worker();
   // One of these limits is just as far away as the history is long when the question comes.
-  const sessions = await Promise.all(Array.from({ length: 30 }, async (_, i) => {
-    const session = await h.client.startSession(uniqueId(), { limits: { historyEvents: 20 + i } });
-    for (const input of ['one', `fail ${i}`, 'three']) await session.submitTurn({ input });
-    return { session, handle: h.temporal.workflow.getHandle(session.sessionId) };
-  }));
-  await Promise.all(sessions.map(async ({ session }) => eventually('the pause before the retry', async () => (await session.getSession()).turn?.recovering === true)));
+  const sessions = await Promise.all(
+    Array.from({ length: 30 }, async (_, i) => {
+      const session = await h.client.startSession(uniqueId(), { limits: { historyEvents: 20 + i } });
+      for (const input of ['one', `fail ${i}`, 'three']) await session.submitTurn({ input });
+      return { session, handle: h.temporal.workflow.getHandle(session.sessionId) };
+    }),
+  );
+  await Promise.all(
+    sessions.map(async ({ session }) =>
+      eventually('the pause before the retry', async () => (await session.getSession()).turn?.recovering === true),
+    ),
+  );
   await first.kill();
   const asked = sessions.map(async ({ session }) => session.getSession());
-  await Promise.all(sessions.map(async ({ handle }) => eventually('the timer to fire with no worker there', async () => ((await handle.fetchHistory()).events ?? []).at(-1)?.workflowTaskScheduledEventAttributes)));
+  await Promise.all(
+    sessions.map(async ({ handle }) =>
+      eventually(
+        'the timer to fire with no worker there',
+        async () => ((await handle.fetchHistory()).events ?? []).at(-1)?.workflowTaskScheduledEventAttributes,
+      ),
+    ),
+  );
   const other = await bench.worker();
   await Promise.all(asked);
   for (const { session } of sessions) await atRest(session);
@@ -140,7 +167,12 @@ test('X-07 a question before the task changes nothing of continuing as new eithe
 }, 120_000);
 
 test('D-02 P-03 killed while a run of its turn works: progress stays readable, the retry goes on from it, the result comes once', async () => {
-  answer = (call) => (last(call).text.includes('<background-run') ? 'heard' : last(call).role === 'user' ? { tools: [{ name: 'start_run', input: { agent: 'count', input: { to: 10, hold: 5, gate: 'count-gate' } } }] } : 'started');
+  answer = (call) =>
+    last(call).text.includes('<background-run')
+      ? 'heard'
+      : last(call).role === 'user'
+        ? { tools: [{ name: 'start_run', input: { agent: 'count', input: { to: 10, hold: 5, gate: 'count-gate' } } }] }
+        : 'started';
   const first = await bench.worker();
   const session = await h.client.startSession(uniqueId());
   await session.submitTurn({ input: 'go' });
@@ -150,9 +182,16 @@ test('D-02 P-03 killed while a run of its turn works: progress stays readable, t
     return 'progress' in row && row.progress?.message === '5 of 10';
   });
   await first.kill();
-  expect(await session.run(runId).inspect()).toMatchObject({ runId, status: 'running', progress: { message: '5 of 10', phase: 'counting' } });
+  expect(await session.run(runId).inspect()).toMatchObject({
+    runId,
+    status: 'running',
+    progress: { message: '5 of 10', phase: 'counting' },
+  });
   const other = await bench.worker();
-  expect(await session.run(runId).inspect()).toMatchObject({ status: 'running', progress: { message: '5 of 10', phase: 'counting' } });
+  expect(await session.run(runId).inspect()).toMatchObject({
+    status: 'running',
+    progress: { message: '5 of 10', phase: 'counting' },
+  });
   bench.open('count-gate');
   expect(await session.run(runId).result()).toEqual({ counted: 10 });
   await atRest(session);
@@ -165,7 +204,7 @@ test('D-02 P-03 killed while a run of its turn works: progress stays readable, t
   await other.kill();
 });
 
-test('D-28 killed between a model\'s start_run and the start, or with its step retried: one run', async () => {
+test("D-28 killed between a model's start_run and the start, or with its step retried: one run", async () => {
   let asked = 0;
   const first = await bench.worker();
   answer = async (call) => {
@@ -194,14 +233,22 @@ test('P-05 killed between a milestone and the end: both are delivered, in this o
   answer = () => 'heard';
   const first = await bench.worker();
   const session = await h.client.startSession(uniqueId());
-  const { runId } = await session.startRun({ agent: 'count', input: { to: 6, hold: 4, gate: 'milestone-gate' }, detached: { onMilestones: { names: ['two'], mode: 'react' } } });
-  await eventually('the milestone in the run', async () => Promise.resolve(bench.lines('counted').includes(`${runId} 4`)));
+  const { runId } = await session.startRun({
+    agent: 'count',
+    input: { to: 6, hold: 4, gate: 'milestone-gate' },
+    detached: { onMilestones: { names: ['two'], mode: 'react' } },
+  });
+  await eventually('the milestone in the run', async () =>
+    Promise.resolve(bench.lines('counted').includes(`${runId} 4`)),
+  );
   await first.kill();
   bench.open('milestone-gate');
   const other = await bench.worker();
   expect(await session.run(runId).result()).toEqual({ counted: 6 });
   await atRest(session);
-  expect((await allEvents(session)).filter((event) => event.type === 'run.delivered').map((event) => event['kind'])).toEqual(['milestone', 'finish']);
+  expect(
+    (await allEvents(session)).filter((event) => event.type === 'run.delivered').map((event) => event['kind']),
+  ).toEqual(['milestone', 'finish']);
   await session.close();
   await other.kill();
 });
@@ -219,9 +266,13 @@ test('X-05 SIGTERM: the worker lets a task finish and exits 0; a second one ends
   expect(await session.run(runId).result()).toBe('finished');
   expect(bench.lines('attempts').filter((line) => line.startsWith(runId))).toEqual([`${runId} 1 0`]);
   const held = await session.startRun({ agent: 'count', input: { to: 3, hold: 1, gate: 'never' } });
-  await eventually('the start', async () => Promise.resolve(bench.lines('attempts').some((line) => line.startsWith(held.runId))));
+  await eventually('the start', async () =>
+    Promise.resolve(bench.lines('attempts').some((line) => line.startsWith(held.runId))),
+  );
   other.signal('SIGTERM');
-  await eventually('the first signal to be taken', async () => Promise.resolve(other.signal('SIGTERM')).then(() => true));
+  await eventually('the first signal to be taken', async () =>
+    Promise.resolve(other.signal('SIGTERM')).then(() => true),
+  );
   expect(await other.exited).toEqual({ code: 0, signal: null });
 });
 
@@ -237,33 +288,41 @@ test('D-18 X-05 a worker that is told to stop hands back a task that waits for a
   await session.messageRun({ runId, message: 'here I am' });
   expect(await session.run(runId).result()).toBe('here I am');
   await atRest(session);
-  expect((await allEvents(session)).find((event) => event.type === 'run.settled' && event.runId === runId)?.['unread']).toBeUndefined();
+  expect(
+    (await allEvents(session)).find((event) => event.type === 'run.settled' && event.runId === runId)?.['unread'],
+  ).toBeUndefined();
   await other.kill();
 });
 
 test('X-07 messages and questions that pour in while a worker is killed and another comes: each run comes once, and every history replays', async () => {
   answer = () => 'ok';
   const first = await bench.worker();
-  const sessions = await Promise.all(Array.from({ length: 10 }, async () => h.client.startSession(uniqueId(), { limits: { maxQueuedRuns: 100 } })));
+  const sessions = await Promise.all(
+    Array.from({ length: 10 }, async () => h.client.startSession(uniqueId(), { limits: { maxQueuedRuns: 100 } })),
+  );
   let killed: Promise<void> | undefined;
   const asked: Promise<unknown>[] = [];
-  await Promise.all(sessions.map(async (session) => {
-    const handle = h.temporal.workflow.getHandle(session.sessionId);
-    for (let n = 0; n < 20; n++) {
-      await handle.signal('startRun', { agent: 'count', input: { to: 1 }, runId: `run-${n}` });
-      // What is asked just now may be lost with the worker; what is asked later is answered.
-      asked.push(session.getSession().catch(() => undefined));
-      if (n === 8) killed ??= first.kill();
-    }
-  }));
+  await Promise.all(
+    sessions.map(async (session) => {
+      const handle = h.temporal.workflow.getHandle(session.sessionId);
+      for (let n = 0; n < 20; n++) {
+        await handle.signal('startRun', { agent: 'count', input: { to: 1 }, runId: `run-${n}` });
+        // What is asked just now may be lost with the worker; what is asked later is answered.
+        asked.push(session.getSession().catch(() => undefined));
+        if (n === 8) killed ??= first.kill();
+      }
+    }),
+  );
   await killed;
   const other = await bench.worker();
   for (const session of sessions) {
     await atRest(session);
-    const delivered = (await allEvents(session)).filter((event) => event.type === 'run.delivered').map((event) => event.runId);
+    const delivered = (await allEvents(session))
+      .filter((event) => event.type === 'run.delivered')
+      .map((event) => event.runId);
     expect(delivered.toSorted(byText)).toEqual(Array.from({ length: 20 }, (_, n) => `run-${n}`).toSorted(byText));
     await replayAll(session.sessionId);
   }
   await Promise.all(asked);
   await other.kill();
-}, 120_000);
+}, 300_000);

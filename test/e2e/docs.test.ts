@@ -9,16 +9,26 @@ const ROOT = join(import.meta.dirname, '../..');
 const documents = ['README.md', ...globSync('docs/**/*.md', { cwd: ROOT })];
 
 test('every TypeScript example of the README compiles against the package', async () => {
-  const blocks = [...readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/```ts\n([\s\S]*?)```/gu)].map(([, code = '']) => code);
+  const blocks = [...readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/```ts\n([\s\S]*?)```/gu)].map(
+    ([, code = '']) => code,
+  );
   expect(blocks.length).toBeGreaterThan(0);
   const folder = join(ROOT, 'out', `docs-${process.pid}`);
   mkdirSync(folder, { recursive: true });
   try {
-    writeFileSync(join(folder, 'model.ts'), "import type { LanguageModelV4 } from '@ai-sdk/provider';\nexport declare const model: LanguageModelV4;\n");
+    writeFileSync(
+      join(folder, 'model.ts'),
+      "import type { LanguageModelV4 } from '@ai-sdk/provider';\nexport declare const model: LanguageModelV4;\n",
+    );
     blocks.forEach((code, i) => writeFileSync(join(folder, `example-${i}.ts`), code));
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../tsconfig.json', include: ['./*.ts'] }));
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({ extends: '../../tsconfig.json', include: ['./*.ts'] }),
+    );
     const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-    const { stdout } = await promisify(execFile)(process.execPath, [tsc, '-p', folder], { cwd: ROOT }).catch((error: { stdout: string }) => error);
+    const { stdout } = await promisify(execFile)(process.execPath, [tsc, '-p', folder], { cwd: ROOT }).catch(
+      (error: { stdout: string }) => error,
+    );
     expect(stdout).toBe('');
   } finally {
     rmSync(folder, { recursive: true, force: true });

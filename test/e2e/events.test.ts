@@ -8,7 +8,11 @@ import { atRest, eventually, harness, uniqueId } from '../support/harness.ts';
 import { last, ModelServer } from '../support/model-server.ts';
 
 test('E-01 E-02 with no worker running, a reader that starts at 0 reads every event of a closed session and its runs exactly once', async () => {
-  const model = await ModelServer.start((call) => (last(call).role === 'user' && last(call).text.startsWith('nest') ? { tools: [{ name: 'start_run', input: { agent: 'helper', input: 'inner' } }] } : 'ok'));
+  const model = await ModelServer.start((call) =>
+    last(call).role === 'user' && last(call).text.startsWith('nest')
+      ? { tools: [{ name: 'start_run', input: { agent: 'helper', input: 'inner' } }] }
+      : 'ok',
+  );
   await using h = await harness();
   const worker = await h.work({ agents: [agentAt(model.url, { canStart: ['helper'] })], tasks: [echo] });
   const session = await h.client.startSession(uniqueId(), { limits: { historyEvents: 30 } });
@@ -21,7 +25,8 @@ test('E-01 E-02 with no worker running, a reader that starts at 0 reads every ev
   for await (const item of session.events({ includeRuns: true })) during.push(item);
   await session.close();
   await h.temporal.workflow.getHandle(session.sessionId).result();
-  for (const { type, workflowId, runId = '' } of during) if (type === 'run.queued') await h.temporal.workflow.getHandle(`${workflowId}/${runId}`).result();
+  for (const { type, workflowId, runId = '' } of during)
+    if (type === 'run.queued') await h.temporal.workflow.getHandle(`${workflowId}/${runId}`).result();
   await worker.stop();
 
   const after: EventItem[] = [];
@@ -31,7 +36,12 @@ test('E-01 E-02 with no worker running, a reader that starts at 0 reads every ev
   const own = after.filter((item) => item.workflowId === session.sessionId);
   expect(own.map((item) => item.seq)).toEqual(own.map((_, i) => i + 1));
   expect(own.at(-1)?.type).toBe('session.closed');
-  expect(after.map(identity).filter((one) => during.map(identity).includes(one)).toSorted()).toEqual(during.map(identity).toSorted());
+  expect(
+    after
+      .map(identity)
+      .filter((one) => during.map(identity).includes(one))
+      .toSorted(),
+  ).toEqual(during.map(identity).toSorted());
   const nested = after.filter((item) => item.workflowId !== session.sessionId && item.type === 'message.added');
   expect(nested.length).toBe(10);
   expect(nested.every((item) => item.runId !== undefined && item.parentToolCallId !== undefined)).toBe(true);
@@ -65,8 +75,15 @@ test('E-02 a run that was terminated keeps nobody from reading the others with n
   const events: EventItem[] = [];
   for await (const item of session.events({ includeRuns: true })) events.push(item);
   expect(events.at(-1)?.type).toBe('session.closed');
-  expect(events.filter((item) => item.type === 'run.settled').map((item) => `${item.runId} ${String(item['status'])}`).toSorted()).toEqual(['fine completed', `${runId} failed`].toSorted());
-  expect(events.filter((item) => item.workflowId === `${session.sessionId}/fine`).map((item) => item.type)).toContain('message.added');
+  expect(
+    events
+      .filter((item) => item.type === 'run.settled')
+      .map((item) => `${item.runId} ${String(item['status'])}`)
+      .toSorted(),
+  ).toEqual(['fine completed', `${runId} failed`].toSorted());
+  expect(events.filter((item) => item.workflowId === `${session.sessionId}/fine`).map((item) => item.type)).toContain(
+    'message.added',
+  );
   await model.stop();
 }, 120_000);
 
@@ -92,7 +109,18 @@ test('a reader that was away reads on where it was, also when the session was te
 test('a run that failed is told as failed, also when only Temporal can be asked, and one that never was is unknown', async () => {
   const model = await ModelServer.start(() => 'ok');
   await using h = await harness();
-  const worker = await h.work({ agents: [agentAt(model.url)], tasks: [defineTask({ name: 'throws', retries: 0, run: () => { throw new Error('no'); } })] });
+  const worker = await h.work({
+    agents: [agentAt(model.url)],
+    tasks: [
+      defineTask({
+        name: 'throws',
+        retries: 0,
+        run: () => {
+          throw new Error('no');
+        },
+      }),
+    ],
+  });
   const session = await h.client.startSession(uniqueId());
   const { runId } = await session.startRun({ agent: 'throws', input: 1 });
   await eventually('the settle', async () => (await session.getRun({ runId }))?.status === 'failed');
@@ -114,7 +142,8 @@ test('what is no session, no id, no place in a stream is refused with a typed er
     for await (const _ of stream) count++;
     return count;
   };
-  for (const id of ['', 'a/b', 'x'.repeat(500)]) await expect(h.client.startSession(id)).rejects.toBeInstanceOf(InvalidInput);
+  for (const id of ['', 'a/b', 'x'.repeat(500)])
+    await expect(h.client.startSession(id)).rejects.toBeInstanceOf(InvalidInput);
   await expect(all(h.client.session(uniqueId()).events())).rejects.toBeInstanceOf(SessionClosed);
   const session = await h.client.startSession(uniqueId());
   const other = await h.client.startSession(uniqueId());
@@ -124,10 +153,18 @@ test('what is no session, no id, no place in a stream is refused with a typed er
   await atRest(session);
   const cursors: string[] = [];
   for await (const { cursor } of session.events({ includeRuns: true })) cursors.push(cursor);
-  for (const after of [-1, 0.5, Number.NaN, 'rubbish', 'e30x']) await expect(all(session.events({ after })), String(after)).rejects.toBeInstanceOf(InvalidInput);
-  await expect(all(other.events({ after: cursors.at(-1) ?? '', includeRuns: true }))).rejects.toBeInstanceOf(InvalidInput);
+  for (const after of [-1, 0.5, Number.NaN, 'rubbish', 'e30x'])
+    await expect(all(session.events({ after })), String(after)).rejects.toBeInstanceOf(InvalidInput);
+  await expect(all(other.events({ after: cursors.at(-1) ?? '', includeRuns: true }))).rejects.toBeInstanceOf(
+    InvalidInput,
+  );
   expect(await all(session.events({ after: cursors.at(-1) ?? '', includeRuns: true }))).toBe(0);
-  await expect(session.getTranscript({ after: 'nothing' })).rejects.toThrow(/Expected after to name a message of this session, got "nothing"/u);
-  expect(await h.client.session(workflowId).getSession()).toMatchObject({ sessionId: session.sessionId, status: 'closed' });
+  await expect(session.getTranscript({ after: 'nothing' })).rejects.toThrow(
+    /Expected after to name a message of this session, got "nothing"/u,
+  );
+  expect(await h.client.session(workflowId).getSession()).toMatchObject({
+    sessionId: session.sessionId,
+    status: 'closed',
+  });
   await model.stop();
 });

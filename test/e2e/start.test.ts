@@ -21,14 +21,23 @@ function folder(): string {
 
 async function start(args: string[], env: Record<string, string>): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [START, ...args], { env: { ...process.env, TEMPORAL_CLI_PATH: inject('cli'), OUTLIVE_PACE: '0', TEMPORAL_ADDRESS: '', ...env }, timeout: 110_000 }, (error, out, err) => {
-      resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err });
-    });
+    execFile(
+      process.execPath,
+      [START, ...args],
+      {
+        env: { ...process.env, TEMPORAL_CLI_PATH: inject('cli'), OUTLIVE_PACE: '0', TEMPORAL_ADDRESS: '', ...env },
+        timeout: 110_000,
+      },
+      (error, out, err) => {
+        resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err });
+      },
+    );
   });
 }
 
 function dashboard(out: string): string {
-  const session = readdirSync(out).find((name) => name.startsWith('import-and-build-') && !name.endsWith('-serial')) ?? '';
+  const session =
+    readdirSync(out).find((name) => name.startsWith('import-and-build-') && !name.endsWith('-serial')) ?? '';
   return readFileSync(join(out, session, 'dashboard.html'), 'utf8');
 }
 
@@ -48,11 +57,20 @@ test('the demo runs on its own orders, says what it is, measures both ways, and 
   expect(page).not.toMatch(/<script[^>]+src=|https?:\/\/(?!www\.w3\.org)/u);
 }, 120_000);
 
-test('a person\'s own file with another schema gives another dashboard with its numbers', async () => {
+test("a person's own file with another schema gives another dashboard with its numbers", async () => {
   const out = folder();
   const file = join(folder(), 'trees.csv');
-  const rows = Array.from({ length: 300 }, (_, i) => ({ species: ['oak', 'beech', 'birch'][i % 3] ?? '', fruits: (i % 40) + 3, planted: `2024-0${(i % 9) + 1}-15` }));
-  writeFileSync(file, ['species;fruits;planted', ...rows.map((row) => `${row.species};${row.fruits};${row.planted}`), 'broken;row'].join('\n'));
+  const rows = Array.from({ length: 300 }, (_, i) => ({
+    species: ['oak', 'beech', 'birch'][i % 3] ?? '',
+    fruits: (i % 40) + 3,
+    planted: `2024-0${(i % 9) + 1}-15`,
+  }));
+  writeFileSync(
+    file,
+    ['species;fruits;planted', ...rows.map((row) => `${row.species};${row.fruits};${row.planted}`), 'broken;row'].join(
+      '\n',
+    ),
+  );
   const { code, out: said } = await start(['--once', '--no-compare', '--file', file], { OUTLIVE_OUT: out });
   expect(code).toBe(0);
   expect(said).toContain('300 rows');
@@ -65,7 +83,11 @@ test('a person\'s own file with another schema gives another dashboard with its 
 
 test('X-06 a file that is none, an unknown option and a server that is not there are one sentence and exit code 1', async () => {
   for (const [args, env, sentence] of [
-    [['--once', '--file', 'nothing.csv'], {}, /^Expected --file to name a CSV file, got nothing\.csv, which is none\.\n$/u],
+    [
+      ['--once', '--file', 'nothing.csv'],
+      {},
+      /^Expected --file to name a CSV file, got nothing\.csv, which is none\.\n$/u,
+    ],
     [['--nonsense'], {}, /^Unknown option '--nonsense'/u],
     [['--once'], { TEMPORAL_ADDRESS: '127.0.0.1:9' }, /^[^\n]*127\.0\.0\.1:9[^\n]*\n$/u],
   ] as const) {

@@ -27,14 +27,18 @@ beforeAll(async () => {
   model = await ModelServer.start(() => 'ok');
   const native = await NativeConnection.connect({ address: server.address });
   const loadData = defineTask({
-    name: 'load_data', run: async (input: { hold?: boolean }, ctx) => {
+    name: 'load_data',
+    run: async (input: { hold?: boolean }, ctx) => {
       ctx.progress({ fraction: 0.5, phase: 'ingest', message: 'half of it' });
       if (input.hold === true) await held.opened;
       if (ctx.runId === 'third') await spokenTo.opened;
       return { rows: 80_000 };
     },
   });
-  const worker = await createWorker({ agents: [agentAt(model.url, { name: 'builder', canStart: ['load_data'] })], tasks: [loadData] }, { connection: native, bundle: { code: readFileSync(inject('bundlePath'), 'utf8') } });
+  const worker = await createWorker(
+    { agents: [agentAt(model.url, { name: 'builder', canStart: ['load_data'] })], tasks: [loadData] },
+    { connection: native, bundle: { code: readFileSync(inject('bundlePath'), 'utf8') } },
+  );
   const running = worker.run();
   const connection = await Connection.connect({ address: server.address });
   client = new Client({ connection });
@@ -52,28 +56,47 @@ afterAll(async () => {
   await server.stop();
 });
 
-interface Ran { code: number; out: string; err: string }
+interface Ran {
+  code: number;
+  out: string;
+  err: string;
+}
 
 async function shell(command: string): Promise<Ran> {
-  const env = { ...process.env, TEMPORAL_ADDRESS: server.address, PATH: `${dirname(inject('cli'))}:${process.env['PATH'] ?? ''}` };
+  const env = {
+    ...process.env,
+    TEMPORAL_ADDRESS: server.address,
+    PATH: `${dirname(inject('cli'))}:${process.env['PATH'] ?? ''}`,
+  };
   return new Promise((resolve) => {
-    execFile('sh', ['-c', command], { env, timeout: 50_000 }, (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err }));
+    execFile('sh', ['-c', command], { env, timeout: 50_000 }, (error, out, err) =>
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err }),
+    );
   });
 }
 
 test('every command of the guide works in the order in which it stands there', async () => {
-  const commands = [...DOCUMENT.matchAll(/```sh\n([\s\S]*?)```/gu)].flatMap(([, block = '']) => block.trim().split('\n'));
+  const commands = [...DOCUMENT.matchAll(/```sh\n([\s\S]*?)```/gu)].flatMap(([, block = '']) =>
+    block.trim().split('\n'),
+  );
   expect(commands.length).toBeGreaterThan(20);
   const ran: Record<string, Ran[]> = {};
   for (const command of commands) {
-    if (command.includes('cancelTurn')) await eventually('a quiet session', async () => (await client.workflow.getHandle('demo').query<{ status: string }>('getSession')).status === 'idle');
+    if (command.includes('cancelTurn'))
+      await eventually(
+        'a quiet session',
+        async () => (await client.workflow.getHandle('demo').query<{ status: string }>('getSession')).status === 'idle',
+      );
     const result = await shell(command);
     expect(result, `${command}\n${result.err}`).toMatchObject({ code: 0 });
     if (command.includes('detachRun')) spokenTo.open();
     (ran[/--(?:name|type) (\w+)/u.exec(command)?.[1] ?? command] ??= []).push(result);
   }
-  const json = (name: string, i: number): Record<string, unknown> => JSON.parse(ran[name]?.[i]?.out ?? '{}') as Record<string, unknown>;
-  const [first, second] = [json('submitTurn', 1), json('submitTurn', 2)].map((answer) => answer['result'] as { turnId: string; deduplicated: boolean });
+  const json = (name: string, i: number): Record<string, unknown> =>
+    JSON.parse(ran[name]?.[i]?.out ?? '{}') as Record<string, unknown>;
+  const [first, second] = [json('submitTurn', 1), json('submitTurn', 2)].map(
+    (answer) => answer['result'] as { turnId: string; deduplicated: boolean },
+  );
   expect(first?.deduplicated).toBe(false);
   expect(second).toMatchObject({ turnId: first?.turnId, deduplicated: true });
   expect(ran['startRun']?.[0]?.out).toContain('"workflowId": "demo/mine"');
@@ -87,7 +110,9 @@ test('every command of the guide works in the order in which it stands there', a
 
 test('the refusal that the guide shows is what the command line prints', async () => {
   await shell('temporal workflow start --type session --task-queue outlive --workflow-id refused');
-  const { code, err } = await shell(`temporal workflow update execute -w refused --name startRun --input '{"agent":"nobody","input":1}'`);
+  const { code, err } = await shell(
+    `temporal workflow update execute -w refused --name startRun --input '{"agent":"nobody","input":1}'`,
+  );
   expect(code).toBe(1);
   const [, shown = ''] = /```\n(unable to update[^\n]*)\n```/u.exec(DOCUMENT) ?? [];
   expect(err).toContain(shown);
@@ -95,7 +120,9 @@ test('the refusal that the guide shows is what the command line prints', async (
 
 test('P-01 describe shows the progress of a run that works', async () => {
   await shell('temporal workflow start --type session --task-queue outlive --workflow-id live');
-  await shell(`temporal workflow update execute -w live --name startRun --input '{"agent":"load_data","input":{"hold":true},"runId":"mine"}'`);
+  await shell(
+    `temporal workflow update execute -w live --name startRun --input '{"agent":"load_data","input":{"hold":true},"runId":"mine"}'`,
+  );
   const shown = await eventually('the progress', async () => {
     const { out } = await shell('temporal workflow describe -w live/mine');
     return out.includes('half of it') ? out : undefined;

@@ -19,14 +19,24 @@ const seed = Number(process.env['PROPERTY_SEED'] ?? 20_300_101);
 const scale = Number(process.env['PROPERTY_RUNS'] ?? 1);
 
 const stuffing = fc.record({
-  limits: fc.record({ maxConcurrentRuns: fc.constantFrom(1, 16, 1000) }), batch: fc.boolean(), metadata: fc.boolean(), before: past, step, fillers: fc.array(filler, { minLength: 1, maxLength: 5, size: 'max' }),
+  limits: fc.record({ maxConcurrentRuns: fc.constantFrom(1, 16, 1000) }),
+  batch: fc.boolean(),
+  metadata: fc.boolean(),
+  before: past,
+  step,
+  fillers: fc.array(filler, { minLength: 1, maxLength: 5, size: 'max' }),
 });
 
 function always<T>(runs: number, arbitrary: fc.Arbitrary<T>, check: (given: T) => void): void {
   fc.assert(fc.property(arbitrary, check), { seed, numRuns: Math.ceil(runs * scale), endOnFailure: true });
 }
 
-interface Passage { before: State; after: State; log: OutliveEvent[]; leaving: OutliveEvent[] }
+interface Passage {
+  before: State;
+  after: State;
+  log: OutliveEvent[];
+  leaving: OutliveEvent[];
+}
 
 /** Takes a driver's state through JSON into the next execution. */
 function carry(d: Driver): Passage {
@@ -42,8 +52,14 @@ function carry(d: Driver): Passage {
 }
 
 function slots(row: RunState): string[] {
-  return [row.delivery.finish, ...(row.delivery.gaveUp === undefined ? [] : [row.delivery.gaveUp]), ...Object.values(row.delivery.milestones ?? {})]
-    .filter((slot) => slot.state === 'pending' || slot.state === 'queued').map((slot) => `${slot.key} ${slot.state} ${slot.turnId ?? ''}`).toSorted();
+  return [
+    row.delivery.finish,
+    ...(row.delivery.gaveUp === undefined ? [] : [row.delivery.gaveUp]),
+    ...Object.values(row.delivery.milestones ?? {}),
+  ]
+    .filter((slot) => slot.state === 'pending' || slot.state === 'queued')
+    .map((slot) => `${slot.key} ${slot.state} ${slot.turnId ?? ''}`)
+    .toSorted();
 }
 
 /** What is never shed. */
@@ -52,16 +68,76 @@ function kept({ before, after }: Passage): void {
   // A line that waits for the step's tools is appended when the step is given up.
   if (after.turn?.calls.length === before.turn?.calls.length) expect(after.lines).toEqual(before.lines);
   expect(after.runs.flatMap(slots)).toEqual(before.runs.flatMap(slots));
-  const live = (state: State): unknown[] => state.runs.filter((row) => !isSettled(row)).map((row) => {
-    const { runId, workflowId, agent, kind, label, status, reason, childStillRunning, turnId, parentToolCallId, depth, createdAt, startedAt, deadlineAt, cancelRequestedAt, request, detached, epoch, bytes, inputBytes, graceAt, ordinal, gaveUpReason, cancelReason, cancelCascade, usage } = row;
-    return { runId, workflowId, agent, kind, label, status, reason, childStillRunning, turnId, parentToolCallId, depth, createdAt, startedAt, deadlineAt, cancelRequestedAt, request, detached, epoch, bytes, inputBytes, graceAt, ordinal, gaveUpReason, cancelReason, cancelCascade, usage, last: lastNumber(row) };
-  });
+  const live = (state: State): unknown[] =>
+    state.runs
+      .filter((row) => !isSettled(row))
+      .map((row) => {
+        const {
+          runId,
+          workflowId,
+          agent,
+          kind,
+          label,
+          status,
+          reason,
+          childStillRunning,
+          turnId,
+          parentToolCallId,
+          depth,
+          createdAt,
+          startedAt,
+          deadlineAt,
+          cancelRequestedAt,
+          request,
+          detached,
+          epoch,
+          bytes,
+          inputBytes,
+          graceAt,
+          ordinal,
+          gaveUpReason,
+          cancelReason,
+          cancelCascade,
+          usage,
+        } = row;
+        return {
+          runId,
+          workflowId,
+          agent,
+          kind,
+          label,
+          status,
+          reason,
+          childStillRunning,
+          turnId,
+          parentToolCallId,
+          depth,
+          createdAt,
+          startedAt,
+          deadlineAt,
+          cancelRequestedAt,
+          request,
+          detached,
+          epoch,
+          bytes,
+          inputBytes,
+          graceAt,
+          ordinal,
+          gaveUpReason,
+          cancelReason,
+          cancelCascade,
+          usage,
+          last: lastNumber(row),
+        };
+      });
   expect(live(after)).toEqual(live(before));
   const keys = Object.entries(before.dedupe);
   expect(Object.entries(after.dedupe).slice(-4000)).toEqual(keys.slice(-4000));
   for (const [entry, value] of keys) if (value[11] === '-') expect(after.dedupe[entry]).toBe(value);
   expect(after.turn?.turnId).toBe(before.turn?.turnId);
-  expect(after.requests.filter((one) => one.status === 'open')).toEqual(before.requests.filter((one) => one.status === 'open'));
+  expect(after.requests.filter((one) => one.status === 'open')).toEqual(
+    before.requests.filter((one) => one.status === 'open'),
+  );
   expect(after.hooks).toEqual(before.hooks);
   for (const row of before.runs) expect(after.runs.find((one) => one.runId === row.runId)?.unread).toEqual(row.unread);
 }
@@ -70,7 +146,9 @@ function kept({ before, after }: Passage): void {
 function whole({ before, after, leaving }: Passage): void {
   const told = [...leaving, ...after.log];
   expect(told.map((event) => event.seq)).toEqual(Array.from({ length: after.lastSeq }, (_, i) => i + 1));
-  expect(told.filter((event) => event.type !== 'transcript.compacted' && event.seq <= before.lastSeq)).toEqual(before.log);
+  expect(told.filter((event) => event.type !== 'transcript.compacted' && event.seq <= before.lastSeq)).toEqual(
+    before.log,
+  );
 }
 
 /** What a session tells and asks for, when its tools, its model and its runs go on. */
@@ -90,7 +168,8 @@ function goOn(state: State, now: number): { story: string[]; asked: string[]; vi
   }
   const { turn, queue, status, title, metadata, usage } = sessionView(d.state);
   return {
-    story: d.state.log.filter((event) => event.seq > first && event.type !== 'transcript.compacted').map(tell), asked: d.did.map((effect) => `${effect.do} ${'runId' in effect ? effect.runId : ''}`),
+    story: d.state.log.filter((event) => event.seq > first && event.type !== 'transcript.compacted').map(tell),
+    asked: d.did.map((effect) => `${effect.do} ${'runId' in effect ? effect.runId : ''}`),
     view: { turn: turn === null ? null : turn.turnId, queue, status, title, metadata, totalTokens: usage.totalTokens },
   };
 }
@@ -105,7 +184,14 @@ test('X-11 whatever admission takes packs to at most 1 MiB of plain JSON, keeps 
 
 test('X-11 unpack(pack(s)) goes on as s would', () => {
   always(6, stuffing, (given) => {
-    const d = stuffed({ ...given, before: { ...given.before, forgotten: Math.min(300, given.before.forgotten), turns: Math.min(120, given.before.turns) } });
+    const d = stuffed({
+      ...given,
+      before: {
+        ...given.before,
+        forgotten: Math.min(300, given.before.forgotten),
+        turns: Math.min(120, given.before.turns),
+      },
+    });
     const { before, after } = carry(d);
     // A step that was too large to be carried was given up, and the model reads so.
     if (after.turn?.calls.length !== before.turn?.calls.length) return;
@@ -114,16 +200,27 @@ test('X-11 unpack(pack(s)) goes on as s would', () => {
 });
 
 test.each<[Filler['fill'], string]>([
-  ['queuedRuns', '\u0001'], ['queuedRuns', '🙂'], ['queuedTurns', 'x'], ['queuedTurns', '"'], ['waiting', '\u0001'], ['givenUp', 'é'],
+  ['queuedRuns', '\u0001'],
+  ['queuedRuns', '🙂'],
+  ['queuedTurns', 'x'],
+  ['queuedTurns', '"'],
+  ['waiting', '\u0001'],
+  ['givenUp', 'é'],
 ])('X-11 filled to the brim with %s of %j, beside the largest past and step, it still packs', (fill, text) => {
   const common = { text, count: 2000, size: 1 };
   const fillers: Filler[] = [
-    { fill: 'queuedRuns', ...common, label: false, long: true, watch: 0 }, { fill: 'queuedTurns', ...common, merge: true, keys: true, metadata: false },
-    { fill: 'waiting', ...common, status: 'failed' }, { fill: 'givenUp', ...common, keep: true, comment: true },
+    { fill: 'queuedRuns', ...common, label: false, long: true, watch: 0 },
+    { fill: 'queuedTurns', ...common, merge: true, keys: true, metadata: false },
+    { fill: 'waiting', ...common, status: 'failed' },
+    { fill: 'givenUp', ...common, keep: true, comment: true },
   ];
   const d = stuffed({
-    limits: { maxConcurrentRuns: fill === 'queuedRuns' ? 1 : 1000 }, batch: false, metadata: true, before: { transcript: 1, forgotten: 300, turns: 2100, text, size: 250_000, long: true },
-    step: { text, inputs: 50_000, outputs: 250_000, calls: 8, open: 5 }, fillers: fillers.filter((one) => one.fill === fill),
+    limits: { maxConcurrentRuns: fill === 'queuedRuns' ? 1 : 1000 },
+    batch: false,
+    metadata: true,
+    before: { transcript: 1, forgotten: 300, turns: 2100, text, size: 250_000, long: true },
+    step: { text, inputs: 50_000, outputs: 250_000, calls: 8, open: 5 },
+    fillers: fillers.filter((one) => one.fill === fill),
   });
   expect(LIVE_BYTES - toTheBrim(d), 'it is full').toBeLessThan(1000);
   while (d.asks('tool')) d.failTool({ threw: true });

@@ -20,7 +20,9 @@ function always(runs: number, property: fc.IRawProperty<unknown>): void {
 
 /** The runs whose outcome is the result of a call of a step. */
 function handedBy(message: UIMessage | undefined): string[] {
-  return (message?.parts ?? []).filter((part) => part.type === 'tool-start_run').map((part) => String((part['output'] as { runId?: string } | undefined)?.runId));
+  return (message?.parts ?? [])
+    .filter((part) => part.type === 'tool-start_run')
+    .map((part) => String((part['output'] as { runId?: string } | undefined)?.runId));
 }
 
 /** Watches a world from the first input to the last. */
@@ -45,7 +47,8 @@ class Watch {
     const { d } = this.world;
     const { state } = d;
     if (last.do === 'submit' && last.onBusy !== 'queue' && last.onBusy !== 'latest' && last.onBusy !== 'merge') {
-      for (const turn of [...state.queue, ...(state.turn === null ? [] : [state.turn])]) this.outOfTurn.add(turn.turnId);
+      for (const turn of [...state.queue, ...(state.turn === null ? [] : [state.turn])])
+        this.outOfTurn.add(turn.turnId);
     }
     const events = d.log();
     for (const event of events.slice(this.seen)) this.event(event, events[event.seq - 2]);
@@ -64,12 +67,17 @@ class Watch {
     expect(before?.type, 'nothing after the end').not.toBe('session.closed');
     const message = before?.['message'] as UIMessage | undefined;
     const told = message?.metadata?.['kind'];
-    if (message !== undefined && (told === 'finish' || told === 'gave-up' || told === 'milestone')) expect(event).toMatchObject({ type: 'run.delivered', key: message.metadata?.['key'] });
+    if (message !== undefined && (told === 'finish' || told === 'gave-up' || told === 'milestone'))
+      expect(event).toMatchObject({ type: 'run.delivered', key: message.metadata?.['key'] });
     const { runId = '', turnId = '' } = event;
     switch (event.type) {
       case 'run.delivered':
         const key = message?.metadata?.['key'];
-        if (key === undefined) expect(before?.type === 'run.delivered' ? this.handed : handedBy(message), 'in the step that waited for it').toContain(runId);
+        if (key === undefined)
+          expect(
+            before?.type === 'run.delivered' ? this.handed : handedBy(message),
+            'in the step that waited for it',
+          ).toContain(runId);
         else expect(key, 'directly on its message').toBe(event['key']);
         if (message !== undefined) this.handed = handedBy(message);
         expect(this.delivered, 'delivered once').not.toContain(event['key']);
@@ -80,22 +88,34 @@ class Watch {
         this.settled.set(runId, '');
         this.remove(runId);
         return;
-      case 'run.queued': this.queuedRuns.push(runId); return;
+      case 'run.queued':
+        this.queuedRuns.push(runId);
+        return;
       case 'run.started':
         expect(this.queuedRuns[0], 'queued runs start in order').toBe(runId);
         this.remove(runId);
         return;
-      case 'turn.queued': this.queuedTurns.push({ turnId, background: (event['inputs'] as { source: string }[])[0]?.source === 'background-run' }); return;
+      case 'turn.queued':
+        this.queuedTurns.push({
+          turnId,
+          background: (event['inputs'] as { source: string }[])[0]?.source === 'background-run',
+        });
+        return;
       case 'turn.started': {
         expect(this.running, 'one turn at a time').toBeUndefined();
         this.running = turnId;
         const own = this.queuedTurns.find((turn) => turn.turnId === turnId);
-        const first = this.queuedTurns.find((turn) => turn.background === own?.background && !this.outOfTurn.has(turn.turnId));
+        const first = this.queuedTurns.find(
+          (turn) => turn.background === own?.background && !this.outOfTurn.has(turn.turnId),
+        );
         if (!this.outOfTurn.has(turnId)) expect(first?.turnId, 'in order of acceptance').toBe(turnId);
         this.end(turnId);
         return;
       }
-      case 'turn.completed': case 'turn.failed': case 'turn.cancelled': case 'turn.skipped':
+      case 'turn.completed':
+      case 'turn.failed':
+      case 'turn.cancelled':
+      case 'turn.skipped':
         if (this.running === turnId) this.running = undefined;
         this.end(turnId);
         return;
@@ -115,13 +135,30 @@ class Watch {
   /** Every slot that is queued stands once in the queue or among the lines that wait, and no other does. */
   private slots(rows: readonly RunState[]): void {
     const { queue, lines } = this.world.d.state;
-    const refs = [...queue.flatMap((turn) => turn.pending.flatMap(({ body }) => (body.source === 'background-run' ? [body.slot] : []))), ...lines];
-    const waiting = refs.map((slot) => `${slot.runId} ${slot.kind} ${slot.kind === 'milestone' ? slot.name : slot.kind === 'ask' ? slot.requestId : ''}`).toSorted();
-    const queued = rows.flatMap((row) => [
-      ...(row.delivery.finish.state === 'queued' ? [`${row.runId} finish `] : []), ...(row.delivery.gaveUp?.state === 'queued' ? [`${row.runId} gave-up `] : []),
-      ...(row.asks ?? []).filter((ask) => ask.delivery.state === 'queued').map((ask) => `${row.runId} ask ${ask.requestId}`),
-      ...Object.entries(row.delivery.milestones ?? {}).filter(([, slot]) => slot.state === 'queued').map(([name]) => `${row.runId} milestone ${name}`),
-    ]).toSorted();
+    const refs = [
+      ...queue.flatMap((turn) =>
+        turn.pending.flatMap(({ body }) => (body.source === 'background-run' ? [body.slot] : [])),
+      ),
+      ...lines,
+    ];
+    const waiting = refs
+      .map(
+        (slot) =>
+          `${slot.runId} ${slot.kind} ${slot.kind === 'milestone' ? slot.name : slot.kind === 'ask' ? slot.requestId : ''}`,
+      )
+      .toSorted();
+    const queued = rows
+      .flatMap((row) => [
+        ...(row.delivery.finish.state === 'queued' ? [`${row.runId} finish `] : []),
+        ...(row.delivery.gaveUp?.state === 'queued' ? [`${row.runId} gave-up `] : []),
+        ...(row.asks ?? [])
+          .filter((ask) => ask.delivery.state === 'queued')
+          .map((ask) => `${row.runId} ask ${ask.requestId}`),
+        ...Object.entries(row.delivery.milestones ?? {})
+          .filter(([, slot]) => slot.state === 'queued')
+          .map(([name]) => `${row.runId} milestone ${name}`),
+      ])
+      .toSorted();
     expect(waiting).toEqual(queued);
   }
 
@@ -144,15 +181,39 @@ class Watch {
     expect(nextDeadline(state)).toBeUndefined();
     const events = d.log();
     for (const row of state.runs) {
-      const told = events.filter((event) => event.type === 'run.delivered' && event.runId === row.runId).map((event) => String(event['key'])).toSorted();
-      const slots = [row.delivery.finish, ...(row.delivery.gaveUp === undefined ? [] : [row.delivery.gaveUp]), ...Object.values(row.delivery.milestones ?? {})];
-      expect(told).toEqual(slots.filter((slot) => slot.state === 'delivered').map((slot) => slot.key).toSorted());
+      const told = events
+        .filter((event) => event.type === 'run.delivered' && event.runId === row.runId)
+        .map((event) => String(event['key']))
+        .toSorted();
+      const slots = [
+        row.delivery.finish,
+        ...(row.delivery.gaveUp === undefined ? [] : [row.delivery.gaveUp]),
+        ...Object.values(row.delivery.milestones ?? {}),
+      ];
+      expect(told).toEqual(
+        slots
+          .filter((slot) => slot.state === 'delivered')
+          .map((slot) => slot.key)
+          .toSorted(),
+      );
       expect(slots.filter((slot) => slot.state === 'pending' || slot.state === 'queued')).toEqual([]);
-      const announced = row.detached.notify !== 'silent' && !(row.status === 'cancelled' && row.reason !== 'cancelled_by_user');
+      const announced =
+        row.detached.notify !== 'silent' && !(row.status === 'cancelled' && row.reason !== 'cancelled_by_user');
       expect(row.delivery.finish.state).toBe(announced ? 'delivered' : 'not_required');
-      expect(row.delivery.gaveUp?.state).toBe(events.some((event) => event.type === 'run.gave_up' && event.runId === row.runId) ? (row.detached.notify === 'silent' ? 'not_required' : 'delivered') : undefined);
+      expect(row.delivery.gaveUp?.state).toBe(
+        events.some((event) => event.type === 'run.gave_up' && event.runId === row.runId)
+          ? row.detached.notify === 'silent'
+            ? 'not_required'
+            : 'delivered'
+          : undefined,
+      );
     }
-    const open = state.transcript.flatMap((entry) => entry.message.parts).filter((part) => part['toolCallId'] !== undefined && part['state'] !== 'output-available' && part['state'] !== 'output-error');
+    const open = state.transcript
+      .flatMap((entry) => entry.message.parts)
+      .filter(
+        (part) =>
+          part['toolCallId'] !== undefined && part['state'] !== 'output-available' && part['state'] !== 'output-error',
+      );
     expect(open, 'every tool call has its result').toEqual([]);
   }
 }
@@ -167,64 +228,91 @@ function play(world: World, inputs: readonly (Input | Ending)[]): Watch {
 }
 
 test('D-03 D-04 D-14 E-01 T-01 whatever comes: numbers without gaps, slots filled once, settles once, places kept, turns one at a time in order, and all comes to rest', () => {
-  always(350, fc.property(limits, fc.boolean(), sequence, (given, batchBackground, inputs) => {
-    const world = new World({ limits: given, turns: { batchBackground } });
-    const watch = play(world, inputs);
-    world.drain();
-    watch.check({ do: 'reset' });
-    watch.rest();
-  }));
+  always(
+    350,
+    fc.property(limits, fc.boolean(), sequence, (given, batchBackground, inputs) => {
+      const world = new World({ limits: given, turns: { batchBackground } });
+      const watch = play(world, inputs);
+      world.drain();
+      watch.check({ do: 'reset' });
+      watch.rest();
+    }),
+  );
 });
 
 test('after a close everything comes to rest, and session.closed is the last event', () => {
-  always(200, fc.property(limits, sequence, ending, fc.array(input, { maxLength: 30 }), (given, inputs, end, after) => {
-    const world = new World({ limits: given });
-    const watch = play(world, [...inputs, end, ...after]);
-    world.drain();
-    watch.check(end);
-    expect(world.d.state.log.at(-1)?.type).toBe('session.closed');
-    expect(sessionView(world.d.state).status).toBe('closed');
-    const waiting = world.d.state.runs.filter((row) => isSettled(row) && [row.delivery.finish, row.delivery.gaveUp].some((slot) => slot?.state === 'pending' || slot?.state === 'queued'));
-    expect(waiting, 'nothing is left behind that could be lost').toEqual([]);
-  }));
+  always(
+    200,
+    fc.property(limits, sequence, ending, fc.array(input, { maxLength: 30 }), (given, inputs, end, after) => {
+      const world = new World({ limits: given });
+      const watch = play(world, [...inputs, end, ...after]);
+      world.drain();
+      watch.check(end);
+      expect(world.d.state.log.at(-1)?.type).toBe('session.closed');
+      expect(sessionView(world.d.state).status).toBe('closed');
+      const waiting = world.d.state.runs.filter(
+        (row) =>
+          isSettled(row) &&
+          [row.delivery.finish, row.delivery.gaveUp].some(
+            (slot) => slot?.state === 'pending' || slot?.state === 'queued',
+          ),
+      );
+      expect(waiting, 'nothing is left behind that could be lost').toEqual([]);
+    }),
+  );
 });
 
 test('T-02 what was accepted under a key answers with the same turn for ever, and another payload is refused', () => {
-  always(100, fc.property(limits, sequence, (given, inputs) => {
-    const world = new World({ limits: given });
-    play(world, inputs);
-    const before = world.d.state.lastSeq;
-    const turns = new Map<string, string>();
-    for (const request of [...world.requests, ...world.requests]) {
-      const answer = world.d.send((cx) => submitTurn(cx, request));
-      if (isRefusal(answer)) throw new Error(answer.message);
-      expect(answer.deduplicated).toBe(true);
-      const name = JSON.stringify(request);
-      expect(turns.get(name) ?? answer.turnId).toBe(answer.turnId);
-      turns.set(name, answer.turnId);
-      expect(world.d.send((cx) => submitTurn(cx, { ...request, input: user('something else') }))).toMatchObject({ refused: 'IdempotencyConflict' });
-    }
-    expect(world.d.state.lastSeq).toBe(before);
-  }));
+  always(
+    100,
+    fc.property(limits, sequence, (given, inputs) => {
+      const world = new World({ limits: given });
+      play(world, inputs);
+      const before = world.d.state.lastSeq;
+      const turns = new Map<string, string>();
+      for (const request of [...world.requests, ...world.requests]) {
+        const answer = world.d.send((cx) => submitTurn(cx, request));
+        if (isRefusal(answer)) throw new Error(answer.message);
+        expect(answer.deduplicated).toBe(true);
+        const name = JSON.stringify(request);
+        expect(turns.get(name) ?? answer.turnId).toBe(answer.turnId);
+        turns.set(name, answer.turnId);
+        expect(world.d.send((cx) => submitTurn(cx, { ...request, input: user('something else') }))).toMatchObject({
+          refused: 'IdempotencyConflict',
+        });
+      }
+      expect(world.d.state.lastSeq).toBe(before);
+    }),
+  );
 });
 
 test('X-11 E-01 a session that continues as new at every quiet point tells the same story as one that never does', () => {
-  always(200, fc.property(limits, sequence, (given, inputs) => {
-    // A look or a call of a handler that is under way is given up and taken again: that is seen in the effects.
-    const quiet = inputs.filter((one) => one.do !== 'continue' && one.do !== 'look' && one.do !== 'hook').map((one) => (one.do === 'start' ? { ...one, silence: 0 as const, handler: false } : one))
-      .flatMap((one): Input[] => [one, { do: 'continue', abort: false }]);
-    const whole = new World({ limits: given }, false);
-    const parts = new World({ limits: given });
-    for (const one of quiet) {
-      whole.apply(one);
-      parts.apply(one);
-    }
-    whole.drain();
-    parts.drain();
-    expect(parts.d.log()).toEqual(whole.d.log());
-    const did = ({ d }: World): unknown[] => d.did.filter((effect) => effect.do !== 'look');
-    expect(did(parts)).toEqual(did(whole));
-    for (const view of [sessionView, (state: World['d']['state']) => getTranscript(state, { includeHidden: true }), (state: World['d']['state']) => listRuns(state, {})]) expect(view(parts.d.state)).toEqual(view(whole.d.state));
-    expect({ ...parts.d.state, log: [] }).toEqual({ ...whole.d.state, log: [] });
-  }));
+  always(
+    200,
+    fc.property(limits, sequence, (given, inputs) => {
+      // A look or a call of a handler that is under way is given up and taken again: that is seen in the effects.
+      const quiet = inputs
+        .filter((one) => one.do !== 'continue' && one.do !== 'look' && one.do !== 'hook')
+        .map((one) => (one.do === 'start' ? { ...one, silence: 0 as const, handler: false } : one))
+        .flatMap((one): Input[] => [one, { do: 'continue', abort: false }]);
+      const whole = new World({ limits: given }, false);
+      const parts = new World({ limits: given });
+      for (const one of quiet) {
+        whole.apply(one);
+        parts.apply(one);
+      }
+      whole.drain();
+      parts.drain();
+      expect(parts.d.log()).toEqual(whole.d.log());
+      const did = ({ d }: World): unknown[] => d.did.filter((effect) => effect.do !== 'look');
+      expect(did(parts)).toEqual(did(whole));
+      for (const view of [
+        sessionView,
+        (state: World['d']['state']) => getTranscript(state, { includeHidden: true }),
+        (state: World['d']['state']) => listRuns(state, {}),
+      ])
+        expect(view(parts.d.state)).toEqual(view(whole.d.state));
+      expect({ ...parts.d.state, log: [] }).toEqual({ ...whole.d.state, log: [] });
+    }),
+  );
 });

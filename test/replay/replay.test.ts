@@ -5,13 +5,17 @@ import { expect, test } from 'vitest';
 import { replay } from '../support/replay.ts';
 
 const folder = join(import.meta.dirname, 'histories');
-const histories = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.json')).toSorted();
+const histories = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.json'))
+  .toSorted();
 
 test('X-07 histories of every behaviour are kept', () => {
   expect(histories.length).toBeGreaterThan(10);
 });
 
-interface Kept { events: Record<string, Record<string, unknown>>[] }
+interface Kept {
+  events: Record<string, Record<string, unknown>>[];
+}
 
 function read(file: string): Kept {
   return JSON.parse(readFileSync(join(folder, file), 'utf8')) as Kept;

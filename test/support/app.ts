@@ -1,5 +1,11 @@
 /** The app that most tests run: one agent behind a scripted model, and tasks that wait for a gate. */
-import { defineAgent, defineTask, type AgentDefinition, type TaskContext, type TaskDefinition } from '../../src/define.ts';
+import {
+  defineAgent,
+  defineTask,
+  type AgentDefinition,
+  type TaskContext,
+  type TaskDefinition,
+} from '../../src/define.ts';
 import type { Json } from '../../src/contract.ts';
 import { Gate, modelAt } from './harness.ts';
 
@@ -15,7 +21,10 @@ export interface Gated {
   aborted: string[];
 }
 
-export function gated(name = 'gated', work: (input: Json, ctx: TaskContext) => Json | Promise<Json> = (input) => input): Gated {
+export function gated(
+  name = 'gated',
+  work: (input: Json, ctx: TaskContext) => Json | Promise<Json> = (input) => input,
+): Gated {
   const gate = new Gate();
   const started: Gated['started'] = [];
   const aborted: string[] = [];

@@ -15,6 +15,8 @@ export default class ClosingLine implements Reporter {
         else skipped += 1;
       }
     }
-    process.once('exit', () => process.stdout.write(`\n${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}\n`));
+    process.once('exit', () =>
+      process.stdout.write(`\n${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}\n`),
+    );
   }
 }

@@ -26,44 +26,127 @@ const notify = fc.constantFrom('react' as const, 'react' as const, 'narrate' as 
 const names = ['half', 'most', 'done'];
 
 /** A request, its ids by number; the same number with another text is a conflict. */
-const submit = fc.record({ do: fc.constant('submit' as const), text: words, turn: fc.option(fc.nat({ max: 40 })), key: fc.option(fc.nat({ max: 40 })), onBusy });
-const start = fc.record({
-  do: fc.constant('start' as const), run: fc.option(fc.nat({ max: 40 })), notify, onBudget: fc.constantFrom('cancel' as const, 'keep' as const), budget: fc.integer({ min: 1, max: 100_000 }),
-  silence: fc.constantFrom(0, 0, 7000, 50_000), handler: fc.boolean(),
-  watch: fc.option(fc.record({ names: fc.oneof(fc.constant('*' as const), fc.subarray(names)), mode: fc.constantFrom('react' as const, 'narrate' as const) })),
+const submit = fc.record({
+  do: fc.constant('submit' as const),
+  text: words,
+  turn: fc.option(fc.nat({ max: 40 })),
+  key: fc.option(fc.nat({ max: 40 })),
+  onBusy,
 });
-const milestones = fc.array(fc.record({ skip: fc.integer({ min: -2, max: 3 }), name: fc.constantFrom(...names) }), { maxLength: 3 });
-const settle = fc.record({ do: fc.constant('settle' as const), which, status: fc.constantFrom('completed' as const, 'completed' as const, 'failed' as const, 'cancelled' as const), foreign: fc.integer({ min: 0, max: 9 }), milestones });
-const call = fc.record({ kind: fc.constantFrom('tool' as const, 'tool' as const, 'start' as const, 'wait' as const, 'inspect' as const, 'cancel' as const, 'say' as const, 'invalid' as const), which, idempotent: fc.boolean(), retries: fc.nat({ max: 2 }) });
+const start = fc.record({
+  do: fc.constant('start' as const),
+  run: fc.option(fc.nat({ max: 40 })),
+  notify,
+  onBudget: fc.constantFrom('cancel' as const, 'keep' as const),
+  budget: fc.integer({ min: 1, max: 100_000 }),
+  silence: fc.constantFrom(0, 0, 7000, 50_000),
+  handler: fc.boolean(),
+  watch: fc.option(
+    fc.record({
+      names: fc.oneof(fc.constant('*' as const), fc.subarray(names)),
+      mode: fc.constantFrom('react' as const, 'narrate' as const),
+    }),
+  ),
+});
+const milestones = fc.array(fc.record({ skip: fc.integer({ min: -2, max: 3 }), name: fc.constantFrom(...names) }), {
+  maxLength: 3,
+});
+const settle = fc.record({
+  do: fc.constant('settle' as const),
+  which,
+  status: fc.constantFrom('completed' as const, 'completed' as const, 'failed' as const, 'cancelled' as const),
+  foreign: fc.integer({ min: 0, max: 9 }),
+  milestones,
+});
+const call = fc.record({
+  kind: fc.constantFrom(
+    'tool' as const,
+    'tool' as const,
+    'start' as const,
+    'wait' as const,
+    'inspect' as const,
+    'cancel' as const,
+    'say' as const,
+    'invalid' as const,
+  ),
+  which,
+  idempotent: fc.boolean(),
+  retries: fc.nat({ max: 2 }),
+});
 
 export const input = fc.oneof(
   { weight: 8, arbitrary: submit },
   { weight: 7, arbitrary: start },
-  { weight: 9, arbitrary: fc.record({ do: fc.constant('model' as const), calls: fc.array(call, { maxLength: 3 }), fails: fc.nat({ max: 9 }) }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('tool' as const), how: fc.constantFrom('answer' as const, 'answer' as const, 'throw' as const, 'lost' as const) }) },
+  {
+    weight: 9,
+    arbitrary: fc.record({
+      do: fc.constant('model' as const),
+      calls: fc.array(call, { maxLength: 3 }),
+      fails: fc.nat({ max: 9 }),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('tool' as const),
+      how: fc.constantFrom('answer' as const, 'answer' as const, 'throw' as const, 'lost' as const),
+    }),
+  },
   { weight: 7, arbitrary: fc.record({ do: fc.constant('confirm' as const), fails: fc.nat({ max: 9 }) }) },
   { weight: 8, arbitrary: settle },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('milestones' as const), which, milestones }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('cancelRun' as const), which }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('cancelTurn' as const), which: fc.option(which) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reset' as const) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(0, 1, 500, 5000, 60_000, 3_600_000) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(0, 1, 500, 5000, 60_000, 3_600_000) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('terminated' as const) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('continue' as const), abort: fc.boolean() }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('look' as const), which, found: fc.constantFrom('open' as const, 'open' as const, 'nothing' as const, 'nothing' as const, 'closed' as const) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('look' as const),
+      which,
+      found: fc.constantFrom(
+        'open' as const,
+        'open' as const,
+        'nothing' as const,
+        'nothing' as const,
+        'closed' as const,
+      ),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('message' as const), which }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('told' as const) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('ask' as const), which, n: fc.integer({ min: 1, max: 3 }), below: fc.boolean(), status: fc.constantFrom('open' as const, 'open' as const, 'answered' as const, 'withdrawn' as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('ask' as const),
+      which,
+      n: fc.integer({ min: 1, max: 3 }),
+      below: fc.boolean(),
+      status: fc.constantFrom('open' as const, 'open' as const, 'answered' as const, 'withdrawn' as const),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('hook' as const), fails: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('detach' as const), which }) },
 );
 export type Input = typeof input extends fc.Arbitrary<infer T> ? T : never;
 
-export const ending = fc.record({ do: fc.constant('close' as const), runs: fc.constantFrom('keep' as const, 'cancel' as const), turn: fc.constantFrom('cancel' as const, 'finish' as const) });
+export const ending = fc.record({
+  do: fc.constant('close' as const),
+  runs: fc.constantFrom('keep' as const, 'cancel' as const),
+  turn: fc.constantFrom('cancel' as const, 'finish' as const),
+});
 export type Ending = typeof ending extends fc.Arbitrary<infer T> ? T : never;
 
 export const limits = fc.record({
-  maxConcurrentRuns: fc.integer({ min: 1, max: 4 }), maxQueuedRuns: fc.integer({ min: 0, max: 4 }), maxQueuedTurns: fc.integer({ min: 1, max: 5 }), maxSteps: fc.integer({ min: 1, max: 4 }),
+  maxConcurrentRuns: fc.integer({ min: 1, max: 4 }),
+  maxQueuedRuns: fc.integer({ min: 0, max: 4 }),
+  maxQueuedTurns: fc.integer({ min: 1, max: 5 }),
+  maxSteps: fc.integer({ min: 1, max: 4 }),
 });
 
 export class World {
@@ -82,8 +165,12 @@ export class World {
   apply(one: Input | Ending): void {
     const { d } = this;
     switch (one.do) {
-      case 'submit': this.submit(one); return;
-      case 'start': this.start(one); return;
+      case 'submit':
+        this.submit(one);
+        return;
+      case 'start':
+        this.start(one);
+        return;
       case 'model':
         if (!d.asks('model')) return;
         if (one.fails === 0) d.stumble({ maxAttempts: 3 });
@@ -104,13 +191,21 @@ export class World {
       case 'settle': {
         const runId = this.run(one.which);
         if (runId === undefined) return;
-        const settled: Settled = { status: one.status, ...(one.status === 'completed' ? { result: { of: runId } } : {}), milestones: this.milestones(runId, one.milestones) };
+        const settled: Settled = {
+          status: one.status,
+          ...(one.status === 'completed' ? { result: { of: runId } } : {}),
+          milestones: this.milestones(runId, one.milestones),
+        };
         d.settled(runId, settled, one.foreign === 0 ? 'another-epoch' : undefined);
         return;
       }
       case 'milestones': {
         const runId = this.run(one.which);
-        if (runId !== undefined) d.reached(runId, this.milestones(runId, one.milestones).map(({ n, name }) => [n, name]));
+        if (runId !== undefined)
+          d.reached(
+            runId,
+            this.milestones(runId, one.milestones).map(({ n, name }) => [n, name]),
+          );
         return;
       }
       case 'cancelRun': {
@@ -123,26 +218,45 @@ export class World {
         d.send((cx) => cancelTurn(cx, turn === undefined ? {} : { turnId: turn.turnId }));
         return;
       }
-      case 'reset': d.send((cx) => resetTurns(cx, {})); return;
-      case 'pass': d.pass(one.ms); return;
-      case 'terminated': this.terminate(); return;
-      case 'continue': this.continueAsNew(one.abort); return;
-      case 'look': this.look(one); return;
+      case 'reset':
+        d.send((cx) => resetTurns(cx, {}));
+        return;
+      case 'pass':
+        d.pass(one.ms);
+        return;
+      case 'terminated':
+        this.terminate();
+        return;
+      case 'continue':
+        this.continueAsNew(one.abort);
+        return;
+      case 'look':
+        this.look(one);
+        return;
       case 'message': {
         const runId = this.run(one.which);
         if (runId !== undefined) d.send((cx) => messageRun(cx, { runId, message: `message ${d.now}` }));
         return;
       }
-      case 'told': this.told(); return;
-      case 'ask': this.request(one); return;
-      case 'hook': this.hook(one.fails); return;
+      case 'told':
+        this.told();
+        return;
+      case 'ask':
+        this.request(one);
+        return;
+      case 'hook':
+        this.hook(one.fails);
+        return;
       case 'detach': {
         const runId = this.run(one.which);
         if (runId !== undefined) d.send((cx) => detachRun(cx, { runId }));
         return;
       }
-      case 'close': d.send((cx) => close(cx, { runs: one.runs, turn: one.turn })); return;
-      default: one satisfies never;
+      case 'close':
+        d.send((cx) => close(cx, { runs: one.runs, turn: one.turn }));
+        return;
+      default:
+        one satisfies never;
     }
   }
 
@@ -158,18 +272,25 @@ export class World {
       if (d.asks('model')) d.say('text');
       else if (d.asks('tool')) d.answerTool(null);
       else {
-        const live = d.state.runs.find((row) => row.status === 'running' || row.status === 'input_required' || row.status === 'interrupted');
+        const live = d.state.runs.find(
+          (row) => row.status === 'running' || row.status === 'input_required' || row.status === 'interrupted',
+        );
         if (live !== undefined && d.state.closing?.done !== true) d.settled(live.runId);
         else if (d.state.turn !== null || d.state.queue.length > 0 || d.state.hooks.length > 0) d.pass(60_000);
         else return;
       }
     }
-    throw new Error(`Expected everything to come to rest, got turn ${d.state.turn?.phase ?? 'none'}, ${d.state.queue.length} queued turns, ${d.state.runs.map((row) => row.status).join(' ')}.`);
+    throw new Error(
+      `Expected everything to come to rest, got turn ${d.state.turn?.phase ?? 'none'}, ${d.state.queue.length} queued turns, ${d.state.runs.map((row) => row.status).join(' ')}.`,
+    );
   }
 
   private submit(one: Extract<Input, { do: 'submit' }>): void {
     const given: SubmitTurn = {
-      input: one.text === '' ? [] : user(one.text), onBusy: one.onBusy, ...(one.turn === null ? {} : { turnId: `turn-${one.turn}` }), ...(one.key === null ? {} : { idempotencyKey: `key-${one.key}` }),
+      input: one.text === '' ? [] : user(one.text),
+      onBusy: one.onBusy,
+      ...(one.turn === null ? {} : { turnId: `turn-${one.turn}` }),
+      ...(one.key === null ? {} : { idempotencyKey: `key-${one.key}` }),
     };
     const answer = this.d.send((cx) => submitTurn(cx, given));
     if (!isRefusal(answer) && (one.turn !== null || one.key !== null)) this.requests.push(given);
@@ -177,9 +298,17 @@ export class World {
 
   private start(one: Extract<Input, { do: 'start' }>): void {
     const request: StartRun = {
-      agent: 'load', input: { n: 1 }, ...(one.run === null ? {} : { runId: `run-${one.run}` }),
+      agent: 'load',
+      input: { n: 1 },
+      ...(one.run === null ? {} : { runId: `run-${one.run}` }),
       detached: {
-        notify: one.notify, onBudget: one.onBudget, maxBudgetMs: one.budget, noProgressBudgetMs: one.silence, ...(one.handler ? { onFinish: 'told' } : {}), ...(one.watch === null ? {} : { onMilestones: one.watch }) },
+        notify: one.notify,
+        onBudget: one.onBudget,
+        maxBudgetMs: one.budget,
+        noProgressBudgetMs: one.silence,
+        ...(one.handler ? { onFinish: 'told' } : {}),
+        ...(one.watch === null ? {} : { onMilestones: one.watch }),
+      },
     };
     this.d.send((cx) => startRun(cx, request));
   }
@@ -189,7 +318,8 @@ export class World {
     if (!d.asks('look')) return;
     const runId = this.run(which);
     if (runId === undefined || found === 'open') d.glance();
-    else d.glance(found === 'closed' ? { runId, found, outcome: { status: 'failed', reason: 'lost' } } : { runId, found });
+    else
+      d.glance(found === 'closed' ? { runId, found, outcome: { status: 'failed', reason: 'lost' } } : { runId, found });
   }
 
   private told(): void {
@@ -205,7 +335,21 @@ export class World {
     if (runId === undefined) return;
     const workflowId = `s/${runId}${below ? '/y' : ''}`;
     const at = new Date(d.now).toISOString();
-    d.send((cx) => runRequest(cx, { runId, epoch: d.state.epoch, request: { requestId: `${workflowId}#${n}`, kind: 'ask_parent', workflowId, question: 'what?', status, openedAt: at, expiresAt: at } }));
+    d.send((cx) =>
+      runRequest(cx, {
+        runId,
+        epoch: d.state.epoch,
+        request: {
+          requestId: `${workflowId}#${n}`,
+          kind: 'ask_parent',
+          workflowId,
+          question: 'what?',
+          status,
+          openedAt: at,
+          expiresAt: at,
+        },
+      }),
+    );
   }
 
   private hook(fails: boolean): void {
@@ -216,10 +360,21 @@ export class World {
     }
   }
 
-  private ask({ kind, idempotent, retries, which: number }: { kind: 'tool' | 'start' | 'wait' | 'inspect' | 'cancel' | 'say' | 'invalid'; idempotent: boolean; retries: number; which: number }): ToolAsk | StartAsk | RuntimeAsk {
+  private ask({
+    kind,
+    idempotent,
+    retries,
+    which: number,
+  }: {
+    kind: 'tool' | 'start' | 'wait' | 'inspect' | 'cancel' | 'say' | 'invalid';
+    idempotent: boolean;
+    retries: number;
+    which: number;
+  }): ToolAsk | StartAsk | RuntimeAsk {
     const id = `call-${++this.calls}`;
     if (kind === 'start') return { id, start: { agent: 'load', input: id } };
-    if (kind === 'wait') return { id, start: { agent: 'load', input: id, wait: true, ...(idempotent ? { detachAfterMs: 5000 } : {}) } };
+    if (kind === 'wait')
+      return { id, start: { agent: 'load', input: id, wait: true, ...(idempotent ? { detachAfterMs: 5000 } : {}) } };
     const runId = this.run(number) ?? 'nobody';
     if (kind === 'inspect' || kind === 'cancel') return { id, runtime: `${kind}_run`, input: { runId } };
     if (kind === 'say') return { id, runtime: 'message_run', input: { runId, message: id } };
@@ -234,7 +389,11 @@ export class World {
 
   private milestones(runId: string, given: { skip: number; name: string }[]): Milestone[] {
     let n = this.d.state.runs.find((row) => row.runId === runId)?.milestones.at(-1)?.n ?? 0;
-    return given.map(({ skip, name }) => ({ n: (n = Math.max(1, n + skip)), name, at: new Date(this.d.now).toISOString() }));
+    return given.map(({ skip, name }) => ({
+      n: (n = Math.max(1, n + skip)),
+      name,
+      at: new Date(this.d.now).toISOString(),
+    }));
   }
 
   private terminate(): void {
@@ -259,7 +418,9 @@ export class World {
       d.holding = false;
     }
     d.holding = true;
-    d.send((cx) => { for (const hook of cx.state.hooks) if (hook.state === 'running') hookAborted(cx, hook); });
+    d.send((cx) => {
+      for (const hook of cx.state.hooks) if (hook.state === 'running') hookAborted(cx, hook);
+    });
     d.asked = d.asked.filter((effect) => effect.do !== 'hook');
     d.holding = false;
     if (isQuiet(d.state)) d.continueAsNew();

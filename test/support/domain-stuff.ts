@@ -34,28 +34,100 @@ function blob(letter: string, bytes: number): Json {
 }
 
 export const filler = fc.oneof(
-  fc.record({ fill: fc.constant('queuedRuns' as const), text, size, count, label: fc.boolean(), long: fc.boolean(), watch: fc.nat({ max: 40 }) }),
-  fc.record({ fill: fc.constant('queuedTurns' as const), text, size, count, merge: fc.boolean(), keys: fc.boolean(), metadata: fc.boolean() }),
-  fc.record({ fill: fc.constant('waiting' as const), text, size, count, status: fc.constantFrom('completed' as const, 'failed' as const, 'cancelled' as const) }),
+  fc.record({
+    fill: fc.constant('queuedRuns' as const),
+    text,
+    size,
+    count,
+    label: fc.boolean(),
+    long: fc.boolean(),
+    watch: fc.nat({ max: 40 }),
+  }),
+  fc.record({
+    fill: fc.constant('queuedTurns' as const),
+    text,
+    size,
+    count,
+    merge: fc.boolean(),
+    keys: fc.boolean(),
+    metadata: fc.boolean(),
+  }),
+  fc.record({
+    fill: fc.constant('waiting' as const),
+    text,
+    size,
+    count,
+    status: fc.constantFrom('completed' as const, 'failed' as const, 'cancelled' as const),
+  }),
   fc.record({ fill: fc.constant('givenUp' as const), text, count, keep: fc.boolean(), comment: fc.boolean() }),
-  fc.record({ fill: fc.constant('asks' as const), text, count: fc.constantFrom(1, 20, 400), below: fc.boolean(), kept: fc.boolean() }),
-  fc.record({ fill: fc.constant('messages' as const), text, size, count: fc.constantFrom(1, 20, 400), told: fc.boolean() }),
+  fc.record({
+    fill: fc.constant('asks' as const),
+    text,
+    count: fc.constantFrom(1, 20, 400),
+    below: fc.boolean(),
+    kept: fc.boolean(),
+  }),
+  fc.record({
+    fill: fc.constant('messages' as const),
+    text,
+    size,
+    count: fc.constantFrom(1, 20, 400),
+    told: fc.boolean(),
+  }),
   fc.record({ fill: fc.constant('hooks' as const), count: fc.constantFrom(1, 20, 400), watch: fc.nat({ max: 5 }) }),
-  fc.record({ fill: fc.constant('milestones' as const), text, count: fc.constantFrom(1, 20), each: fc.constantFrom(3, 150, 900), data: fc.boolean(), mode: fc.constantFrom('react' as const, 'narrate' as const) }),
+  fc.record({
+    fill: fc.constant('milestones' as const),
+    text,
+    count: fc.constantFrom(1, 20),
+    each: fc.constantFrom(3, 150, 900),
+    data: fc.boolean(),
+    mode: fc.constantFrom('react' as const, 'narrate' as const),
+  }),
 );
 export type Filler = typeof filler extends fc.Arbitrary<infer T> ? T : never;
 
 /** What a session has gone through before; each takes a while, so each in a smaller measure too. */
-export const past = fc.record({ transcript: fc.nat({ max: 6 }), forgotten: fc.constantFrom<number[]>(0, 0, 300, 4300), turns: fc.constantFrom<number[]>(0, 120, 2100), text, size, long: fc.boolean() });
+export const past = fc.record({
+  transcript: fc.nat({ max: 6 }),
+  forgotten: fc.constantFrom<number[]>(0, 0, 300, 4300),
+  turns: fc.constantFrom<number[]>(0, 120, 2100),
+  text,
+  size,
+  long: fc.boolean(),
+});
 export type Past = typeof past extends fc.Arbitrary<infer T> ? T : never;
 
 /** The step under way: calls with an answer and calls that wait for another attempt. */
-export const step = fc.record({ text, inputs: size, outputs: size, calls: fc.integer({ min: 1, max: 12 }), open: fc.integer({ min: 1, max: 5 }) });
+export const step = fc.record({
+  text,
+  inputs: size,
+  outputs: size,
+  calls: fc.integer({ min: 1, max: 12 }),
+  open: fc.integer({ min: 1, max: 5 }),
+});
 export type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-export function stuffed(given: { limits: object; batch: boolean; metadata: boolean; before: Past; step: Step; fillers: readonly Filler[] }): Driver {
-  const limits = { maxQueuedBytes: 1_000_000_000, maxQueuedTurns: 1_000_000, maxQueuedRuns: 1_000_000, maxConcurrentRuns: 1000, ...given.limits };
-  const d = Driver.session({ id: `s${'-'.repeat(127)}`, limits, budgets: { turnMs: 1e12, maxBudgetMs: 1e11 }, turns: { batchBackground: given.batch } });
+export function stuffed(given: {
+  limits: object;
+  batch: boolean;
+  metadata: boolean;
+  before: Past;
+  step: Step;
+  fillers: readonly Filler[];
+}): Driver {
+  const limits = {
+    maxQueuedBytes: 1_000_000_000,
+    maxQueuedTurns: 1_000_000,
+    maxQueuedRuns: 1_000_000,
+    maxConcurrentRuns: 1000,
+    ...given.limits,
+  };
+  const d = Driver.session({
+    id: `s${'-'.repeat(127)}`,
+    limits,
+    budgets: { turnMs: 1e12, maxBudgetMs: 1e11 },
+    turns: { batchBackground: given.batch },
+  });
   if (given.metadata) Object.assign(d.state, { title: '🙂'.repeat(200), metadata: { text: 'x'.repeat(8000) } });
   live(d, given.before);
   begin(d, given.step);
@@ -77,7 +149,16 @@ function live(d: Driver, before: Past): void {
   for (let i = 0; i < before.forgotten; i++) {
     const runId = id(length);
     d.running(runId, { detached: { notify: 'silent' } });
-    d.settled(runId, i % 2 === 0 ? { result: blob(before.text, Math.min(before.size, 5000)) } : { status: 'failed', reason: 'agent_error', error: { type: 'E'.repeat(256), message: before.text.repeat(2000) } });
+    d.settled(
+      runId,
+      i % 2 === 0
+        ? { result: blob(before.text, Math.min(before.size, 5000)) }
+        : {
+            status: 'failed',
+            reason: 'agent_error',
+            error: { type: 'E'.repeat(256), message: before.text.repeat(2000) },
+          },
+    );
   }
   for (let i = 0; i < before.turns; i++) {
     // Two keys for each turn, the second with the id of the turn that its input was merged into.
@@ -91,9 +172,17 @@ function live(d: Driver, before: Past): void {
 /** Starts a turn and leaves it between two attempts of its tools. */
 function begin(d: Driver, { text: letter, inputs, outputs, calls, open }: Step): void {
   d.submit('go');
-  d.say(Array.from({ length: calls }, (_, i) => ({ id: id(), name: 'tool', input: i < open ? blob(letter, inputs) : 'small', retries: 1_000_000 })));
+  d.say(
+    Array.from({ length: calls }, (_, i) => ({
+      id: id(),
+      name: 'tool',
+      input: i < open ? blob(letter, inputs) : 'small',
+      retries: 1_000_000,
+    })),
+  );
   const { turn } = d.state;
-  for (let i = open; i < calls && d.asked.filter((effect) => effect.do === 'tool').length > 1; i++) d.answerTool(blob(letter, outputs), turn?.calls.at(-1)?.toolCallId);
+  for (let i = open; i < calls && d.asked.filter((effect) => effect.do === 'tool').length > 1; i++)
+    d.answerTool(blob(letter, outputs), turn?.calls.at(-1)?.toolCallId);
   while (d.asks('tool')) d.failTool({ threw: true });
   if (d.asks('model')) begin(d, { text: letter, inputs: 1, outputs: 1, calls: 1, open: 1 });
 }
@@ -109,16 +198,32 @@ function fill(d: Driver, one: Filler): void {
         const names = Array.from({ length: one.watch }, () => id(one.long ? 64 : 8));
         const watch: OnMilestones = { names, mode: 'react' };
         return started(d, {
-          input: blob(one.text, Math.min(one.size, 200_000)), runId: id(one.long ? 64 : 10), ...(one.label ? { label: one.text.repeat(200) } : {}), ...(one.watch % 2 === 0 ? {} : { metadata: blob(one.text, Math.min(one.size, 8000)) }),
-          detached: { notify: 'narrate', onBudget: 'keep', maxBudgetMs: 90_000_000_000, noProgressBudgetMs: 0, ...(one.watch === 0 ? {} : { onMilestones: watch }) },
+          input: blob(one.text, Math.min(one.size, 200_000)),
+          runId: id(one.long ? 64 : 10),
+          ...(one.label ? { label: one.text.repeat(200) } : {}),
+          ...(one.watch % 2 === 0 ? {} : { metadata: blob(one.text, Math.min(one.size, 8000)) }),
+          detached: {
+            notify: 'narrate',
+            onBudget: 'keep',
+            maxBudgetMs: 90_000_000_000,
+            noProgressBudgetMs: 0,
+            ...(one.watch === 0 ? {} : { onMilestones: watch }),
+          },
         });
       });
       return;
     case 'queuedTurns':
       times(one.count, () => {
         const given: SubmitTurn = {
-          input: user(one.text.repeat(Math.min(one.size, 20_000))), ...(one.keys ? { turnId: id(), idempotencyKey: `${id(20)}${one.text === '\u0001' ? '"'.repeat(230) : one.text.repeat(230)}` } : {}),
-          ...(one.merge ? { onBusy: 'merge' } : {}), ...(one.metadata ? { metadata: blob(one.text, 3000) } : {}),
+          input: user(one.text.repeat(Math.min(one.size, 20_000))),
+          ...(one.keys
+            ? {
+                turnId: id(),
+                idempotencyKey: `${id(20)}${one.text === '\u0001' ? '"'.repeat(230) : one.text.repeat(230)}`,
+              }
+            : {}),
+          ...(one.merge ? { onBusy: 'merge' } : {}),
+          ...(one.metadata ? { metadata: blob(one.text, 3000) } : {}),
         };
         return !isRefusal(d.send((cx) => submitTurn(cx, given)));
       });
@@ -131,8 +236,11 @@ function fill(d: Driver, one: Filler): void {
         const words = one.text.repeat(2000);
         if (one.status === 'cancelled') d.send((cx) => cancelRun(cx, { runId, reason: words }));
         d.settled(runId, {
-          status: one.status, ...(one.status === 'completed' ? { result: blob(one.text, Math.min(one.size, 63_000)) } : {}), ...(one.status === 'failed' ? { error: { type: one.text.repeat(128), message: words }, reason: id() } : {}),
-          progress: { n: 9, at: '2030-01-01T00:00:00.000Z', message: words, phase: words, data: 'x'.repeat(8000) }, cancelled: Array.from({ length: 5 }, () => id(500)),
+          status: one.status,
+          ...(one.status === 'completed' ? { result: blob(one.text, Math.min(one.size, 63_000)) } : {}),
+          ...(one.status === 'failed' ? { error: { type: one.text.repeat(128), message: words }, reason: id() } : {}),
+          progress: { n: 9, at: '2030-01-01T00:00:00.000Z', message: words, phase: words, data: 'x'.repeat(8000) },
+          cancelled: Array.from({ length: 5 }, () => id(500)),
           usage: { inputTokens: 1e12, outputTokens: 1e12, totalTokens: 2e12, modelCalls: 1e9, costUsd: 123.456789 },
         });
         return true;
@@ -140,11 +248,18 @@ function fill(d: Driver, one: Filler): void {
       return;
     case 'givenUp': {
       const before = d.now;
-      times(one.count, () => started(d, { runId: id(), label: one.text.repeat(40), detached: { onBudget: one.keep ? 'keep' : 'cancel', maxBudgetMs: 1 } }));
+      times(one.count, () =>
+        started(d, {
+          runId: id(),
+          label: one.text.repeat(40),
+          detached: { onBudget: one.keep ? 'keep' : 'cancel', maxBudgetMs: 1 },
+        }),
+      );
       d.confirm();
       if (d.now === before) d.now += 1;
       d.send(() => undefined);
-      for (const row of d.state.runs.filter((each) => each.status === 'interrupted')) if (one.comment) d.send((cx) => cancelRun(cx, { runId: row.runId, reason: one.text.repeat(2000) }));
+      for (const row of d.state.runs.filter((each) => each.status === 'interrupted'))
+        if (one.comment) d.send((cx) => cancelRun(cx, { runId: row.runId, reason: one.text.repeat(2000) }));
       while (d.asks('tool')) d.failTool({ threw: true });
       return;
     }
@@ -153,7 +268,18 @@ function fill(d: Driver, one: Filler): void {
         const runId = id();
         if (!started(d, { runId, detached: { onMilestones: { names: '*', mode: one.mode } } })) return false;
         d.confirm();
-        d.reached(runId, Array.from({ length: one.each }, (_, i) => [i + 1, id(64), ...(one.data ? [blob(one.text, Math.floor(8000 / one.each) + 100)] : [])] as [number, string, Json?]));
+        d.reached(
+          runId,
+          Array.from(
+            { length: one.each },
+            (_, i) =>
+              [i + 1, id(64), ...(one.data ? [blob(one.text, Math.floor(8000 / one.each) + 100)] : [])] as [
+                number,
+                string,
+                Json?,
+              ],
+          ),
+        );
         return true;
       });
       return;
@@ -164,8 +290,39 @@ function fill(d: Driver, one: Filler): void {
         d.confirm();
         const workflowId = `${d.state.workflowId}/${runId}${one.below ? `/${id()}` : ''}`;
         const at = new Date(d.now).toISOString();
-        d.send((cx) => runRequest(cx, { runId, epoch: d.state.epoch, request: { requestId: `${workflowId}#${i + 1}`, kind: 'ask_parent', workflowId, runId, turnId: id(), toolCallId: id(), question: one.text.repeat(2000), status: 'open', openedAt: at, expiresAt: at } }));
-        if (!one.kept) d.send((cx) => runRequest(cx, { runId, epoch: d.state.epoch, request: { requestId: `${workflowId}#${i + 1}`, kind: 'ask_parent', workflowId, status: 'answered', openedAt: at, expiresAt: at } }));
+        d.send((cx) =>
+          runRequest(cx, {
+            runId,
+            epoch: d.state.epoch,
+            request: {
+              requestId: `${workflowId}#${i + 1}`,
+              kind: 'ask_parent',
+              workflowId,
+              runId,
+              turnId: id(),
+              toolCallId: id(),
+              question: one.text.repeat(2000),
+              status: 'open',
+              openedAt: at,
+              expiresAt: at,
+            },
+          }),
+        );
+        if (!one.kept)
+          d.send((cx) =>
+            runRequest(cx, {
+              runId,
+              epoch: d.state.epoch,
+              request: {
+                requestId: `${workflowId}#${i + 1}`,
+                kind: 'ask_parent',
+                workflowId,
+                status: 'answered',
+                openedAt: at,
+                expiresAt: at,
+              },
+            }),
+          );
         return true;
       });
       return;
@@ -173,7 +330,11 @@ function fill(d: Driver, one: Filler): void {
       times(one.count, () => {
         const runId = id();
         if (!started(d, { runId })) return false;
-        const accepted = !isRefusal(d.send((cx) => messageRun(cx, { runId, messageId: id(), message: one.text.repeat(Math.min(one.size, 60_000)) })));
+        const accepted = !isRefusal(
+          d.send((cx) =>
+            messageRun(cx, { runId, messageId: id(), message: one.text.repeat(Math.min(one.size, 60_000)) }),
+          ),
+        );
         d.confirm();
         while (d.asks('tell-run')) {
           const { messages } = d.take('tell-run');
@@ -186,9 +347,21 @@ function fill(d: Driver, one: Filler): void {
     case 'hooks':
       times(one.count, () => {
         const runId = id();
-        if (!started(d, { runId, detached: { onFinish: 'told', onMilestones: { names: Array.from({ length: one.watch }, (_, i) => `name-${i}`), mode: 'narrate' } } })) return false;
+        if (
+          !started(d, {
+            runId,
+            detached: {
+              onFinish: 'told',
+              onMilestones: { names: Array.from({ length: one.watch }, (_, i) => `name-${i}`), mode: 'narrate' },
+            },
+          })
+        )
+          return false;
         d.confirm();
-        d.reached(runId, Array.from({ length: one.watch }, (_, i) => [i + 1, `name-${i}`] as [number, string]));
+        d.reached(
+          runId,
+          Array.from({ length: one.watch }, (_, i) => [i + 1, `name-${i}`] as [number, string]),
+        );
         d.settled(runId);
         return true;
       });
@@ -197,7 +370,8 @@ function fill(d: Driver, one: Filler): void {
         d.send((cx) => hookFailed(cx, { ...hook, attempt: 9 }, { type: 'Error', message: 'no' }));
       }
       return;
-    default: one satisfies never;
+    default:
+      one satisfies never;
   }
 }
 

@@ -13,20 +13,63 @@ import { startConfirmed, startFailed, startRun, startRuns } from '../../src/doma
 import { settle, type Settled } from '../../src/domain/run/settle.ts';
 import type { RuntimeTool } from '../../src/domain/turn/runtime-tools.ts';
 import { settingsOf, type GivenSettings } from '../../src/domain/state/settings.ts';
-import { findRun, newState, type Cx, type Effect, type NameFacts, type RunSelf, type RunState, type State } from '../../src/domain/state/state.ts';
-import { modelAnswered, modelFailed, toolAnswered, toolFailed, type ModelCall, type StepFailure } from '../../src/domain/turn/turn.ts';
+import {
+  findRun,
+  newState,
+  type Cx,
+  type Effect,
+  type NameFacts,
+  type RunSelf,
+  type RunState,
+  type State,
+} from '../../src/domain/state/state.ts';
+import {
+  modelAnswered,
+  modelFailed,
+  toolAnswered,
+  toolFailed,
+  type ModelCall,
+  type StepFailure,
+} from '../../src/domain/turn/turn.ts';
 import { submitTurn, type SubmitTurn, type TurnReceipt } from '../../src/domain/turn/queue.ts';
-import { isRefusal, type Json, type MessagePart, type OutliveEvent, type Refusal, type UIMessage, type Usage } from '../../src/domain/state/types.ts';
+import {
+  isRefusal,
+  type Json,
+  type MessagePart,
+  type OutliveEvent,
+  type Refusal,
+  type UIMessage,
+  type Usage,
+} from '../../src/domain/state/types.ts';
 
 export const START = Date.parse('2030-01-01T00:00:00.000Z');
 export const EPOCH = '01990000-0000-7000-8000-000000000001';
-export const NAMES: Record<string, NameFacts> = { chat: { kind: 'agent' }, load: { kind: 'task', retries: 2 }, check: { kind: 'task', retries: 2 }, 'handler:told': { kind: 'handler' } };
+export const NAMES: Record<string, NameFacts> = {
+  chat: { kind: 'agent' },
+  load: { kind: 'task', retries: 2 },
+  check: { kind: 'task', retries: 2 },
+  'handler:told': { kind: 'handler' },
+};
 
 type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
 
-export interface ToolAsk { id: string; name?: string; input?: Json; idempotent?: boolean; retries?: number; invalid?: string }
-export interface StartAsk { id: string; start: Json }
-export interface RuntimeAsk { id: string; runtime: RuntimeTool; input: Json }
+export interface ToolAsk {
+  id: string;
+  name?: string;
+  input?: Json;
+  idempotent?: boolean;
+  retries?: number;
+  invalid?: string;
+}
+export interface StartAsk {
+  id: string;
+  start: Json;
+}
+export interface RuntimeAsk {
+  id: string;
+  runtime: RuntimeTool;
+  input: Json;
+}
 
 export class Driver {
   state: State;
@@ -45,7 +88,20 @@ export class Driver {
 
   static session(given: GivenSettings & { id?: string; epoch?: string } = {}): Driver {
     const id = given.id ?? 's';
-    const driver = new Driver(newState({ kind: 'session', workflowId: id, sessionId: id, epoch: given.epoch ?? EPOCH, depth: 0, agent: 'chat', settings: settingsOf('session', given) }, START));
+    const driver = new Driver(
+      newState(
+        {
+          kind: 'session',
+          workflowId: id,
+          sessionId: id,
+          epoch: given.epoch ?? EPOCH,
+          depth: 0,
+          agent: 'chat',
+          settings: settingsOf('session', given),
+        },
+        START,
+      ),
+    );
     driver.state.names = structuredClone(NAMES);
     driver.send((cx) => emit(cx, 'session.started', { agent: 'chat' }));
     return driver;
@@ -53,10 +109,34 @@ export class Driver {
 
   static run(kind: 'agent' | 'task', given: GivenSettings & { self?: Partial<RunSelf>; depth?: number } = {}): Driver {
     const self: RunSelf = {
-      runId: 'x', parent: { workflowId: 's', epoch: 'parent-epoch' }, kind, input: 'go', retries: 2, onBudget: 'cancel', deadline: START + 86_400_000, movedAt: START,
-      milestones: [], told: 0, ...(kind === 'task' ? { task: 'ready' as const } : {}), ...given.self,
+      runId: 'x',
+      parent: { workflowId: 's', epoch: 'parent-epoch' },
+      kind,
+      input: 'go',
+      retries: 2,
+      onBudget: 'cancel',
+      deadline: START + 86_400_000,
+      movedAt: START,
+      milestones: [],
+      told: 0,
+      ...(kind === 'task' ? { task: 'ready' as const } : {}),
+      ...given.self,
     };
-    const driver = new Driver(newState({ kind: 'run', workflowId: 's/x', sessionId: 's', epoch: EPOCH, depth: given.depth ?? 1, agent: kind === 'agent' ? 'chat' : 'load', settings: settingsOf('run', given), self }, START));
+    const driver = new Driver(
+      newState(
+        {
+          kind: 'run',
+          workflowId: 's/x',
+          sessionId: 's',
+          epoch: EPOCH,
+          depth: given.depth ?? 1,
+          agent: kind === 'agent' ? 'chat' : 'load',
+          settings: settingsOf('run', given),
+          self,
+        },
+        START,
+      ),
+    );
     driver.state.names = structuredClone(NAMES);
     if (kind === 'agent') driver.submit('go');
     else driver.send(() => undefined);
@@ -103,7 +183,10 @@ export class Driver {
   /** Takes the first effect of a kind that waits for its answer. */
   take<D extends Effect['do']>(kind: D, fits: (effect: Of<D>) => boolean = () => true): Of<D> {
     const found = this.asked.find((effect): effect is Of<D> => effect.do === kind && fits(effect as Of<D>));
-    if (found === undefined) throw new Error(`Expected "${kind}" to be asked for, got ${this.asked.map((one) => one.do).join(', ') || 'nothing'}.`);
+    if (found === undefined)
+      throw new Error(
+        `Expected "${kind}" to be asked for, got ${this.asked.map((one) => one.do).join(', ') || 'nothing'}.`,
+      );
     this.asked.splice(this.asked.indexOf(found), 1);
     return found;
   }
@@ -114,7 +197,9 @@ export class Driver {
 
   /** Takes user input; a refusal fails the test. */
   submit(input: string | UIMessage[], more: Omit<SubmitTurn, 'input'> = {}): TurnReceipt {
-    return accepted(this.send((cx) => submitTurn(cx, { input: typeof input === 'string' ? user(input) : input, ...more })));
+    return accepted(
+      this.send((cx) => submitTurn(cx, { input: typeof input === 'string' ? user(input) : input, ...more })),
+    );
   }
 
   /** Starts a run; a refusal fails the test. */
@@ -123,7 +208,14 @@ export class Driver {
   }
 
   startAll(requests: Partial<StartRun>[]): RunReceipt[] {
-    return accepted(this.send((cx) => startRuns(cx, requests.map((one) => ({ agent: 'load', input: null, ...one })))));
+    return accepted(
+      this.send((cx) =>
+        startRuns(
+          cx,
+          requests.map((one) => ({ agent: 'load', input: null, ...one })),
+        ),
+      ),
+    );
   }
 
   /** Temporal has confirmed every start that is under way. */
@@ -147,7 +239,17 @@ export class Driver {
 
   /** The run's own message that it has ended. */
   settled(runId: string, settled: Partial<Settled> = {}, epoch = this.state.epoch): Refusal | undefined {
-    return this.send((cx) => runSettled(cx, { status: 'completed', ...((settled.status ?? 'completed') === 'completed' && settled.resultRef === undefined ? { result: { of: runId } } : {}), ...settled, runId, epoch }));
+    return this.send((cx) =>
+      runSettled(cx, {
+        status: 'completed',
+        ...((settled.status ?? 'completed') === 'completed' && settled.resultRef === undefined
+          ? { result: { of: runId } }
+          : {}),
+        ...settled,
+        runId,
+        epoch,
+      }),
+    );
   }
 
   /** Temporal's own word that a run has ended. */
@@ -160,7 +262,13 @@ export class Driver {
   glance(...sights: (Partial<Sight> & { runId: string })[]): void {
     const { runs } = this.take('look');
     const asked = runs.map((run) => run.runId);
-    this.send((cx) => looked(cx, asked, asked.map((runId) => ({ runId, found: 'open', ...sights.find((one) => one.runId === runId) }) as Sight)));
+    this.send((cx) =>
+      looked(
+        cx,
+        asked,
+        asked.map((runId) => ({ runId, found: 'open', ...sights.find((one) => one.runId === runId) }) as Sight),
+      ),
+    );
   }
 
   /** Lets time pass, with every look on the way seeing the same of a run. */
@@ -171,8 +279,23 @@ export class Driver {
     }
   }
 
-  reached(runId: string, milestones: [n: number, name: string, data?: Json][], epoch = this.state.epoch): Refusal | undefined {
-    return this.send((cx) => runMilestones(cx, { runId, epoch, milestones: milestones.map(([n, name, data]) => ({ n, name, at: new Date(this.now).toISOString(), ...(data === undefined ? {} : { data }) })) }));
+  reached(
+    runId: string,
+    milestones: [n: number, name: string, data?: Json][],
+    epoch = this.state.epoch,
+  ): Refusal | undefined {
+    return this.send((cx) =>
+      runMilestones(cx, {
+        runId,
+        epoch,
+        milestones: milestones.map(([n, name, data]) => ({
+          n,
+          name,
+          at: new Date(this.now).toISOString(),
+          ...(data === undefined ? {} : { data }),
+        })),
+      }),
+    );
   }
 
   /** The model answers the call that waits: a text, or calls of tools. */
@@ -180,26 +303,47 @@ export class Driver {
     const { turnId, step, attempt } = this.take('model');
     const parts: MessagePart[] = typeof answer === 'string' ? [{ type: 'text', text: answer }] : answer.map(partOf);
     const calls = typeof answer === 'string' ? [] : answer.map(callOf);
-    const canStart = Object.fromEntries((more.canStart ?? ['load', 'check']).map((name) => [name, NAMES[name] ?? { kind: 'task' as const }]));
-    this.send((cx) => modelAnswered(cx, { turnId, step, attempt }, { parts, calls, usage: more.usage ?? usage(1), canStart }));
+    const canStart = Object.fromEntries(
+      (more.canStart ?? ['load', 'check']).map((name) => [name, NAMES[name] ?? { kind: 'task' as const }]),
+    );
+    this.send((cx) =>
+      modelAnswered(cx, { turnId, step, attempt }, { parts, calls, usage: more.usage ?? usage(1), canStart }),
+    );
   }
 
   /** The model call fails. */
   stumble(failure: Partial<StepFailure> = {}): void {
     const { turnId, step, attempt } = this.take('model');
-    this.send((cx) => modelFailed(cx, { turnId, step, attempt }, { error: { type: 'APICallError', message: 'overloaded' }, retryable: true, ...failure }));
+    this.send((cx) =>
+      modelFailed(
+        cx,
+        { turnId, step, attempt },
+        { error: { type: 'APICallError', message: 'overloaded' }, retryable: true, ...failure },
+      ),
+    );
   }
 
   answerTool(output: Json, toolCallId?: string): void {
-    const { turnId, step, call } = this.take('tool', (effect) => toolCallId === undefined || effect.call.toolCallId === toolCallId);
+    const { turnId, step, call } = this.take(
+      'tool',
+      (effect) => toolCallId === undefined || effect.call.toolCallId === toolCallId,
+    );
     this.send((cx) => toolAnswered(cx, { turnId, step, toolCallId: call.toolCallId, attempt: call.attempt }, output));
   }
 
   failTool(failure: { threw: boolean; retryable?: boolean; message?: string }): void {
     const { turnId, step, call } = this.take('tool');
-    this.send((cx) => toolFailed(cx, { turnId, step, toolCallId: call.toolCallId, attempt: call.attempt }, {
-      error: { type: 'Error', message: failure.message ?? 'broken' }, threw: failure.threw, retryable: failure.retryable ?? true,
-    }));
+    this.send((cx) =>
+      toolFailed(
+        cx,
+        { turnId, step, toolCallId: call.toolCallId, attempt: call.attempt },
+        {
+          error: { type: 'Error', message: failure.message ?? 'broken' },
+          threw: failure.threw,
+          retryable: failure.retryable ?? true,
+        },
+      ),
+    );
   }
 
   /** Continues as new through JSON, as Temporal would carry it. */
@@ -228,7 +372,9 @@ export class Driver {
 
   /** What the log tells since a number, one line an event; see `tell`. */
   story(after = 0): string[] {
-    return this.log().filter((event) => event.seq > after).map(tell);
+    return this.log()
+      .filter((event) => event.seq > after)
+      .map(tell);
   }
 }
 
@@ -256,22 +402,42 @@ export function tell(event: OutliveEvent): string {
   const inputs = event['inputs'] as { key?: string }[] | undefined;
   const kind = event.type === 'run.delivered' ? event['kind'] : undefined;
   const words = [
-    event.type, event.runId, event.type === 'run.milestone' ? event['name'] : undefined, event['status'], event['reason'], message?.role,
-    message?.metadata?.['hidden'] === true ? 'hidden' : undefined, kind, inputs === undefined ? undefined : `[${inputs.map((one) => one.key ?? '').join(' ')}]`,
+    event.type,
+    event.runId,
+    event.type === 'run.milestone' ? event['name'] : undefined,
+    event['status'],
+    event['reason'],
+    message?.role,
+    message?.metadata?.['hidden'] === true ? 'hidden' : undefined,
+    kind,
+    inputs === undefined ? undefined : `[${inputs.map((one) => one.key ?? '').join(' ')}]`,
     event.type.startsWith('run.') && event.type !== 'run.delivered' ? undefined : event.turnId,
   ];
   return words.filter((word): word is string => typeof word === 'string').join(' ');
 }
 
 function partOf(ask: ToolAsk | StartAsk | RuntimeAsk): MessagePart {
-  if ('runtime' in ask) return { type: `tool-${ask.runtime}`, toolCallId: ask.id, state: 'input-available', input: ask.input };
+  if ('runtime' in ask)
+    return { type: `tool-${ask.runtime}`, toolCallId: ask.id, state: 'input-available', input: ask.input };
   const name = 'start' in ask ? 'start_run' : (ask.name ?? 'tool');
-  return { type: `tool-${name}`, toolCallId: ask.id, state: 'input-available', input: 'start' in ask ? ask.start : (ask.input ?? {}) };
+  return {
+    type: `tool-${name}`,
+    toolCallId: ask.id,
+    state: 'input-available',
+    input: 'start' in ask ? ask.start : (ask.input ?? {}),
+  };
 }
 
 function callOf(ask: ToolAsk | StartAsk | RuntimeAsk): ModelCall {
   if ('start' in ask) return { kind: 'runtime', toolCallId: ask.id, toolName: 'start_run', input: ask.start };
   if ('runtime' in ask) return { kind: 'runtime', toolCallId: ask.id, toolName: ask.runtime, input: ask.input };
-  if (ask.invalid !== undefined) return { kind: 'invalid', toolCallId: ask.id, toolName: ask.name ?? 'tool', error: ask.invalid };
-  return { kind: 'tool', toolCallId: ask.id, toolName: ask.name ?? 'tool', input: ask.input ?? {}, policy: { idempotent: ask.idempotent ?? true, timeoutMs: 60_000, retries: ask.retries ?? 0 } };
+  if (ask.invalid !== undefined)
+    return { kind: 'invalid', toolCallId: ask.id, toolName: ask.name ?? 'tool', error: ask.invalid };
+  return {
+    kind: 'tool',
+    toolCallId: ask.id,
+    toolName: ask.name ?? 'tool',
+    input: ask.input ?? {},
+    policy: { idempotent: ask.idempotent ?? true, timeoutMs: 60_000, retries: ask.retries ?? 0 },
+  };
 }

@@ -8,7 +8,11 @@ import { findCli, startDevServer } from '../../src/server.ts';
 import { bundleWorkflows } from '../../src/worker.ts';
 
 declare module 'vitest' {
-  interface ProvidedContext { address: string; bundlePath: string; cli: string }
+  interface ProvidedContext {
+    address: string;
+    bundlePath: string;
+    cli: string;
+  }
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

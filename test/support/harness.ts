@@ -37,13 +37,23 @@ export interface Harness extends AsyncDisposable {
 
 export async function harness(taskQueue = uniqueId('q')): Promise<Harness> {
   const address = inject('address');
-  const [connection, native, code] = await Promise.all([Connection.connect({ address }), NativeConnection.connect({ address }), readFile(inject('bundlePath'), 'utf8')]);
+  const [connection, native, code] = await Promise.all([
+    Connection.connect({ address }),
+    NativeConnection.connect({ address }),
+    readFile(inject('bundlePath'), 'utf8'),
+  ]);
   const temporal = new Client({ connection });
   const stops: (() => Promise<void>)[] = [];
   return {
-    client: new OutliveClient(temporal, { taskQueue }), temporal, taskQueue, address,
+    client: new OutliveClient(temporal, { taskQueue }),
+    temporal,
+    taskQueue,
+    address,
     async work(config, options) {
-      const worker: Worker = await createWorker({ ...config, taskQueue }, { connection: native, bundle: { code }, ...(options === undefined ? {} : { options }) });
+      const worker: Worker = await createWorker(
+        { ...config, taskQueue },
+        { connection: native, bundle: { code }, ...(options === undefined ? {} : { options }) },
+      );
       const running = worker.run();
       let stopped: Promise<void> | undefined;
       const stop = async (): Promise<void> => {
@@ -64,10 +74,14 @@ export async function harness(taskQueue = uniqueId('q')): Promise<Harness> {
   };
 }
 
-const DEADLINE_MS = 50_000;
+const DEADLINE_MS = 100_000;
 
 /** Asks until the answer is there. The time is a deadline, never a measure. */
-export async function eventually<T>(what: string, ask: () => Promise<T | undefined | false | null>, deadlineMs = DEADLINE_MS): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | undefined | false | null>,
+  deadlineMs = DEADLINE_MS,
+): Promise<T> {
   const until = Date.now() + deadlineMs;
   let failure: unknown;
   while (Date.now() < until) {
@@ -87,7 +101,10 @@ export async function eventually<T>(what: string, ask: () => Promise<T | undefin
 export async function atRest(session: SessionHandle): Promise<void> {
   await eventually('the session to come to rest', async () => {
     const view = await session.getSession();
-    const rests = view.status === 'idle' && view.queue.length === 0 && view.runs.queued + view.runs.running + view.runs.interrupted + view.runs.input_required === 0;
+    const rests =
+      view.status === 'idle' &&
+      view.queue.length === 0 &&
+      view.runs.queued + view.runs.running + view.runs.interrupted + view.runs.input_required === 0;
     if (!rests) throw new Error(`It is ${JSON.stringify(view)}.`);
     return true;
   });
@@ -104,7 +121,10 @@ export function types(events: readonly OutliveEvent[]): string[] {
 }
 
 export function text(message: UIMessage | undefined): string {
-  return (message?.parts ?? []).filter((part) => part.type === 'text').map((part) => String(part['text'])).join('');
+  return (message?.parts ?? [])
+    .filter((part) => part.type === 'text')
+    .map((part) => String(part['text']))
+    .join('');
 }
 
 /** A promise that a test opens by hand: what waits for it waits for nothing else. */
@@ -113,7 +133,9 @@ export class Gate {
   open: () => void = () => undefined;
 
   constructor() {
-    this.opened = new Promise((resolve) => { this.open = resolve; });
+    this.opened = new Promise((resolve) => {
+      this.open = resolve;
+    });
   }
 }
 

@@ -3,33 +3,86 @@ import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
 /** For each layer: which project files belong to it, which other layers and which packages it may import. */
-interface Layer { name: string; files: RegExp; layers: string[]; packages: RegExp }
+interface Layer {
+  name: string;
+  files: RegExp;
+  layers: string[];
+  packages: RegExp;
+}
 
 const LAYERS: Layer[] = [
   { name: 'domain', files: /^src\/domain\//u, layers: [], packages: /^@noble\/hashes/u },
   { name: 'errors', files: /^src\/errors\.ts$/u, layers: ['domain'], packages: /^$/u },
   { name: 'contract', files: /^src\/(contract|schemas)\.ts$/u, layers: ['domain', 'errors'], packages: /^zod$/u },
-  { name: 'define', files: /^src\/define\.ts$/u, layers: ['domain', 'errors', 'contract'], packages: /^(zod|@ai-sdk\/provider)$/u },
-  { name: 'converter', files: /^src\/payload-converter\.ts$/u, layers: ['contract'], packages: /^@temporalio\/common$/u },
-  { name: 'workflows', files: /^workflows\//u, layers: ['domain', 'errors', 'contract'], packages: /^@temporalio\/(workflow(\/lib\/global-attributes\.js)?|common)$/u },
-  { name: 'activities', files: /^activities\//u, layers: ['domain', 'errors', 'contract', 'define', 'client'], packages: /^(node:.*|ai|zod|@temporalio\/(activity|client|common))$/u },
-  { name: 'client', files: /^src\/client(\.ts|\/)/u, layers: ['domain', 'errors', 'contract'], packages: /^(node:.*|@temporalio\/(client|common|proto))$/u },
+  {
+    name: 'define',
+    files: /^src\/define\.ts$/u,
+    layers: ['domain', 'errors', 'contract'],
+    packages: /^(zod|@ai-sdk\/provider)$/u,
+  },
+  {
+    name: 'converter',
+    files: /^src\/payload-converter\.ts$/u,
+    layers: ['contract'],
+    packages: /^@temporalio\/common$/u,
+  },
+  {
+    name: 'workflows',
+    files: /^workflows\//u,
+    layers: ['domain', 'errors', 'contract'],
+    packages: /^@temporalio\/(workflow(\/lib\/global-attributes\.js)?|common)$/u,
+  },
+  {
+    name: 'activities',
+    files: /^activities\//u,
+    layers: ['domain', 'errors', 'contract', 'define', 'client'],
+    packages: /^(node:.*|ai|zod|@temporalio\/(activity|client|common))$/u,
+  },
+  {
+    name: 'client',
+    files: /^src\/client(\.ts|\/)/u,
+    layers: ['domain', 'errors', 'contract'],
+    packages: /^(node:.*|@temporalio\/(client|common|proto))$/u,
+  },
   { name: 'index', files: /^src\/index\.ts$/u, layers: ['contract', 'define', 'errors', 'client'], packages: /^$/u },
   { name: 'server', files: /^src\/server(\.ts|\/)/u, layers: ['errors'], packages: /^(node:.*|@temporalio\/.*)$/u },
-  { name: 'worker', files: /^src\/worker\.ts$/u, layers: ['errors', 'contract', 'define', 'activities', 'converter'], packages: /^(node:.*|@temporalio\/(client|worker))$/u },
-  { name: 'cli', files: /^src\/cli\//u, layers: ['domain', 'errors', 'contract', 'define', 'client', 'server', 'worker', 'config', 'examples'], packages: /^(node:.*|@temporalio\/.*)$/u },
+  {
+    name: 'worker',
+    files: /^src\/worker\.ts$/u,
+    layers: ['errors', 'contract', 'define', 'activities', 'converter'],
+    packages: /^(node:.*|@temporalio\/(client|worker))$/u,
+  },
+  {
+    name: 'cli',
+    files: /^src\/cli\//u,
+    layers: ['domain', 'errors', 'contract', 'define', 'client', 'server', 'worker', 'config', 'examples'],
+    packages: /^(node:.*|@temporalio\/.*)$/u,
+  },
   { name: 'examples', files: /^examples\//u, layers: ['contract', 'define', 'errors', 'client'], packages: /.*/u },
   { name: 'config', files: /^temporal\.config\.ts$/u, layers: ['define', 'examples'], packages: /.*/u },
 ];
 
 /** The rooms of the domain, floor by floor from the ground; a room is a folder or a file, and imports only from floors below its own. */
-const FLOORS: string[][] = [['state'], ['log'], ['delivery'], ['run'], ['view'], ['turn'], ['carry', 'closing', 'deadlines'], ['self'], ['advance']];
+const FLOORS: string[][] = [
+  ['state'],
+  ['log'],
+  ['delivery'],
+  ['run'],
+  ['view'],
+  ['turn'],
+  ['carry', 'closing', 'deadlines'],
+  ['self'],
+  ['advance'],
+];
 
 /** The room of a file of the domain, and the floor it is on; -1 for a room that is on none. */
 function roomOf(file: string): { room: string; floor: number } {
   const room = /^src\/domain\/([^/.]+)/u.exec(file)?.[1] ?? '';
   return { room, floor: FLOORS.findIndex((rooms) => rooms.includes(room)) };
 }
+
+/** The last line of a formatted import or export, an import for its effects only, an import in the midst of code. */
+const IMPORT = /^(?:import|export|\}).*\bfrom '([^']+)';$|^import '([^']+)';$|\bimport\('([^']+)'\)/gmu;
 
 const layerOf = (file: string): Layer | undefined => LAYERS.find((layer) => layer.files.test(file));
 const problems: string[] = [];
@@ -39,7 +92,8 @@ for (const file of globSync('{src,workflows,activities,examples}/**/*.ts').conca
     problems.push(`${file} belongs to no layer.`);
     continue;
   }
-  for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(/(?:^|\n)(?:import|export)[^'"\n]*(?:\n[^'";]*)*?from '([^']+)'/gu)) {
+  for (const [, from, bare, dynamic] of readFileSync(file, 'utf8').matchAll(IMPORT)) {
+    const specifier = from ?? bare ?? dynamic ?? '';
     if (!specifier.startsWith('.')) {
       if (!layer.packages.test(specifier)) problems.push(`${file} (${layer.name}) imports the package ${specifier}.`);
       continue;
@@ -47,14 +101,20 @@ for (const file of globSync('{src,workflows,activities,examples}/**/*.ts').conca
     const imported = normalize(join(dirname(file), specifier));
     const target = layerOf(imported);
     if (target === undefined) problems.push(`${file} imports ${specifier}, which belongs to no layer.`);
-    else if (target !== layer && !layer.layers.includes(target.name)) problems.push(`${file} (${layer.name}) imports ${specifier} (${target.name}).`);
+    else if (target !== layer && !layer.layers.includes(target.name))
+      problems.push(`${file} (${layer.name}) imports ${specifier} (${target.name}).`);
     else if (target === layer && layer.name === 'domain') {
       const [from, to] = [roomOf(file), roomOf(imported)];
       if (from.floor < 0) problems.push(`${file} is in a room of the domain that is on no floor.`);
-      else if (from.room !== to.room && to.floor >= from.floor) problems.push(`${file} (${from.room}) imports ${specifier} (${to.room}), which is not below it.`);
+      else if (from.room !== to.room && to.floor >= from.floor)
+        problems.push(`${file} (${from.room}) imports ${specifier} (${to.room}), which is not below it.`);
     }
   }
 }
 for (const problem of problems) console.error(problem);
-console.log(problems.length === 0 ? `${LAYERS.length} layers and ${FLOORS.length} floors, all arrows point one way.` : `${problems.length} imports point the wrong way.`);
+console.log(
+  problems.length === 0
+    ? `${LAYERS.length} layers and ${FLOORS.length} floors, all arrows point one way.`
+    : `${problems.length} imports point the wrong way.`,
+);
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -5,11 +5,32 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export interface ChatMessage { role: string; content?: string | { type: string; text?: string }[] | null; tool_calls?: { id: string; function: { name: string; arguments: string } }[]; tool_call_id?: string }
-export interface ModelCall { messages: ChatMessage[]; n: number; model: string; tools: string[] }
-export interface ToolUse { id?: string; name: string; input: unknown }
+export interface ChatMessage {
+  role: string;
+  content?: string | { type: string; text?: string }[] | null;
+  tool_calls?: { id: string; function: { name: string; arguments: string } }[];
+  tool_call_id?: string;
+}
+export interface ModelCall {
+  messages: ChatMessage[];
+  n: number;
+  model: string;
+  tools: string[];
+}
+export interface ToolUse {
+  id?: string;
+  name: string;
+  input: unknown;
+}
 /** What the model says: text, tool calls, an HTTP status, or nothing at all (`hang`, until the caller goes away). */
-export type Reply = { text?: string; tools?: ToolUse[]; usage?: { prompt_tokens: number; completion_tokens: number; total_tokens: number } } | { status: number; headers?: Record<string, string>; body?: string } | { hang: true };
+export type Reply =
+  | {
+      text?: string;
+      tools?: ToolUse[];
+      usage?: { prompt_tokens: number; completion_tokens: number; total_tokens: number };
+    }
+  | { status: number; headers?: Record<string, string>; body?: string }
+  | { hang: true };
 
 /** A plain string is text. */
 export type Answer = (call: ModelCall) => string | Reply | Promise<string | Reply>;
@@ -24,7 +45,9 @@ export class ModelServer {
     const model = new ModelServer();
     model.reply = reply;
     const server = createServer((request, response) => void model.answer(request, response));
-    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
     model.server = server;
     model.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
     return model;
@@ -32,31 +55,59 @@ export class ModelServer {
 
   async stop(): Promise<void> {
     this.server?.closeAllConnections();
-    await new Promise((resolve) => { this.server?.close(resolve); });
+    await new Promise((resolve) => {
+      this.server?.close(resolve);
+    });
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { messages: ChatMessage[]; model: string; tools?: { function: { name: string } }[] };
-    const call: ModelCall = { messages: body.messages, model: body.model, n: this.calls.length + 1, tools: (body.tools ?? []).map((tool) => tool.function.name) };
+    const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as {
+      messages: ChatMessage[];
+      model: string;
+      tools?: { function: { name: string } }[];
+    };
+    const call: ModelCall = {
+      messages: body.messages,
+      model: body.model,
+      n: this.calls.length + 1,
+      tools: (body.tools ?? []).map((tool) => tool.function.name),
+    };
     this.calls.push(call);
     const answer = await this.reply(call);
     const reply: Reply = typeof answer === 'string' ? { text: answer } : answer;
     if ('hang' in reply) return;
     if ('status' in reply) {
-      response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers }).end(reply.body ?? '{"error":{"message":"no"}}');
+      response
+        .writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers })
+        .end(reply.body ?? '{"error":{"message":"no"}}');
       return;
     }
     const { text, tools, usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 } } = reply;
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     const send = (delta: unknown, finish: string | null = null): void => {
-      response.write(`data: ${JSON.stringify({ id: `c${call.n}`, object: 'chat.completion.chunk', created: 1, model: call.model, choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`);
+      response.write(
+        `data: ${JSON.stringify({ id: `c${call.n}`, object: 'chat.completion.chunk', created: 1, model: call.model, choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`,
+      );
     };
     if (text !== undefined) for (const word of text.split(/(?<= )/u)) send({ role: 'assistant', content: word });
-    tools?.forEach((use, index) => send({ tool_calls: [{ index, id: use.id ?? `call-${call.n}-${index}`, type: 'function', function: { name: use.name, arguments: JSON.stringify(use.input) } }] }));
+    tools?.forEach((use, index) =>
+      send({
+        tool_calls: [
+          {
+            index,
+            id: use.id ?? `call-${call.n}-${index}`,
+            type: 'function',
+            function: { name: use.name, arguments: JSON.stringify(use.input) },
+          },
+        ],
+      }),
+    );
     send({}, tools === undefined ? 'stop' : 'tool_calls');
-    response.write(`data: ${JSON.stringify({ id: `c${call.n}`, object: 'chat.completion.chunk', created: 1, model: call.model, choices: [], usage })}\n\n`);
+    response.write(
+      `data: ${JSON.stringify({ id: `c${call.n}`, object: 'chat.completion.chunk', created: 1, model: call.model, choices: [], usage })}\n\n`,
+    );
     response.end('data: [DONE]\n\n');
   }
 }

@@ -15,5 +15,9 @@ const converter = join(import.meta.dirname, '../../src/payload-converter.ts');
 /** Rejects when the code does something else than the history says. Ids of runs are made from the workflow's own id, so a replay needs the real one. */
 export async function replay(history: unknown, workflowId: string): Promise<void> {
   const code = readFileSync(inject('bundlePath'), 'utf8');
-  await Worker.runReplayHistory({ workflowBundle: { code }, dataConverter: { payloadConverterPath: converter } }, history, workflowId);
+  await Worker.runReplayHistory(
+    { workflowBundle: { code }, dataConverter: { payloadConverterPath: converter } },
+    history,
+    workflowId,
+  );
 }

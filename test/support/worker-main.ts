@@ -23,7 +23,9 @@ async function gate(name: string, signal: AbortSignal): Promise<void> {
 }
 
 const note = defineTool({
-  name: 'note', description: 'Writes a line.', input: z.object({ line: z.string(), gate: z.string().optional() }),
+  name: 'note',
+  description: 'Writes a line.',
+  input: z.object({ line: z.string(), gate: z.string().optional() }),
   execute: async ({ line, gate: name }, ctx) => {
     effect('tool-begun', line);
     if (name !== undefined) await gate(name, ctx.signal);
@@ -40,7 +42,12 @@ const count = defineTask({
     effect('attempts', `${ctx.runId} ${ctx.attempt} ${from}`);
     for (let done = from + 1; done <= input.to; done++) {
       effect('counted', `${ctx.runId} ${done}`);
-      ctx.progress({ fraction: done / input.to, phase: 'counting', message: `${done} of ${input.to}`, checkpoint: { done } });
+      ctx.progress({
+        fraction: done / input.to,
+        phase: 'counting',
+        message: `${done} of ${input.to}`,
+        checkpoint: { done },
+      });
       if (done === 2) await ctx.milestone('two', { done });
       if (done === input.hold) await gate(input.gate, ctx.signal);
     }
@@ -70,8 +77,15 @@ const hears = defineTask({
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 const model = createOpenAICompatible({ name: 'local', baseURL: MODEL_URL, includeUsage: true })('test-model');
-const config = defineConfig({ taskQueue: QUEUE, agents: [defineAgent({ name: 'helper', instructions: 'Help.', model, tools: [note], canStart: ['count'] })], tasks: [count, finishing, hears] });
-const worker = await createWorker(config, { connection: await NativeConnection.connect({ address: ADDRESS }), bundle: { code: readFileSync(BUNDLE, 'utf8') } });
+const config = defineConfig({
+  taskQueue: QUEUE,
+  agents: [defineAgent({ name: 'helper', instructions: 'Help.', model, tools: [note], canStart: ['count'] })],
+  tasks: [count, finishing, hears],
+});
+const worker = await createWorker(config, {
+  connection: await NativeConnection.connect({ address: ADDRESS }),
+  bundle: { code: readFileSync(BUNDLE, 'utf8') },
+});
 const running = runWorker(worker);
 process.send?.('ready');
 await running;

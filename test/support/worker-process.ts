@@ -13,11 +13,17 @@ export class WorkerProcess {
 
   private constructor(child: ChildProcess) {
     this.child = child;
-    this.exited = new Promise((resolve) => { child.once('exit', (code, signal) => resolve({ code, signal })); });
+    this.exited = new Promise((resolve) => {
+      child.once('exit', (code, signal) => resolve({ code, signal }));
+    });
   }
 
   static async start(main: URL, env: Record<string, string>): Promise<WorkerProcess> {
-    const child = fork(fileURLToPath(main), { env: { ...process.env, ...env }, execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = fork(fileURLToPath(main), {
+      env: { ...process.env, ...env },
+      execArgv: [],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     const worker = new WorkerProcess(child);
     await new Promise<void>((resolve, reject) => {
       child.once('message', () => resolve());
@@ -49,7 +55,13 @@ export class Bench implements AsyncDisposable {
 
   static async open(taskQueue: string, modelUrl: string): Promise<Bench> {
     const folder = await mkdtemp(join(tmpdir(), 'outlive-bench-'));
-    return new Bench(folder, { ADDRESS: inject('address'), BUNDLE: inject('bundlePath'), QUEUE: taskQueue, MODEL_URL: modelUrl, FOLDER: folder });
+    return new Bench(folder, {
+      ADDRESS: inject('address'),
+      BUNDLE: inject('bundlePath'),
+      QUEUE: taskQueue,
+      MODEL_URL: modelUrl,
+      FOLDER: folder,
+    });
   }
 
   async worker(): Promise<WorkerProcess> {

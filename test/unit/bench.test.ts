@@ -36,7 +36,15 @@ test('ratios are those of the same round, so that a slow minute does not count',
 });
 
 test('a goal is met or missed by the median of its rounds', () => {
-  const fanout = [{ runs: 100, contenders: { floor: [cost(), cost()], react: [cost({ runsPerSecond: 8, workerCpuMs: 30 }), cost({ runsPerSecond: 7.8, workerCpuMs: 70 })] } }];
+  const fanout = [
+    {
+      runs: 100,
+      contenders: {
+        floor: [cost(), cost()],
+        react: [cost({ runsPerSecond: 8, workerCpuMs: 30 }), cost({ runsPerSecond: 7.8, workerCpuMs: 70 })],
+      },
+    },
+  ];
   const goals = new Map(goalsOf(results({ fanout })).map(({ what, met }) => [what, met]));
   expect(goals.get('react: rate ÷ floor at 100')).toBe(true);
   expect(goals.get('react: worker CPU a run ÷ floor at 100')).toBe(false);
@@ -48,14 +56,26 @@ test('a goal is met or missed by the median of its rounds', () => {
 
 test('without a server whose CPU time can be read the others are told all the same', () => {
   const unread = cost({ serverCpuMs: undefined });
-  const goals = goalsOf(results({ fanout: [{ runs: 100, contenders: { floor: [unread], silent: [unread] } }] })).map(({ what }) => what);
+  const goals = goalsOf(results({ fanout: [{ runs: 100, contenders: { floor: [unread], silent: [unread] } }] })).map(
+    ({ what }) => what,
+  );
   expect(goals).not.toContain('silent: server CPU a run ÷ floor at 100');
   expect(goals).toContain('silent: worker CPU a run ÷ floor at 100');
 });
 
 test('an acknowledgement that grows with the runs behind it is missed', () => {
-  const latencies = (outlive: number): { outlive: number[]; baseline: number[] } => ({ outlive: [outlive], baseline: [20] });
-  const goals = goalsOf(results({ ack: [{ behind: 0, latencies: latencies(20) }, { behind: 1000, latencies: latencies(26) }] }));
+  const latencies = (outlive: number): { outlive: number[]; baseline: number[] } => ({
+    outlive: [outlive],
+    baseline: [20],
+  });
+  const goals = goalsOf(
+    results({
+      ack: [
+        { behind: 0, latencies: latencies(20) },
+        { behind: 1000, latencies: latencies(26) },
+      ],
+    }),
+  );
   expect(goals.map(({ what, met }) => [what, met])).toEqual([
     ['ack behind 0 runs ÷ bare update', true],
     ['ack behind 1000 runs ÷ bare update', true],
@@ -71,5 +91,13 @@ test('the old and the cap have goals of their own', () => {
 });
 
 test('a table has its columns one under the other', () => {
-  expect(table(['', 'n'], [['one', '1'], ['eleven', '11']])).toBe(['         n', '------  --', 'one      1', 'eleven  11'].join('\n'));
+  expect(
+    table(
+      ['', 'n'],
+      [
+        ['one', '1'],
+        ['eleven', '11'],
+      ],
+    ),
+  ).toBe(['         n', '------  --', 'one      1', 'eleven  11'].join('\n'));
 });

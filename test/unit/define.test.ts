@@ -9,7 +9,8 @@ import { modelAt } from '../support/harness.ts';
 
 const model = modelAt('http://127.0.0.1:9/v1');
 const agent = (more: object = {}): AgentDefinition => defineAgent({ name: 'a', instructions: 'Help.', model, ...more });
-const tool = (more: object): unknown => defineTool({ name: 't', description: 'A tool.', input: z.object({}), execute: () => null, ...more });
+const tool = (more: object): unknown =>
+  defineTool({ name: 't', description: 'A tool.', input: z.object({}), execute: () => null, ...more });
 
 test.each([
   ['the name of an agent', () => agent({ name: 'not a name' })],
@@ -20,7 +21,10 @@ test.each([
   ['retries of task t', () => defineTask({ name: 't', retries: -1, run: () => null })],
   ['timeoutMs of tool t', () => tool({ timeoutMs: 0 })],
   ['a tool not to be named like one of the runtime', () => tool({ name: 'start_run' })],
-  ['the names of agents and tasks to differ', () => defineConfig({ agents: [agent()], tasks: [defineTask({ name: 'a', run: () => null })] })],
+  [
+    'the names of agents and tasks to differ',
+    () => defineConfig({ agents: [agent()], tasks: [defineTask({ name: 'a', run: () => null })] }),
+  ],
   ['canStart of agent "a"', () => defineConfig({ agents: [agent({ canStart: ['nobody'] })] })],
 ])('a definition is refused with a sentence about %s', (words, define) => {
   expect(define).toThrow(InvalidInput);
@@ -39,13 +43,21 @@ describe('what the contract names and this version does not serve is refused, no
   });
 
   test('notices of a session', () => {
-    expect(parse(sessionInput, { notices: { channel: 'slack' } })).toMatchObject({ refused: 'InvalidInput', message: expect.stringContaining('notices to be left out') });
+    expect(parse(sessionInput, { notices: { channel: 'slack' } })).toMatchObject({
+      refused: 'InvalidInput',
+      message: expect.stringContaining('notices to be left out'),
+    });
     expect(parse(sessionInput, { notices: null, title: 'one' })).toEqual({ title: 'one' });
   });
 });
 
 test('a worker without a cache of workflows is refused', async () => {
-  await expect(createWorker(defineConfig({ agents: [agent()] }), { connection: undefined as never, options: { maxCachedWorkflows: 0 } })).rejects.toThrow('Expected maxCachedWorkflows to be at least 1');
+  await expect(
+    createWorker(defineConfig({ agents: [agent()] }), {
+      connection: undefined as never,
+      options: { maxCachedWorkflows: 0 },
+    }),
+  ).rejects.toThrow('Expected maxCachedWorkflows to be at least 1');
 });
 
 test('a definition is returned frozen, as it was', () => {

@@ -14,7 +14,14 @@ function start(d: Driver, more: Partial<StartRun> = {}): unknown {
 }
 
 function startAll(d: Driver, requests: Partial<StartRun>[]): unknown {
-  return refusal(d.send((cx) => startRuns(cx, requests.map((one) => ({ agent: 'load', input: null, ...one })))));
+  return refusal(
+    d.send((cx) =>
+      startRuns(
+        cx,
+        requests.map((one) => ({ agent: 'load', input: null, ...one })),
+      ),
+    ),
+  );
 }
 
 function statuses(d: Driver): string {
@@ -37,7 +44,9 @@ test('checks come in this order: closed, known key, names, caps', () => {
 
 test('D-14 beyond maxConcurrentRuns a run is queued, and starts in order when a place is free', () => {
   const d = Driver.session({ limits: { maxConcurrentRuns: 2 } });
-  const receipts = d.startAll(['a', 'b', 'c', 'd', 'e'].map((runId) => ({ runId, detached: { notify: 'silent' as const } })));
+  const receipts = d.startAll(
+    ['a', 'b', 'c', 'd', 'e'].map((runId) => ({ runId, detached: { notify: 'silent' as const } })),
+  );
   expect(receipts.map((receipt) => receipt.status)).toEqual(['running', 'running', 'queued', 'queued', 'queued']);
   d.confirm();
   d.settled('b');
@@ -75,15 +84,40 @@ test('D-15 a given-up run that may still be running holds its place, a given-up 
 test('startRuns takes all or none: one that is refused leaves no row and no event of the others', () => {
   const d = Driver.session({ limits: { maxConcurrentRuns: 1, maxQueuedRuns: 1 } });
   const before = d.state.lastSeq;
-  for (const requests of [[{}, {}, {}], [{ runId: 'x' }, { agent: 'nobody' }], [{ runId: 'x' }, { runId: 'x', input: 1 }]]) expect(isRefusal(d.send((cx) => startRuns(cx, requests.map((one) => ({ agent: 'load', input: null, ...one })))))).toBe(true);
+  for (const requests of [
+    [{}, {}, {}],
+    [{ runId: 'x' }, { agent: 'nobody' }],
+    [{ runId: 'x' }, { runId: 'x', input: 1 }],
+  ])
+    expect(
+      isRefusal(
+        d.send((cx) =>
+          startRuns(
+            cx,
+            requests.map((one) => ({ agent: 'load', input: null, ...one })),
+          ),
+        ),
+      ),
+    ).toBe(true);
   expect(d.story(before)).toEqual([]);
   expect(d.state.counters.run).toBe(0);
-  expect(startAll(d, [{ runId: 'x' }, { runId: 'x' }, {}])).toMatchObject([{ runId: 'x', deduplicated: false }, { runId: 'x', deduplicated: true }, { status: 'queued' }]);
+  expect(startAll(d, [{ runId: 'x' }, { runId: 'x' }, {}])).toMatchObject([
+    { runId: 'x', deduplicated: false },
+    { runId: 'x', deduplicated: true },
+    { status: 'queued' },
+  ]);
 });
 
 test('the default limits take 16 runs at once and 1,000 queued, the next one is refused', () => {
   const d = Driver.session();
-  for (let i = 0; i < 6; i++) d.startAll(Array.from({ length: 169 }, (_, n) => ({ runId: `run-${i}-${n}`, input: { file: `orders-${i}-${n}.csv` }, label: 'load the orders' })));
+  for (let i = 0; i < 6; i++)
+    d.startAll(
+      Array.from({ length: 169 }, (_, n) => ({
+        runId: `run-${i}-${n}`,
+        input: { file: `orders-${i}-${n}.csv` },
+        label: 'load the orders',
+      })),
+    );
   d.confirm();
   d.startAll([{}, {}]);
   expect(d.state.runs.filter((row) => row.status === 'running')).toHaveLength(16);
@@ -114,7 +148,7 @@ test('maxQueuedBytes counts the inputs of queued turns and runs together, and no
   expect(start(d, { input: 'x'.repeat(200) })).toMatchObject({ status: 'queued' });
 });
 
-test('maxDepth: the depth of a session\'s own run is 1, and one run more is DepthExceeded', () => {
+test("maxDepth: the depth of a session's own run is 1, and one run more is DepthExceeded", () => {
   const d = Driver.run('agent', { depth: 3, limits: { maxDepth: 4 } });
   expect(start(d, { runId: 'a' })).toMatchObject({ status: 'running' });
   expect(d.row('a')).toMatchObject({ depth: 4, workflowId: 's/x/a' });
@@ -162,12 +196,20 @@ test('many starts go in waves: no more than 50 are under way, the rest follow as
   expect(d.state.runs.filter((row) => row.status === 'queued')).toHaveLength(70);
   d.confirm();
   expect(d.state.runs.every((row) => row.status === 'running')).toBe(true);
-  expect(d.did.filter((effect) => effect.do === 'start').map((effect) => effect.runId)).toEqual(Array.from({ length: 120 }, (_, i) => `r${i}`));
+  expect(d.did.filter((effect) => effect.do === 'start').map((effect) => effect.runId)).toEqual(
+    Array.from({ length: 120 }, (_, i) => `r${i}`),
+  );
 });
 
 test('a refusal is one sentence that names what was expected and what came', () => {
   const d = Driver.session({ limits: { maxConcurrentRuns: 1, maxQueuedRuns: 0 } });
   d.start();
-  const answers = [start, (one: Driver) => one.send((cx) => startRun(cx, { agent: 'nobody', input: 0 })), (one: Driver) => one.send((cx) => startRun(cx, { agent: 'load', input: 0 }))].slice(1).map((ask) => ask(d));
+  const answers = [
+    start,
+    (one: Driver) => one.send((cx) => startRun(cx, { agent: 'nobody', input: 0 })),
+    (one: Driver) => one.send((cx) => startRun(cx, { agent: 'load', input: 0 })),
+  ]
+    .slice(1)
+    .map((ask) => ask(d));
   for (const answer of answers) expect((answer as { message: string }).message).toMatch(/^Expected .+, got .+\.$/);
 });

@@ -9,9 +9,17 @@ test('T-04 cancelling a queued user turn appends none of its messages', () => {
   d.submit('one');
   d.submit('two', { turnId: 'two' });
   const before = d.state.lastSeq;
-  expect(d.send((cx) => cancelTurn(cx, { turnId: 'two', reason: 'changed my mind' }))).toEqual({ turnId: 'two', status: 'cancelled' });
+  expect(d.send((cx) => cancelTurn(cx, { turnId: 'two', reason: 'changed my mind' }))).toEqual({
+    turnId: 'two',
+    status: 'cancelled',
+  });
   expect(d.story(before)).toEqual(['turn.cancelled cancelled_by_user [] two']);
-  expect(getTurn(d.state, 'two')).toMatchObject({ status: 'cancelled', reason: 'cancelled_by_user', comment: 'changed my mind', messages: [] });
+  expect(getTurn(d.state, 'two')).toMatchObject({
+    status: 'cancelled',
+    reason: 'cancelled_by_user',
+    comment: 'changed my mind',
+    messages: [],
+  });
   d.say('1');
   expect(d.state.turn).toBeNull();
   expect(JSON.stringify(d.state.transcript)).not.toContain('two');
@@ -25,7 +33,12 @@ test('T-04 cancelling the running turn aborts the model call, keeps what was fin
   d.submit('two', { turnId: 'two' });
   expect(d.send((cx) => cancelTurn(cx, { reason: 'stop' }))).toEqual({ turnId: 'one', status: 'cancelled' });
   expect(d.did.at(-2)).toEqual({ do: 'abort-step' });
-  expect(getTurn(d.state, 'one')).toMatchObject({ status: 'cancelled', reason: 'cancelled_by_user', comment: 'stop', steps: 1 });
+  expect(getTurn(d.state, 'one')).toMatchObject({
+    status: 'cancelled',
+    reason: 'cancelled_by_user',
+    comment: 'stop',
+    steps: 1,
+  });
   expect(d.state.turn?.turnId).toBe('two');
   expect(d.state.transcript.map((entry) => entry.message.role)).toEqual(['user', 'assistant', 'user']);
 });
@@ -66,7 +79,10 @@ test('cancelling a queued background turn appends its inputs without a model cal
   const before = d.state.lastSeq;
   expect(d.send((cx) => cancelTurn(cx, { turnId }))).toEqual({ turnId, status: 'cancelled' });
   expect(d.story(before)).toEqual([
-    `message.added user hidden ${turnId}`, `run.delivered a finish ${turnId}`, `message.added user hidden ${turnId}`, `run.delivered b finish ${turnId}`,
+    `message.added user hidden ${turnId}`,
+    `run.delivered a finish ${turnId}`,
+    `message.added user hidden ${turnId}`,
+    `run.delivered b finish ${turnId}`,
     `turn.cancelled cancelled_by_user [bg-task:s:a bg-task:s:b] ${turnId}`,
   ]);
   d.say('1');
@@ -98,8 +114,12 @@ test('resetTurns ends the running turn and skips queued user turns; background i
   expect(d.send((cx) => resetTurns(cx, { reason: 'again' }))).toEqual({ cancelled: 'one', skipped: ['two', 'three'] });
   const background = d.row('a').delivery.finish.turnId;
   expect(d.story(before)).toEqual([
-    'turn.cancelled reset [] one', 'turn.skipped reset [] two', 'turn.skipped reset [] three',
-    `turn.started [bg-task:s:a] ${background}`, `message.added user hidden ${background}`, `run.delivered a finish ${background}`,
+    'turn.cancelled reset [] one',
+    'turn.skipped reset [] two',
+    'turn.skipped reset [] three',
+    `turn.started [bg-task:s:a] ${background}`,
+    `message.added user hidden ${background}`,
+    `run.delivered a finish ${background}`,
   ]);
   expect(getTurn(d.state, 'three')).toMatchObject({ status: 'skipped', reason: 'reset', comment: 'again' });
   expect(d.row('b').status).toBe('running');

@@ -27,8 +27,15 @@ function everything(): Driver {
   d.submit('first', { turnId: 'first', idempotencyKey: 'k', metadata: { tag: 1 } });
   d.say('answer');
   d.running('done', { detached: { notify: 'silent' } });
-  d.settled('done', { result: [1, 2], usage: { inputTokens: 1, outputTokens: 2, totalTokens: 3, modelCalls: 1, costUsd: 0.1 } });
-  d.running('failed', { label: 'label', metadata: { m: 1 }, detached: { notify: 'narrate', onBudget: 'keep', maxBudgetMs: 5, onMilestones: { names: ['half'], mode: 'react' } } });
+  d.settled('done', {
+    result: [1, 2],
+    usage: { inputTokens: 1, outputTokens: 2, totalTokens: 3, modelCalls: 1, costUsd: 0.1 },
+  });
+  d.running('failed', {
+    label: 'label',
+    metadata: { m: 1 },
+    detached: { notify: 'narrate', onBudget: 'keep', maxBudgetMs: 5, onMilestones: { names: ['half'], mode: 'react' } },
+  });
   d.reached('failed', [[1, 'half', { rows: 1 }]]);
   d.say([{ id: 'c', start: { agent: 'check', input: 0, label: 'from a model' } }]);
   d.confirm();
@@ -37,7 +44,12 @@ function everything(): Driver {
   d.pass(5);
   d.running('big');
   d.settled('big', { result: 'x'.repeat(70_000) });
-  d.settled('failed', { status: 'failed', reason: 'agent_error', error: { type: 'E', message: 'm' }, progress: { n: 3, at: '2030-01-01T00:00:00.000Z', fraction: 0.5 } });
+  d.settled('failed', {
+    status: 'failed',
+    reason: 'agent_error',
+    error: { type: 'E', message: 'm' },
+    progress: { n: 3, at: '2030-01-01T00:00:00.000Z', fraction: 0.5 },
+  });
   d.running('live');
   for (let i = 0; i < 4; i++) d.start({ runId: `queued-${i}`, input: { i }, metadata: { i } });
   d.confirm();
@@ -85,7 +97,11 @@ test('X-11 an ordinary session of weeks keeps 200 whole rows, 4,000 older ones, 
   }
   const { runs, forgotten, past, dedupe, transcript } = unpack(carried(d));
   expect(runs.length).toBeGreaterThanOrEqual(200);
-  expect(runs.find((row) => row.runId === 'load-orders-4100')).toMatchObject({ label: 'load the orders', result: { rows: 4100 }, delivery: { finish: { state: 'delivered' } } });
+  expect(runs.find((row) => row.runId === 'load-orders-4100')).toMatchObject({
+    label: 'load the orders',
+    result: { rows: 4100 },
+    delivery: { finish: { state: 'delivered' } },
+  });
   expect(forgotten).toHaveLength(4000);
   expect(past).toHaveLength(100);
   expect(Object.keys(dedupe)).toHaveLength(4000);
@@ -116,7 +132,10 @@ describe('what is shed', () => {
     d.running('large');
     d.settled('large', { result: 'y'.repeat(60_000) });
     const state = unpack(carried(d));
-    expect(state.runs.find((row) => row.runId === 'old-0')).toMatchObject({ resultRef: 's/old-0', preview: 'x'.repeat(2048) });
+    expect(state.runs.find((row) => row.runId === 'old-0')).toMatchObject({
+      resultRef: 's/old-0',
+      preview: 'x'.repeat(2048),
+    });
     expect(state.runs.find((row) => row.runId === 'small')).toMatchObject({ result: { answer: 42 } });
     expect(state.runs.find((row) => row.runId === 'large')).toMatchObject({ result: 'y'.repeat(60_000) });
   });
@@ -132,7 +151,9 @@ describe('what is shed', () => {
     d.pass(60_000);
     d.answerTool(1);
     while (d.asks('model')) d.say('free');
-    const framed = d.state.transcript.filter((entry) => entry.message.metadata?.['source'] === 'background-run').map((entry) => textOf(entry.message).split('\n')[2]);
+    const framed = d.state.transcript
+      .filter((entry) => entry.message.metadata?.['source'] === 'background-run')
+      .map((entry) => textOf(entry.message).split('\n')[2]);
     expect(framed).toHaveLength(20);
     expect(framed[0]).toBe('{"result":{"answer":42}}');
     expect(framed[1]).toBe(JSON.stringify({ preview: 'y'.repeat(2048), resultRef: 's/r1' }));
@@ -165,7 +186,11 @@ describe('what is shed', () => {
     const left = getTranscript(d.state, {}).messages.map((message) => message.id);
     expect(left).toEqual(ids.slice(-left.length));
     expect(left.length).toBeLessThan(ids.length);
-    expect(d.log().findLast((event) => event.type === 'transcript.compacted')).toMatchObject({ from: ids[0], to: ids[ids.length - left.length - 1], messages: ids.length - left.length });
+    expect(d.log().findLast((event) => event.type === 'transcript.compacted')).toMatchObject({
+      from: ids[0],
+      to: ids[ids.length - left.length - 1],
+      messages: ids.length - left.length,
+    });
     expect(d.log().filter((event) => event.type === 'message.added')).toHaveLength(12);
   });
 
@@ -204,7 +229,12 @@ test('X-11 the keys of many turns that others joined are carried with their turn
     d.send((cx) => cancelTurn(cx, { turnId }));
   }
   d.continueAsNew();
-  expect(d.submit('b', { idempotencyKey: 'k7', onBusy: { debounceMs: 1e9 } })).toEqual({ turnId: `${'t'.repeat(50)}-7`, status: 'cancelled', position: 0, deduplicated: true });
+  expect(d.submit('b', { idempotencyKey: 'k7', onBusy: { debounceMs: 1e9 } })).toEqual({
+    turnId: `${'t'.repeat(50)}-7`,
+    status: 'cancelled',
+    position: 0,
+    deduplicated: true,
+  });
 });
 
 describe('a run', () => {
@@ -216,7 +246,9 @@ describe('a run', () => {
       d.send((cx) => milestonesTold(cx, n));
     }
     d.take('task');
-    d.send((cx) => taskAborted(cx, { n: 3, at: '2030-01-01T00:00:00.000Z', data: 'x'.repeat(8000) }, { page: 'x'.repeat(8000) }));
+    d.send((cx) =>
+      taskAborted(cx, { n: 3, at: '2030-01-01T00:00:00.000Z', data: 'x'.repeat(8000) }, { page: 'x'.repeat(8000) }),
+    );
     const { self } = unpack(carried(Object.assign(d, { holding: true })));
     expect(self).toMatchObject({ input: 'x'.repeat(250_000), checkpoint: { page: 'x'.repeat(8000) }, told: 500 });
     expect(self?.milestones.map((one) => one.n)).toEqual([500]);

@@ -29,11 +29,16 @@ test('close, everything cancelled: queued user turns, the running one, backgroun
   d.settled('live', { status: 'cancelled', reason: 'session_closed' });
   d.settled('wait', { status: 'cancelled', reason: 'session_closed' });
   expect(d.story(before)).toEqual([
-    'turn.cancelled session_closed [] q', 'turn.cancelled session_closed [] t-00000001-1',
-    'message.added user hidden t-00000001-2', 'run.delivered done finish t-00000001-2',
-    'run.cancel_requested live session_closed', 'run.cancel_requested wait session_closed',
-    'run.cancel_requested behind session_closed', 'run.settled behind cancelled session_closed',
-    'run.settled live cancelled session_closed', 'run.settled wait cancelled session_closed',
+    'turn.cancelled session_closed [] q',
+    'turn.cancelled session_closed [] t-00000001-1',
+    'message.added user hidden t-00000001-2',
+    'run.delivered done finish t-00000001-2',
+    'run.cancel_requested live session_closed',
+    'run.cancel_requested wait session_closed',
+    'run.cancel_requested behind session_closed',
+    'run.settled behind cancelled session_closed',
+    'run.settled live cancelled session_closed',
+    'run.settled wait cancelled session_closed',
     'session.closed over',
   ]);
   for (const runId of ['live', 'wait', 'behind']) expect(d.row(runId).delivery.finish.state).toBe('not_required');
@@ -45,7 +50,11 @@ test("close: the caller's reason is the comment of every turn and run that ends 
   const { d, before } = full();
   d.send((cx) => close(cx, { reason: 'over', runs: 'cancel' }));
   d.settled('live', { status: 'cancelled' });
-  const told = d.log().filter((event) => event.seq > before && ['turn.cancelled', 'run.cancel_requested', 'run.settled'].includes(event.type));
+  const told = d
+    .log()
+    .filter(
+      (event) => event.seq > before && ['turn.cancelled', 'run.cancel_requested', 'run.settled'].includes(event.type),
+    );
   expect(told.length).toBeGreaterThan(5);
   for (const event of told) expect(event).toMatchObject({ comment: 'over' });
 });
@@ -65,17 +74,29 @@ test('close with turn finish: that turn goes on to its own end, tools and all, a
   d.answerTool('x');
   d.say('good bye');
   const story = d.story(before);
-  expect(story.slice(0, 4)).toEqual(['turn.cancelled session_closed [] q', 'message.added assistant t-00000001-1', 'message.added assistant t-00000001-1', 'turn.completed [] t-00000001-1']);
+  expect(story.slice(0, 4)).toEqual([
+    'turn.cancelled session_closed [] q',
+    'message.added assistant t-00000001-1',
+    'message.added assistant t-00000001-1',
+    'turn.completed [] t-00000001-1',
+  ]);
   expect(story.at(-1)).toBe('session.closed');
   const step = d.state.transcript.find((entry) => entry.message.parts.some((part) => part['toolCallId'] === 'c2'));
-  expect(step?.message.parts[1]).toMatchObject({ state: 'output-error', errorText: expect.stringContaining('SessionClosed') });
+  expect(step?.message.parts[1]).toMatchObject({
+    state: 'output-error',
+    errorText: expect.stringContaining('SessionClosed'),
+  });
 });
 
 test('close with runs keep: running runs get no event and no request, queued ones settle, the end comes at once', () => {
   const { d, before } = full();
   d.send((cx) => close(cx, { runs: 'keep' }));
   const runs = d.story(before).filter((line) => line.startsWith('run.'));
-  expect(runs).toEqual(['run.delivered done finish t-00000001-2', 'run.cancel_requested behind session_closed', 'run.settled behind cancelled session_closed']);
+  expect(runs).toEqual([
+    'run.delivered done finish t-00000001-2',
+    'run.cancel_requested behind session_closed',
+    'run.settled behind cancelled session_closed',
+  ]);
   expect(d.asks('cancel-run')).toBe(false);
   expect(d.row('live')).toMatchObject({ status: 'running', delivery: { finish: { state: 'pending' } } });
   expect(d.story().at(-1)).toBe('session.closed');
@@ -87,7 +108,12 @@ test('a start under way is waited for, so that its failure is told before the en
   d.send((cx) => close(cx, { runs: 'keep' }));
   expect(d.story().at(-1)).not.toBe('session.closed');
   d.failStart('a');
-  expect(d.story().slice(-4)).toEqual(['run.settled a failed start_failed', 'message.added user hidden', 'run.delivered a finish', 'session.closed']);
+  expect(d.story().slice(-4)).toEqual([
+    'run.settled a failed start_failed',
+    'message.added user hidden',
+    'run.delivered a finish',
+    'session.closed',
+  ]);
 });
 
 test('a run that completes although the close has asked it to end is completed, and its result is appended without a model call', () => {
@@ -99,7 +125,13 @@ test('a run that completes although the close has asked it to end is completed, 
   d.settled('a');
   d.settled('b', { status: 'failed', reason: 'agent_error', error: { type: 'E', message: 'm' } });
   expect(d.story(before)).toEqual([
-    'run.settled a completed', 'message.added user hidden', 'run.delivered a finish', 'run.settled b failed agent_error', 'message.added user hidden', 'run.delivered b finish', 'session.closed',
+    'run.settled a completed',
+    'message.added user hidden',
+    'run.delivered a finish',
+    'run.settled b failed agent_error',
+    'message.added user hidden',
+    'run.delivered b finish',
+    'session.closed',
   ]);
   expect(d.asks('model')).toBe(false);
 });
@@ -119,7 +151,9 @@ test('a closing session takes no new work, and a second close answers closing an
 test('session.closed is the last event, whatever still comes', () => {
   const d = Driver.session();
   d.running('a', { detached: { onMilestones: { names: '*', mode: 'narrate' } } });
-  d.send((cx) => { for (let i = 0; i < 120; i++) recordRefusal(cx, 'nonsense', 'no'); });
+  d.send((cx) => {
+    for (let i = 0; i < 120; i++) recordRefusal(cx, 'nonsense', 'no');
+  });
   d.send((cx) => close(cx, {}));
   const last = d.state.lastSeq;
   expect(d.story().slice(-2)).toEqual(['input.refused', 'session.closed']);

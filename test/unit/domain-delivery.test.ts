@@ -12,17 +12,37 @@ const DAY = 24 * 3600 * 1000;
 
 /** Each way in which a run is cancelled, with whether it is announced. */
 const causes: [reason: string, announced: boolean, cancel: (d: Driver) => void][] = [
-  ['cancelled_by_user', true, (d) => { d.send((cx) => cancelRun(cx, { runId: 'a' })); }],
+  [
+    'cancelled_by_user',
+    true,
+    (d) => {
+      d.send((cx) => cancelRun(cx, { runId: 'a' }));
+    },
+  ],
   ['cancelled_by_agent', false, () => undefined],
   ['cancelled_by_parent', false, () => undefined],
   ['cancelled_by_budget', false, (d) => d.pass(DAY)],
-  ['session_closed', false, (d) => { d.send((cx) => close(cx, { runs: 'cancel' })); }],
+  [
+    'session_closed',
+    false,
+    (d) => {
+      d.send((cx) => close(cx, { runs: 'cancel' }));
+    },
+  ],
 ];
 
 test('a prompt never ends with a line of the runtime: what is to be answered is its last message', () => {
-  const message = (id: string, role: 'user' | 'assistant', source?: string): UIMessage => ({ id, role, parts: [], ...(source === undefined ? {} : { metadata: { source } }) });
+  const message = (id: string, role: 'user' | 'assistant', source?: string): UIMessage => ({
+    id,
+    role,
+    parts: [],
+    ...(source === undefined ? {} : { metadata: { source } }),
+  });
   const line = (id: string): UIMessage => message(id, 'assistant', 'background-run');
-  const order = (...messages: UIMessage[]): string => promptOf(messages).map(({ id }) => id).join(' ');
+  const order = (...messages: UIMessage[]): string =>
+    promptOf(messages)
+      .map(({ id }) => id)
+      .join(' ');
   expect(order(message('u', 'user'), line('n'))).toBe('n u');
   expect(order(message('u', 'user'), message('a', 'assistant'), line('n'), line('o'))).toBe('u n o a');
   expect(order(message('u', 'user'), line('n'), message('f', 'user', 'background-run'))).toBe('u n f');
@@ -40,7 +60,9 @@ describe.each<Notify>(['react', 'narrate', 'silent'])('notify %s', (notify) => {
     while (d.asks('model')) d.say('read');
     expect(d.row('a')).toMatchObject({ status: 'cancelled', reason });
     expect(d.row('a').delivery.finish.state).toBe(announced && notify !== 'silent' ? 'delivered' : 'not_required');
-    expect(d.story().filter((line) => line === 'run.delivered a finish' || line.startsWith('run.delivered a finish '))).toHaveLength(announced && notify !== 'silent' ? 1 : 0);
+    expect(
+      d.story().filter((line) => line === 'run.delivered a finish' || line.startsWith('run.delivered a finish ')),
+    ).toHaveLength(announced && notify !== 'silent' ? 1 : 0);
   });
 
   test.each(['completed', 'failed'] as const)('a run that has %s fills its finish slot once', (status) => {
@@ -51,7 +73,9 @@ describe.each<Notify>(['react', 'narrate', 'silent'])('notify %s', (notify) => {
     expect(d.row('a').delivery.finish.state).toBe(notify === 'silent' ? 'not_required' : 'delivered');
     expect(d.log().filter((event) => event.type === 'run.delivered')).toHaveLength(notify === 'silent' ? 0 : 1);
     const about = d.state.transcript.filter((entry) => entry.message.metadata?.['key'] === 'bg-task:s:a');
-    expect(about.map((entry) => entry.message.role)).toEqual(notify === 'react' ? ['user'] : notify === 'narrate' ? ['assistant'] : []);
+    expect(about.map((entry) => entry.message.role)).toEqual(
+      notify === 'react' ? ['user'] : notify === 'narrate' ? ['assistant'] : [],
+    );
   });
 
   test('the gave-up slot follows notify: silent is not_required', () => {
@@ -59,7 +83,10 @@ describe.each<Notify>(['react', 'narrate', 'silent'])('notify %s', (notify) => {
     d.running('a', { detached: { notify, onBudget: 'keep' } });
     d.pass(DAY);
     while (d.asks('model')) d.say('read');
-    expect(d.row('a').delivery.gaveUp).toMatchObject({ key: 'bg-task:s:a:gave-up', state: notify === 'silent' ? 'not_required' : 'delivered' });
+    expect(d.row('a').delivery.gaveUp).toMatchObject({
+      key: 'bg-task:s:a:gave-up',
+      state: notify === 'silent' ? 'not_required' : 'delivered',
+    });
   });
 });
 
@@ -73,7 +100,9 @@ test('D-03 the row shows each state of a delivery, and the turn id that was set 
   expect(state()).toEqual({ finish: { key: 'bg-task:s:a', state: 'queued', turnId: 't-00000001-2' } });
   d.pass(1000);
   d.say('free');
-  expect(state()).toEqual({ finish: { key: 'bg-task:s:a', state: 'delivered', turnId: 't-00000001-2', at: '2030-01-01T00:00:01.000Z' } });
+  expect(state()).toEqual({
+    finish: { key: 'bg-task:s:a', state: 'delivered', turnId: 't-00000001-2', at: '2030-01-01T00:00:01.000Z' },
+  });
 });
 
 test('a narrated line waits for the tool results of the running step, and is appended at once otherwise', () => {
@@ -89,9 +118,19 @@ test('a narrated line waits for the tool results of the running step, and is app
   d.answerTool('x');
   expect(d.row('b').delivery.finish.state).toBe('delivered');
   const [, first, step, second] = d.state.transcript;
-  expect([first, second].map((entry) => entry && textOf(entry.message))).toEqual(['Background run load · orders completed.', 'Background run load failed (agent_error).']);
+  expect([first, second].map((entry) => entry && textOf(entry.message))).toEqual([
+    'Background run load · orders completed.',
+    'Background run load failed (agent_error).',
+  ]);
   expect(step?.message.parts[0]).toMatchObject({ toolCallId: 'c1' });
-  expect(first?.message.metadata).toEqual({ source: 'background-run', kind: 'finish', key: 'bg-task:s:a', runId: 'a', agent: 'load', status: 'completed' });
+  expect(first?.message.metadata).toEqual({
+    source: 'background-run',
+    kind: 'finish',
+    key: 'bg-task:s:a',
+    runId: 'a',
+    agent: 'load',
+    status: 'completed',
+  });
 });
 
 test('a narrated line that waits is appended when the turn ends without its tools', () => {
@@ -113,7 +152,13 @@ test('batching: fewer than 20 inputs, only background, only the last turn of the
   d.submit('user');
   d.settled('a41');
   d.settled('a42');
-  expect(d.state.queue.map((turn) => `${turn.origin} ${turn.inputs.length}`)).toEqual(['background 20', 'background 20', 'background 1', 'user 1', 'background 2']);
+  expect(d.state.queue.map((turn) => `${turn.origin} ${turn.inputs.length}`)).toEqual([
+    'background 20',
+    'background 20',
+    'background 1',
+    'user 1',
+    'background 2',
+  ]);
 });
 
 test('batching: a turn holds at most 256 KiB', () => {
@@ -156,7 +201,11 @@ test('who caused a cancellation first decides whether it is announced', () => {
   d.pass(1000);
   d.settled('a', { status: 'cancelled', reason: 'cancelled_by_budget' });
   while (d.asks('model')) d.say('read');
-  expect(d.row('a')).toMatchObject({ reason: 'cancelled_by_user', comment: 'enough', delivery: { finish: { state: 'delivered' }, gaveUp: { state: 'delivered' } } });
+  expect(d.row('a')).toMatchObject({
+    reason: 'cancelled_by_user',
+    comment: 'enough',
+    delivery: { finish: { state: 'delivered' }, gaveUp: { state: 'delivered' } },
+  });
 });
 
 test('D-24 a result up to 64 KiB travels whole, a larger one as a preview of 2 KiB and its place', () => {

@@ -51,8 +51,14 @@ test('the frame is that of the contract, word by word', () => {
 test.each<[Partial<Settled>, unknown]>([
   [{ result: null }, { result: null }],
   [{ result: 'x'.repeat(70_000) }, { preview: 'x'.repeat(2048), resultRef: 's/a' }],
-  [{ resultRef: 's/a', preview: 'beginning' }, { preview: 'beginning', resultRef: 's/a' }],
-  [{ status: 'failed', reason: 'agent_error', error: { type: 'TypeError', message: 'no rows' } }, { error: { type: 'TypeError', message: 'no rows' } }],
+  [
+    { resultRef: 's/a', preview: 'beginning' },
+    { preview: 'beginning', resultRef: 's/a' },
+  ],
+  [
+    { status: 'failed', reason: 'agent_error', error: { type: 'TypeError', message: 'no rows' } },
+    { error: { type: 'TypeError', message: 'no rows' } },
+  ],
   [{ status: 'failed', reason: 'lost' }, { error: { type: 'lost', message: 'lost' } }],
   [{ status: 'cancelled', reason: 'cancelled_by_user' }, { reason: 'cancelled_by_user' }],
 ])('the body of %j is %j', (settled, body) => {
@@ -67,12 +73,22 @@ test('a framed message is hidden from readers unless they ask, and its metadata 
   expect(getTranscript(d.state, {}).messages.map((message) => message.role)).toEqual(['assistant']);
   const [message] = getTranscript(d.state, { includeHidden: true }).messages;
   expect(message?.role).toBe('user');
-  expect(message?.metadata).toEqual({ source: 'background-run', hidden: true, kind: 'finish', key: 'bg-task:s:a', runId: 'a', agent: 'load', status: 'completed' });
+  expect(message?.metadata).toEqual({
+    source: 'background-run',
+    hidden: true,
+    kind: 'finish',
+    key: 'bg-task:s:a',
+    runId: 'a',
+    agent: 'load',
+    status: 'completed',
+  });
 });
 
 test('S-03 a narrated line is text by the framework, with the label as it is and nothing of the result', () => {
   const d = Driver.session();
   d.running('a', { label: '**bold** <b>', detached: { notify: 'narrate' } });
   d.settled('a', { result: EVIL });
-  expect(d.state.transcript.map((entry) => entry.message.parts)).toEqual([[{ type: 'text', text: 'Background run load · **bold** <b> completed.' }]]);
+  expect(d.state.transcript.map((entry) => entry.message.parts)).toEqual([
+    [{ type: 'text', text: 'Background run load · **bold** <b> completed.' }],
+  ]);
 });

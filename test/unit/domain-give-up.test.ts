@@ -28,9 +28,16 @@ test('D-09 a run whose ceiling passes while it is queued is given up and settles
     d.pass(DAY);
     d.say('noted');
     expect(d.story(before).filter((line) => line.startsWith('run.'))).toEqual([
-      'run.gave_up a interrupted budget_exceeded', 'run.cancel_requested a cancelled_by_budget', 'run.settled a cancelled cancelled_by_budget', 'run.delivered a gave-up t-00000001-1',
+      'run.gave_up a interrupted budget_exceeded',
+      'run.cancel_requested a cancelled_by_budget',
+      'run.settled a cancelled cancelled_by_budget',
+      'run.delivered a gave-up t-00000001-1',
     ]);
-    expect(d.row('a')).toMatchObject({ status: 'cancelled', reason: 'cancelled_by_budget', delivery: { finish: { state: 'not_required' } } });
+    expect(d.row('a')).toMatchObject({
+      status: 'cancelled',
+      reason: 'cancelled_by_budget',
+      delivery: { finish: { state: 'not_required' } },
+    });
     expect(d.row('a')).not.toHaveProperty('childStillRunning');
     d.settled('other');
     expect(d.did.filter((effect) => effect.do === 'start')).toHaveLength(1);
@@ -77,8 +84,11 @@ test('D-16 cancelRun on a given-up run asks it, once', () => {
   const d = Driver.session();
   d.running('a', { detached: { onBudget: 'keep' } });
   d.pass(DAY);
-  for (let i = 0; i < 2; i++) expect(d.send((cx) => cancelRun(cx, { runId: 'a' }))).toEqual({ runId: 'a', status: 'interrupted' });
-  expect(d.did.filter((effect) => effect.do === 'cancel-run')).toEqual([{ do: 'cancel-run', runId: 'a', reason: 'cancelled_by_user', cascade: true }]);
+  for (let i = 0; i < 2; i++)
+    expect(d.send((cx) => cancelRun(cx, { runId: 'a' }))).toEqual({ runId: 'a', status: 'interrupted' });
+  expect(d.did.filter((effect) => effect.do === 'cancel-run')).toEqual([
+    { do: 'cancel-run', runId: 'a', reason: 'cancelled_by_user', cascade: true },
+  ]);
 });
 
 test('D-16 receipts: queued, running, settled, forgotten and unknown runs', () => {
@@ -97,7 +107,10 @@ test('D-16 receipts: queued, running, settled, forgotten and unknown runs', () =
   d.running('c');
   d.settled('c');
   expect(cancel('c')).toEqual({ runId: 'c', status: 'completed', cancelled: [], pending: [] });
-  expect(d.log().findLast((event) => event.type === 'run.settled' && event.runId === 'a')?.['cancelled']).toEqual(['a/x', 'a/x/y']);
+  expect(d.log().findLast((event) => event.type === 'run.settled' && event.runId === 'a')?.['cancelled']).toEqual([
+    'a/x',
+    'a/x/y',
+  ]);
 });
 
 test('D-16 a run that completes before its cancel takes effect is completed, and delivered', () => {
@@ -116,7 +129,13 @@ test('a run that is cancelled while its start is under way is asked once the sta
   d.send((cx) => cancelRun(cx, { runId: 'a', reason: 'oops', cascade: false }));
   expect(d.asks('cancel-run')).toBe(false);
   d.confirm();
-  expect(d.take('cancel-run')).toEqual({ do: 'cancel-run', runId: 'a', reason: 'cancelled_by_user', comment: 'oops', cascade: false });
+  expect(d.take('cancel-run')).toEqual({
+    do: 'cancel-run',
+    runId: 'a',
+    reason: 'cancelled_by_user',
+    comment: 'oops',
+    cascade: false,
+  });
 });
 
 test('a run that ignores its cancellation is terminated after its grace and settles as cancelled', () => {

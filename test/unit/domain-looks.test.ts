@@ -43,7 +43,8 @@ test('D-08 a fresh snapshot or a milestone moves the deadline; the same snapshot
   const d = Driver.session();
   d.running('x', { detached: { noProgressBudgetMs: MINUTE } });
   let n = 0;
-  for (let i = 0; i < 10; i++) d.watched(MINUTE / 2, { runId: 'x', progress: { n: ++n, at: new Date(d.now).toISOString() } });
+  for (let i = 0; i < 10; i++)
+    d.watched(MINUTE / 2, { runId: 'x', progress: { n: ++n, at: new Date(d.now).toISOString() } });
   d.pass(MINUTE - 20_000);
   d.reached('x', [[1, 'half']]);
   d.watched(MINUTE - 2000, { runId: 'x', progress: { n, at: new Date(d.now).toISOString() } });
@@ -83,7 +84,11 @@ test('D-10 a run that Temporal has closed without a settle settles from what the
   d.running('x');
   d.continueAsNew();
   d.pass(6000);
-  d.glance({ runId: 'x', found: 'closed', outcome: { status: 'failed', reason: 'lost', error: { type: 'Terminated', message: 'by an operator' } } } as never);
+  d.glance({
+    runId: 'x',
+    found: 'closed',
+    outcome: { status: 'failed', reason: 'lost', error: { type: 'Terminated', message: 'by an operator' } },
+  } as never);
   expect(d.row('x')).toMatchObject({ status: 'failed', reason: 'lost', error: { type: 'Terminated' } });
   expect(d.row('x').delivery.finish.state).toBe('delivered');
 });
@@ -112,7 +117,12 @@ test('one look that finds nothing proves nothing, four in a row mean lost; the p
   expect(placesTaken(d.state)).toBe(1);
   d.settled('x', { result: 'after all' });
   expect(d.row('x')).toMatchObject({ status: 'completed', result: 'after all' });
-  expect(d.log().filter((event) => event.type === 'run.delivered' || event.type === 'turn.joined' || event.type === 'turn.queued').length).toBeGreaterThanOrEqual(2);
+  expect(
+    d
+      .log()
+      .filter((event) => event.type === 'run.delivered' || event.type === 'turn.joined' || event.type === 'turn.queued')
+      .length,
+  ).toBeGreaterThanOrEqual(2);
 });
 
 test('a lost run does not keep a session from closing nor a run from settling', () => {

@@ -15,7 +15,9 @@ test('D-04 the same runSettled again changes nothing and leaves no event: by han
   const again = (): void => {
     const before = d.state.lastSeq;
     expect(d.settled('a')).toBeUndefined();
-    expect(d.settled('a', { status: 'failed', reason: 'agent_error', error: { type: 'E', message: 'm' } })).toBeUndefined();
+    expect(
+      d.settled('a', { status: 'failed', reason: 'agent_error', error: { type: 'E', message: 'm' } }),
+    ).toBeUndefined();
     expect(d.story(before)).toEqual([]);
     expect(d.row('a')).toEqual(row);
   };
@@ -54,7 +56,10 @@ test('D-04 one of another epoch is refused, changes nothing, and its sender is t
   expect(refusal(d.reached('a', [[1, 'half']], OTHER))).toBe('InvalidInput');
   expect(d.story(before)).toEqual([]);
   expect(d.row('a').status).toBe('running');
-  expect(d.asked).toEqual([{ do: 'answer-gone', workflowId: 's/a', epoch: OTHER }, { do: 'answer-gone', workflowId: 's/a', epoch: OTHER }]);
+  expect(d.asked).toEqual([
+    { do: 'answer-gone', workflowId: 's/a', epoch: OTHER },
+    { do: 'answer-gone', workflowId: 's/a', epoch: OTHER },
+  ]);
 });
 
 test('a refusal echoes at most 200 characters of what came', () => {
@@ -92,7 +97,8 @@ test('a settle without a reason gets the one of its status, and a completed run 
 test('usage of a run is merged into the session once', () => {
   const d = Driver.session();
   d.running('a');
-  for (let i = 0; i < 3; i++) d.settled('a', { usage: { inputTokens: 10, outputTokens: 5, totalTokens: 15, modelCalls: 2, costUsd: 0.5 } });
+  for (let i = 0; i < 3; i++)
+    d.settled('a', { usage: { inputTokens: 10, outputTokens: 5, totalTokens: 15, modelCalls: 2, costUsd: 0.5 } });
   expect(d.state.usage).toEqual({ inputTokens: 10, outputTokens: 5, totalTokens: 15, modelCalls: 2, costUsd: 0.5 });
 });
 
@@ -105,7 +111,10 @@ test('the last progress of a run stands in its row, and an older one never repla
 });
 
 describe('P-04 milestones', () => {
-  const watched = (onMilestones: NonNullable<Detached['onMilestones']>, notify: Detached['notify'] = 'react'): Driver => {
+  const watched = (
+    onMilestones: NonNullable<Detached['onMilestones']>,
+    notify: Detached['notify'] = 'react',
+  ): Driver => {
     const d = Driver.session();
     d.running('a', { detached: { notify, onMilestones } });
     return d;
@@ -113,45 +122,89 @@ describe('P-04 milestones', () => {
 
   test('each number is recorded once, in order, however often and in however many messages it comes', () => {
     const d = watched({ names: [], mode: 'react' });
-    d.reached('a', [[1, 'one'], [2, 'two']]);
-    d.reached('a', [[1, 'one'], [2, 'two'], [3, 'one', { x: 1 }]]);
+    d.reached('a', [
+      [1, 'one'],
+      [2, 'two'],
+    ]);
+    d.reached('a', [
+      [1, 'one'],
+      [2, 'two'],
+      [3, 'one', { x: 1 }],
+    ]);
     d.reached('a', [[2, 'two']]);
-    expect(d.story().filter((line) => line.startsWith('run.milestone'))).toEqual(['run.milestone a one', 'run.milestone a two', 'run.milestone a one']);
-    expect(d.row('a').milestones).toMatchObject([{ n: 1, name: 'one' }, { n: 2, name: 'two' }, { n: 3, name: 'one', data: { x: 1 } }]);
+    expect(d.story().filter((line) => line.startsWith('run.milestone'))).toEqual([
+      'run.milestone a one',
+      'run.milestone a two',
+      'run.milestone a one',
+    ]);
+    expect(d.row('a').milestones).toMatchObject([
+      { n: 1, name: 'one' },
+      { n: 2, name: 'two' },
+      { n: 3, name: 'one', data: { x: 1 } },
+    ]);
     expect(d.row('a').delivery.milestones).toBeUndefined();
   });
 
   test('a watched one is delivered once per name, although the run repeats it', () => {
     const d = watched({ names: ['half'], mode: 'react' });
-    d.reached('a', [[1, 'half', { rows: 5 }], [2, 'other'], [3, 'half', { rows: 9 }]]);
+    d.reached('a', [
+      [1, 'half', { rows: 5 }],
+      [2, 'other'],
+      [3, 'half', { rows: 9 }],
+    ]);
     d.say('seen');
     d.continueAsNew();
     d.reached('a', [[4, 'half']]);
-    expect(d.log().filter((event) => event.type === 'run.delivered')).toMatchObject([{ key: 'bg-task:s:a:milestone:half', kind: 'milestone' }]);
+    expect(d.log().filter((event) => event.type === 'run.delivered')).toMatchObject([
+      { key: 'bg-task:s:a:milestone:half', kind: 'milestone' },
+    ]);
     const message = d.state.transcript.find((entry) => entry.message.metadata?.['kind'] === 'milestone')?.message;
     expect(message?.parts[0]?.['text']).toContain('{"milestone":{"name":"half","n":1,"data":{"rows":5}}}');
-    expect(message?.metadata).toMatchObject({ source: 'background-run', hidden: true, kind: 'milestone', key: 'bg-task:s:a:milestone:half', runId: 'a', status: 'running' });
+    expect(message?.metadata).toMatchObject({
+      source: 'background-run',
+      hidden: true,
+      kind: 'milestone',
+      key: 'bg-task:s:a:milestone:half',
+      runId: 'a',
+      status: 'running',
+    });
   });
 
   test('P-05 narrate adds an assistant line without a model call', () => {
     const d = watched({ names: '*', mode: 'narrate' });
-    d.reached('a', [[1, 'half'], [2, 'most']]);
+    d.reached('a', [
+      [1, 'half'],
+      [2, 'most'],
+    ]);
     expect(d.asks('model')).toBe(false);
-    expect(d.story().slice(-6)).toEqual(['run.milestone a half', 'message.added assistant', 'run.delivered a milestone', 'run.milestone a most', 'message.added assistant', 'run.delivered a milestone']);
+    expect(d.story().slice(-6)).toEqual([
+      'run.milestone a half',
+      'message.added assistant',
+      'run.delivered a milestone',
+      'run.milestone a most',
+      'message.added assistant',
+      'run.delivered a milestone',
+    ]);
   });
 
-  test('P-05 in the queue a milestone is never behind its run\'s completion, also when both come with the settle', () => {
+  test("P-05 in the queue a milestone is never behind its run's completion, also when both come with the settle", () => {
     const d = watched({ names: '*', mode: 'react' });
     d.submit('busy');
     d.settled('a', { milestones: [{ n: 1, name: 'half', at: '2030-01-01T00:00:00.000Z' }] });
-    expect(d.state.queue.flatMap((turn) => turn.inputs.map((input) => input.key))).toEqual(['bg-task:s:a:milestone:half', 'bg-task:s:a']);
+    expect(d.state.queue.flatMap((turn) => turn.inputs.map((input) => input.key))).toEqual([
+      'bg-task:s:a:milestone:half',
+      'bg-task:s:a',
+    ]);
   });
 
   test('one that was asked for is delivered in its own mode, whatever notify says of the end', () => {
     const d = watched({ names: ['half'], mode: 'narrate' }, 'silent');
     d.reached('a', [[1, 'half']]);
     d.settled('a');
-    expect(d.row('a').delivery).toMatchObject({ finish: { state: 'not_required' }, milestones: { half: { state: 'delivered' } } });
+    expect(d.row('a').delivery).toMatchObject({
+      finish: { state: 'not_required' },
+      milestones: { half: { state: 'delivered' } },
+    });
   });
 
   test('after the settle none is taken', () => {
@@ -180,7 +233,12 @@ describe('P-04 milestones', () => {
   test('an instant in a strange form is kept in the usual one', () => {
     const d = watched({ names: [], mode: 'react' });
     const at = `2030-01-01T00:00:00Z (${'x'.repeat(5000)})`;
-    d.settled('a', { milestones: [{ n: 1, name: 'half', at: '1 Jan 2030 00:00:05 GMT' }, { n: 2, name: 'odd', at }] });
+    d.settled('a', {
+      milestones: [
+        { n: 1, name: 'half', at: '1 Jan 2030 00:00:05 GMT' },
+        { n: 2, name: 'odd', at },
+      ],
+    });
     expect(d.row('a').milestones[0]?.at).toBe('2030-01-01T00:00:05.000Z');
     expect(d.row('a').milestones[1]?.at.length).toBe(24);
   });

@@ -19,7 +19,9 @@ function queue(d: Driver): string[] {
 
 /** Texts of users in the order in which the model reads them. */
 function read(d: Driver): string[] {
-  return d.state.transcript.filter((entry) => entry.message.role === 'user' && entry.message.metadata === undefined).map((entry) => textOf(entry.message));
+  return d.state.transcript
+    .filter((entry) => entry.message.role === 'user' && entry.message.metadata === undefined)
+    .map((entry) => textOf(entry.message));
 }
 
 test('T-01 ten inputs submitted at once run one at a time in order of acceptance', () => {
@@ -48,7 +50,11 @@ test('T-03 latest: user turns still queued become skipped / superseded, this one
   d.submit('three', { turnId: 'three' });
   const before = d.state.lastSeq;
   d.submit('four', { turnId: 'four', onBusy: 'latest' });
-  expect(d.story(before)).toEqual(['turn.skipped superseded [] two', 'turn.skipped superseded [] three', 'turn.queued [] four']);
+  expect(d.story(before)).toEqual([
+    'turn.skipped superseded [] two',
+    'turn.skipped superseded [] three',
+    'turn.queued [] four',
+  ]);
   expect(getTurn(d.state, 'two')).toMatchObject({ status: 'skipped', reason: 'superseded', messages: [] });
   d.say('1');
   d.say('4');
@@ -64,9 +70,18 @@ test('T-03 latest is measured against the queue without what it replaces', () =>
 
 test('T-03 merge joins the last queued user turn, whose id the receipt names; with none queued it is queue', () => {
   const d = busy();
-  expect(d.submit('two', { turnId: 'two', onBusy: 'merge' })).toMatchObject({ turnId: 'two', status: 'queued', position: 1 });
+  expect(d.submit('two', { turnId: 'two', onBusy: 'merge' })).toMatchObject({
+    turnId: 'two',
+    status: 'queued',
+    position: 1,
+  });
   const before = d.state.lastSeq;
-  expect(d.submit('three', { turnId: 'three', idempotencyKey: 'k3', onBusy: 'merge' })).toEqual({ turnId: 'two', status: 'queued', position: 1, deduplicated: false });
+  expect(d.submit('three', { turnId: 'three', idempotencyKey: 'k3', onBusy: 'merge' })).toEqual({
+    turnId: 'two',
+    status: 'queued',
+    position: 1,
+    deduplicated: false,
+  });
   expect(d.story(before)).toEqual(['turn.joined [k3] two']);
   d.say('1');
   expect(d.state.turn).toMatchObject({ turnId: 'two', inputs: [{ source: 'user' }, { source: 'user', key: 'k3' }] });
@@ -76,7 +91,12 @@ test('T-03 merge joins the last queued user turn, whose id the receipt names; wi
 test('T-03 drop: the receipt says skipped, one turn.skipped and no turn.queued, nothing is appended; in a free lane it runs', () => {
   const d = busy();
   const before = d.state.lastSeq;
-  expect(d.submit('two', { turnId: 'two', onBusy: 'drop' })).toEqual({ turnId: 'two', status: 'skipped', position: 0, deduplicated: false });
+  expect(d.submit('two', { turnId: 'two', onBusy: 'drop' })).toEqual({
+    turnId: 'two',
+    status: 'skipped',
+    position: 0,
+    deduplicated: false,
+  });
   expect(d.story(before)).toEqual(['turn.skipped dropped [] two']);
   d.say('1');
   expect(d.submit('three', { onBusy: 'drop' }).status).toBe('queued');
@@ -95,7 +115,12 @@ test('T-03 interrupt: the running turn becomes cancelled / interrupted, its step
   d.submit('two', { turnId: 'two' });
   const before = d.state.lastSeq;
   d.submit('now', { turnId: 'now', onBusy: 'interrupt' });
-  expect(d.story(before)).toEqual(['turn.cancelled interrupted [] one', 'turn.queued [] now', 'turn.started [] now', 'message.added user now']);
+  expect(d.story(before)).toEqual([
+    'turn.cancelled interrupted [] one',
+    'turn.queued [] now',
+    'turn.started [] now',
+    'message.added user now',
+  ]);
   expect(d.did.some((effect) => effect.do === 'abort-step')).toBe(true);
   expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({ state: 'output-available', output: 'kept' });
   d.say('0');
@@ -146,46 +171,57 @@ test('a debounced turn whose time has come while the workflow holds still starts
   expect(d.state.turn?.turnId).toBe('quiet');
 });
 
-describe.each<OnBusy>(['latest', 'merge', 'drop', 'interrupt', { debounceMs: 10 }, 'queue'])('T-03 onBusy %j', (onBusy) => {
-  test('never touches background inputs: none is refused, dropped, merged into a user turn or skipped', () => {
-    const d = busy();
-    d.running('a');
-    d.running('b');
-    d.settled('a');
-    const background = d.row('a').delivery.finish.turnId;
-    d.submit('two', { turnId: 'two', onBusy });
-    d.settled('b');
-    d.submit('three', { turnId: 'three', onBusy });
-    expect(queue(d)).toContain(background);
-    for (let i = 0; i < 10 && d.asks('model'); i++) d.say('ok');
-    d.pass(1000);
-    for (let i = 0; i < 10 && d.asks('model'); i++) d.say('ok');
-    for (const runId of ['a', 'b']) expect(d.row(runId).delivery.finish.state).toBe('delivered');
-    expect(d.row('a').delivery.finish.turnId).toBe(background);
-    const mixed = d.state.past.filter((turn) => new Set(turn.inputs.map((input) => input.source)).size > 1);
-    expect(mixed).toEqual([]);
-  });
+describe.each<OnBusy>(['latest', 'merge', 'drop', 'interrupt', { debounceMs: 10 }, 'queue'])(
+  'T-03 onBusy %j',
+  (onBusy) => {
+    test('never touches background inputs: none is refused, dropped, merged into a user turn or skipped', () => {
+      const d = busy();
+      d.running('a');
+      d.running('b');
+      d.settled('a');
+      const background = d.row('a').delivery.finish.turnId;
+      d.submit('two', { turnId: 'two', onBusy });
+      d.settled('b');
+      d.submit('three', { turnId: 'three', onBusy });
+      expect(queue(d)).toContain(background);
+      for (let i = 0; i < 10 && d.asks('model'); i++) d.say('ok');
+      d.pass(1000);
+      for (let i = 0; i < 10 && d.asks('model'); i++) d.say('ok');
+      for (const runId of ['a', 'b']) expect(d.row(runId).delivery.finish.state).toBe('delivered');
+      expect(d.row('a').delivery.finish.turnId).toBe(background);
+      const mixed = d.state.past.filter((turn) => new Set(turn.inputs.map((input) => input.source)).size > 1);
+      expect(mixed).toEqual([]);
+    });
 
-  test('in a free lane the input runs', () => {
-    const d = Driver.session();
-    d.submit('one', { turnId: 'one', onBusy });
-    d.pass(10);
-    expect(d.state.turn?.turnId).toBe('one');
-  });
+    test('in a free lane the input runs', () => {
+      const d = Driver.session();
+      d.submit('one', { turnId: 'one', onBusy });
+      d.pass(10);
+      expect(d.state.turn?.turnId).toBe('one');
+    });
 
-  test('the default of the session is what is left out', () => {
-    const d = Driver.session({ turns: { onBusy } });
-    const first = d.submit('a', { idempotencyKey: 'k' });
-    expect(d.submit('a', { idempotencyKey: 'k', onBusy })).toMatchObject({ turnId: first.turnId, deduplicated: true });
-  });
-});
+    test('the default of the session is what is left out', () => {
+      const d = Driver.session({ turns: { onBusy } });
+      const first = d.submit('a', { idempotencyKey: 'k' });
+      expect(d.submit('a', { idempotencyKey: 'k', onBusy })).toMatchObject({
+        turnId: first.turnId,
+        deduplicated: true,
+      });
+    });
+  },
+);
 
 test('empty input is skipped without a model call: one turn.skipped, a turn of its own, nothing else touched', () => {
   for (const onBusy of ['queue', 'merge', 'interrupt', 'latest', { debounceMs: 5 }] as const) {
     const d = busy();
     d.submit('two', { turnId: 'two', onBusy: { debounceMs: 9 } });
     const before = d.state.lastSeq;
-    expect(d.submit([], { turnId: 'none', onBusy })).toEqual({ turnId: 'none', status: 'skipped', position: 0, deduplicated: false });
+    expect(d.submit([], { turnId: 'none', onBusy })).toEqual({
+      turnId: 'none',
+      status: 'skipped',
+      position: 0,
+      deduplicated: false,
+    });
     expect(d.story(before)).toEqual(['turn.skipped empty [] none']);
     expect(queue(d)).toEqual(['two']);
     expect(d.state.turn?.turnId).toBe('one');

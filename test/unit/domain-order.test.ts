@@ -15,15 +15,27 @@ function session(given: Parameters<typeof Driver.session>[0] = {}): Driver {
 test('D-03 start to turn, lane free: queued, started, milestones, settled, one turn that carries the finish key, delivered right after its message', () => {
   const d = session();
   d.running('a');
-  d.reached('a', [[1, 'half'], [2, 'most']]);
+  d.reached('a', [
+    [1, 'half'],
+    [2, 'most'],
+  ]);
   d.settled('a');
   d.say([{ id: 'c1' }]);
   d.answerTool('seen');
   d.say('done');
   expect(d.story(1)).toEqual([
-    'run.queued a', 'run.started a', 'run.milestone a half', 'run.milestone a most', 'run.settled a completed',
-    `turn.queued [${FINISH}] t-00000001-1`, `turn.started [${FINISH}] t-00000001-1`, 'message.added user hidden t-00000001-1', 'run.delivered a finish t-00000001-1',
-    'message.added assistant t-00000001-1', 'message.added assistant t-00000001-1', `turn.completed [${FINISH}] t-00000001-1`,
+    'run.queued a',
+    'run.started a',
+    'run.milestone a half',
+    'run.milestone a most',
+    'run.settled a completed',
+    `turn.queued [${FINISH}] t-00000001-1`,
+    `turn.started [${FINISH}] t-00000001-1`,
+    'message.added user hidden t-00000001-1',
+    'run.delivered a finish t-00000001-1',
+    'message.added assistant t-00000001-1',
+    'message.added assistant t-00000001-1',
+    `turn.completed [${FINISH}] t-00000001-1`,
   ]);
 });
 
@@ -36,11 +48,19 @@ test('D-03 start to turn, lane busy: the turn of the result starts after the end
   for (const text of ['1', '2', 'a']) d.say(text);
   const story = d.story(1);
   expect(story.slice(story.indexOf('run.settled a completed'))).toEqual([
-    'run.settled a completed', `turn.queued [${FINISH}] t-00000001-3`,
-    'message.added assistant t-00000001-1', 'turn.completed [] t-00000001-1',
-    'turn.started [] t-00000001-2', 'message.added user t-00000001-2', 'message.added assistant t-00000001-2', 'turn.completed [] t-00000001-2',
-    `turn.started [${FINISH}] t-00000001-3`, 'message.added user hidden t-00000001-3', 'run.delivered a finish t-00000001-3',
-    'message.added assistant t-00000001-3', `turn.completed [${FINISH}] t-00000001-3`,
+    'run.settled a completed',
+    `turn.queued [${FINISH}] t-00000001-3`,
+    'message.added assistant t-00000001-1',
+    'turn.completed [] t-00000001-1',
+    'turn.started [] t-00000001-2',
+    'message.added user t-00000001-2',
+    'message.added assistant t-00000001-2',
+    'turn.completed [] t-00000001-2',
+    `turn.started [${FINISH}] t-00000001-3`,
+    'message.added user hidden t-00000001-3',
+    'run.delivered a finish t-00000001-3',
+    'message.added assistant t-00000001-3',
+    `turn.completed [${FINISH}] t-00000001-3`,
   ]);
 });
 
@@ -54,11 +74,19 @@ test('D-03 batched: turn.joined stands in place of turn.queued, and each message
   const before = d.state.lastSeq;
   d.say('free');
   d.say('both read');
-  expect(d.story(1).filter((line) => line.startsWith('turn.joined'))).toEqual(['turn.joined [bg-task:s:b] t-00000001-2']);
+  expect(d.story(1).filter((line) => line.startsWith('turn.joined'))).toEqual([
+    'turn.joined [bg-task:s:b] t-00000001-2',
+  ]);
   expect(d.story(before)).toEqual([
-    'message.added assistant t-00000001-1', 'turn.completed [] t-00000001-1', 'turn.started [bg-task:s:a bg-task:s:b] t-00000001-2',
-    'message.added user hidden t-00000001-2', 'run.delivered a finish t-00000001-2', 'message.added user hidden t-00000001-2', 'run.delivered b finish t-00000001-2',
-    'message.added assistant t-00000001-2', 'turn.completed [bg-task:s:a bg-task:s:b] t-00000001-2',
+    'message.added assistant t-00000001-1',
+    'turn.completed [] t-00000001-1',
+    'turn.started [bg-task:s:a bg-task:s:b] t-00000001-2',
+    'message.added user hidden t-00000001-2',
+    'run.delivered a finish t-00000001-2',
+    'message.added user hidden t-00000001-2',
+    'run.delivered b finish t-00000001-2',
+    'message.added assistant t-00000001-2',
+    'turn.completed [bg-task:s:a bg-task:s:b] t-00000001-2',
   ]);
 });
 
@@ -69,7 +97,12 @@ test('D-03 narrate: an assistant message and its delivery without a turn; silent
   const before = d.state.lastSeq;
   d.settled('a');
   d.settled('b');
-  expect(d.story(before)).toEqual(['run.settled a completed', 'message.added assistant', 'run.delivered a finish', 'run.settled b completed']);
+  expect(d.story(before)).toEqual([
+    'run.settled a completed',
+    'message.added assistant',
+    'run.delivered a finish',
+    'run.settled b completed',
+  ]);
   expect(d.asked).toEqual([]);
 });
 
@@ -81,9 +114,15 @@ test('D-06 D-29 give up and cancel: gave_up, then its cancel request, then its d
   d.settled('a', { status: 'cancelled', reason: 'cancelled_by_budget' });
   d.say('so be it');
   expect(d.story(before)).toEqual([
-    'run.gave_up a interrupted budget_exceeded', 'run.cancel_requested a cancelled_by_budget',
-    `turn.queued [${GAVE_UP}] t-00000001-1`, `turn.started [${GAVE_UP}] t-00000001-1`, 'message.added user hidden t-00000001-1', 'run.delivered a gave-up t-00000001-1',
-    'run.settled a cancelled cancelled_by_budget', 'message.added assistant t-00000001-1', `turn.completed [${GAVE_UP}] t-00000001-1`,
+    'run.gave_up a interrupted budget_exceeded',
+    'run.cancel_requested a cancelled_by_budget',
+    `turn.queued [${GAVE_UP}] t-00000001-1`,
+    `turn.started [${GAVE_UP}] t-00000001-1`,
+    'message.added user hidden t-00000001-1',
+    'run.delivered a gave-up t-00000001-1',
+    'run.settled a cancelled cancelled_by_budget',
+    'message.added assistant t-00000001-1',
+    `turn.completed [${GAVE_UP}] t-00000001-1`,
   ]);
   expect(d.row('a').delivery).toMatchObject({ finish: { state: 'not_required' }, gaveUp: { state: 'delivered' } });
 });
@@ -97,13 +136,23 @@ test('D-05 D-29 give up, and it completes first: the finish is delivered after t
   d.send(() => undefined);
   d.settled('a');
   expect(d.story(before).slice(0, 6)).toEqual([
-    'turn.failed [] t-00000001-1', 'run.gave_up a interrupted budget_exceeded', 'run.cancel_requested a cancelled_by_budget',
-    `turn.queued [${GAVE_UP}] t-00000001-2`, `turn.started [${GAVE_UP}] t-00000001-2`, 'message.added user hidden t-00000001-2',
+    'turn.failed [] t-00000001-1',
+    'run.gave_up a interrupted budget_exceeded',
+    'run.cancel_requested a cancelled_by_budget',
+    `turn.queued [${GAVE_UP}] t-00000001-2`,
+    `turn.started [${GAVE_UP}] t-00000001-2`,
+    'message.added user hidden t-00000001-2',
   ]);
   d.say('given up');
   d.say('completed after all');
-  const delivered = d.story(before).filter((line) => line.startsWith('run.delivered') || line.startsWith('run.settled'));
-  expect(delivered).toEqual(['run.delivered a gave-up t-00000001-2', 'run.settled a completed', 'run.delivered a finish t-00000001-3']);
+  const delivered = d
+    .story(before)
+    .filter((line) => line.startsWith('run.delivered') || line.startsWith('run.settled'));
+  expect(delivered).toEqual([
+    'run.delivered a gave-up t-00000001-2',
+    'run.settled a completed',
+    'run.delivered a finish t-00000001-3',
+  ]);
   expect(d.row('a')).toMatchObject({ status: 'completed', result: { of: 'a' } });
 });
 
@@ -115,7 +164,10 @@ test('D-05 in a busy lane the late finish joins the turn of the gave-up, behind 
   d.settled('a');
   d.say('free at last');
   expect(d.state.turn?.inputs.map((input) => input.key)).toEqual([GAVE_UP, FINISH]);
-  expect(d.story().filter((line) => /a (gave-up|finish)/.test(line))).toEqual(['run.delivered a gave-up t-00000001-2', 'run.delivered a finish t-00000001-2']);
+  expect(d.story().filter((line) => /a (gave-up|finish)/.test(line))).toEqual([
+    'run.delivered a gave-up t-00000001-2',
+    'run.delivered a finish t-00000001-2',
+  ]);
 });
 
 test('D-07 D-29 give up with keep: the same without the request, and the late finish is delivered', () => {
@@ -129,7 +181,10 @@ test('D-07 D-29 give up with keep: the same without the request, and the late fi
   d.settled('a');
   d.say('there it is');
   expect(d.story(before).filter((line) => line.startsWith('run.'))).toEqual([
-    'run.gave_up a interrupted budget_exceeded', 'run.delivered a gave-up t-00000001-1', 'run.settled a completed', 'run.delivered a finish t-00000001-2',
+    'run.gave_up a interrupted budget_exceeded',
+    'run.delivered a gave-up t-00000001-1',
+    'run.settled a completed',
+    'run.delivered a finish t-00000001-2',
   ]);
 });
 
@@ -141,11 +196,22 @@ test('D-14 cancel of a queued run: queued, cancel_requested, settled in one task
   d.send((cx) => cancelRun(cx, { runId: 'a', reason: 'not needed' }));
   d.say('noted');
   expect(d.story(before)).toEqual([
-    'run.queued a', 'run.cancel_requested a cancelled_by_user', 'run.settled a cancelled cancelled_by_user',
-    `turn.queued [${FINISH}] t-00000001-1`, `turn.started [${FINISH}] t-00000001-1`, 'message.added user hidden t-00000001-1', 'run.delivered a finish t-00000001-1',
-    'message.added assistant t-00000001-1', `turn.completed [${FINISH}] t-00000001-1`,
+    'run.queued a',
+    'run.cancel_requested a cancelled_by_user',
+    'run.settled a cancelled cancelled_by_user',
+    `turn.queued [${FINISH}] t-00000001-1`,
+    `turn.started [${FINISH}] t-00000001-1`,
+    'message.added user hidden t-00000001-1',
+    'run.delivered a finish t-00000001-1',
+    'message.added assistant t-00000001-1',
+    `turn.completed [${FINISH}] t-00000001-1`,
   ]);
-  expect(d.log().filter((event) => event.runId === 'a' && event['comment'] === 'not needed').map((event) => event.type)).toEqual(['run.cancel_requested', 'run.settled']);
+  expect(
+    d
+      .log()
+      .filter((event) => event.runId === 'a' && event['comment'] === 'not needed')
+      .map((event) => event.type),
+  ).toEqual(['run.cancel_requested', 'run.settled']);
   d.settled('other');
   expect(d.did.filter((effect) => effect.do === 'start')).toEqual([{ do: 'start', runId: 'other' }]);
 });
@@ -179,13 +245,28 @@ test('every accepted turn has turn.queued and every accepted run run.queued, als
   const d = session();
   d.submit('go');
   d.start({ runId: 'a' });
-  expect(d.story(1)).toEqual(['turn.queued [] t-00000001-1', 'turn.started [] t-00000001-1', 'message.added user t-00000001-1', 'run.queued a', 'run.started a']);
+  expect(d.story(1)).toEqual([
+    'turn.queued [] t-00000001-1',
+    'turn.started [] t-00000001-1',
+    'message.added user t-00000001-1',
+    'run.queued a',
+    'run.started a',
+  ]);
 });
 
 test('a start that fails settles failed / start_failed after run.started, and is told at once', () => {
   const d = session();
   d.start({ runId: 'a' });
   d.failStart('a', 'The workflow s/a exists from an earlier session of this id; choose another runId.');
-  expect(d.story(1).slice(0, 4)).toEqual(['run.queued a', 'run.started a', 'run.settled a failed start_failed', `turn.queued [${FINISH}] t-00000001-1`]);
-  expect(d.row('a')).toMatchObject({ status: 'failed', reason: 'start_failed', error: { message: 'The workflow s/a exists from an earlier session of this id; choose another runId.' } });
+  expect(d.story(1).slice(0, 4)).toEqual([
+    'run.queued a',
+    'run.started a',
+    'run.settled a failed start_failed',
+    `turn.queued [${FINISH}] t-00000001-1`,
+  ]);
+  expect(d.row('a')).toMatchObject({
+    status: 'failed',
+    reason: 'start_failed',
+    error: { message: 'The workflow s/a exists from an earlier session of this id; choose another runId.' },
+  });
 });

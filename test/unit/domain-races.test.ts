@@ -10,7 +10,21 @@ import { Driver, user } from '../support/domain.ts';
 
 function ask(d: Driver, runId: string, question = 'which?'): void {
   const at = new Date(d.now).toISOString();
-  d.send((cx) => runRequest(cx, { runId, epoch: d.state.epoch, request: { requestId: `s/${runId}#1`, kind: 'ask_parent', workflowId: `s/${runId}`, question, status: 'open', openedAt: at, expiresAt: at } }));
+  d.send((cx) =>
+    runRequest(cx, {
+      runId,
+      epoch: d.state.epoch,
+      request: {
+        requestId: `s/${runId}#1`,
+        kind: 'ask_parent',
+        workflowId: `s/${runId}`,
+        question,
+        status: 'open',
+        openedAt: at,
+        expiresAt: at,
+      },
+    }),
+  );
 }
 
 test('a run ended by force is cancelled, also when Temporal is the first to say that it was terminated', () => {
@@ -101,7 +115,9 @@ test('a merged input keeps its own metadata, and its id answers with the turn it
 
 test('a message that a starter numbers anew after a reset is taken, the same one again is not', () => {
   const d = Driver.run('task');
-  const say = (n: number, messageId: string): void => { d.send((cx) => takeMessages(cx, { epoch: d.state.epoch, messages: [{ n, messageId, message: messageId }] })); };
+  const say = (n: number, messageId: string): void => {
+    d.send((cx) => takeMessages(cx, { epoch: d.state.epoch, messages: [{ n, messageId, message: messageId }] }));
+  };
   say(1, 'a');
   say(2, 'b');
   say(2, 'b');

@@ -4,11 +4,16 @@ import { echo, recordRefusal } from '../../src/domain/log/refusals.ts';
 import { Driver } from '../support/domain.ts';
 
 function flood(d: Driver, count: number): void {
-  d.send((cx) => { for (let i = 0; i < count; i++) recordRefusal(cx, 'submitTurn', 'Expected input to be a string, got 5.'); });
+  d.send((cx) => {
+    for (let i = 0; i < count; i++) recordRefusal(cx, 'submitTurn', 'Expected input to be a string, got 5.');
+  });
 }
 
 function refused(d: Driver): (number | undefined)[] {
-  return d.log().filter((event) => event.type === 'input.refused').map((event) => event['suppressed'] as number | undefined);
+  return d
+    .log()
+    .filter((event) => event.type === 'input.refused')
+    .map((event) => event['suppressed'] as number | undefined);
 }
 
 test('a refused signal leaves one event with its name and the sentence, and nothing else', () => {
@@ -16,7 +21,11 @@ test('a refused signal leaves one event with its name and the sentence, and noth
   const before = structuredClone({ ...d.state, log: [], lastSeq: 0, refusals: null });
   flood(d, 1);
   expect({ ...d.state, log: [], lastSeq: 0, refusals: null }).toEqual(before);
-  expect(d.state.log.at(-1)).toMatchObject({ type: 'input.refused', name: 'submitTurn', message: 'Expected input to be a string, got 5.' });
+  expect(d.state.log.at(-1)).toMatchObject({
+    type: 'input.refused',
+    name: 'submitTurn',
+    message: 'Expected input to be a string, got 5.',
+  });
 });
 
 test('after 100 a minute one event with suppressed: n, when the minute is over, without any further input', () => {

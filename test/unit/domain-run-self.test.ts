@@ -60,7 +60,11 @@ describe('an agent run', () => {
     expect(d.asks('settle')).toBe(false);
     d.settled('a', { status: 'cancelled', reason: 'cancelled_by_parent' });
     expect(d.asks('settle')).toBe(true);
-    expect(d.state.self?.outcome).toEqual({ status: 'failed', reason: 'agent_error', error: { type: 'APICallError', message: 'unknown model' } });
+    expect(d.state.self?.outcome).toEqual({
+      status: 'failed',
+      reason: 'agent_error',
+      error: { type: 'APICallError', message: 'unknown model' },
+    });
     expect(d.story(before).filter((line) => line.startsWith('turn.started'))).toEqual([]);
     expect(d.story().at(-1)).toBe('run.settled x failed agent_error');
   });
@@ -71,11 +75,24 @@ describe('an agent run', () => {
     d.confirm();
     d.start({ runId: 'b' });
     cancel(d, 'cancelled_by_user', true, 'enough');
-    expect(d.take('cancel-run')).toEqual({ do: 'cancel-run', runId: 'a', reason: 'cancelled_by_parent', comment: 'enough', cascade: true });
+    expect(d.take('cancel-run')).toEqual({
+      do: 'cancel-run',
+      runId: 'a',
+      reason: 'cancelled_by_parent',
+      comment: 'enough',
+      cascade: true,
+    });
     expect(d.row('b')).toMatchObject({ status: 'cancelled', reason: 'cancelled_by_parent' });
     d.settled('a', { status: 'cancelled', reason: 'cancelled_by_parent', cancelled: ['deep', 'deep/er'] });
     const settled = d.log().at(-1);
-    expect(settled).toMatchObject({ type: 'run.settled', runId: 'x', status: 'cancelled', reason: 'cancelled_by_user', comment: 'enough', cancelled: ['a', 'a/deep', 'a/deep/er', 'b'] });
+    expect(settled).toMatchObject({
+      type: 'run.settled',
+      runId: 'x',
+      status: 'cancelled',
+      reason: 'cancelled_by_user',
+      comment: 'enough',
+      cancelled: ['a', 'a/deep', 'a/deep/er', 'b'],
+    });
   });
 
   test('with cascade false the runs that it started go on', () => {
@@ -129,8 +146,18 @@ describe('an agent run', () => {
     const d = Driver.run('agent', { self: { parentRunId: 'p', parentToolCallId: 'call-1' } });
     d.start({ runId: 'x' });
     const own = d.log().find((event) => event.type === 'turn.queued');
-    expect(own).toMatchObject({ workflowId: 's/x', sessionId: 's', runId: 'x', parentRunId: 'p', parentToolCallId: 'call-1' });
-    expect(d.log().find((event) => event.type === 'run.queued')).toMatchObject({ workflowId: 's/x', runId: 'x', parentRunId: 'x' });
+    expect(own).toMatchObject({
+      workflowId: 's/x',
+      sessionId: 's',
+      runId: 'x',
+      parentRunId: 'p',
+      parentToolCallId: 'call-1',
+    });
+    expect(d.log().find((event) => event.type === 'run.queued')).toMatchObject({
+      workflowId: 's/x',
+      runId: 'x',
+      parentRunId: 'x',
+    });
   });
 });
 
@@ -146,7 +173,11 @@ describe('a task run', () => {
   test('what it throws settles it failed / agent_error, its timeout failed / timed_out', () => {
     const d = Driver.run('task');
     d.send((cx) => taskFailed(cx, FAILED, undefined));
-    expect(d.state.self?.outcome).toEqual({ status: 'failed', reason: 'agent_error', error: { type: 'Error', message: 'no rows' } });
+    expect(d.state.self?.outcome).toEqual({
+      status: 'failed',
+      reason: 'agent_error',
+      error: { type: 'Error', message: 'no rows' },
+    });
     const late = Driver.run('task');
     late.send((cx) => taskFailed(cx, { ...FAILED, reason: 'timed_out' }, undefined));
     expect(late.state.self?.outcome?.reason).toBe('timed_out');

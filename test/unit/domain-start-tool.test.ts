@@ -5,8 +5,15 @@ import type { MessagePart } from '../../src/domain/state/types.ts';
 import { Driver } from '../support/domain.ts';
 
 /** The parts of the last step, after a model asked for these starts. */
-function started(d: Driver, starts: { agent: unknown; [field: string]: unknown }[], canStart?: string[]): MessagePart[] {
-  d.say(starts.map((start, i) => ({ id: `c${d.state.turn?.step ?? 0}-${i}`, start: start as never })), canStart === undefined ? {} : { canStart });
+function started(
+  d: Driver,
+  starts: { agent: unknown; [field: string]: unknown }[],
+  canStart?: string[],
+): MessagePart[] {
+  d.say(
+    starts.map((start, i) => ({ id: `c${d.state.turn?.step ?? 0}-${i}`, start: start as never })),
+    canStart === undefined ? {} : { canStart },
+  );
   return d.state.transcript.at(-1)?.message.parts ?? [];
 }
 
@@ -20,7 +27,10 @@ test('D-02 a run is started at once and answered with its id; it belongs to the 
   const d = going();
   const [part] = started(d, [{ agent: 'load', input: { file: 'orders.csv' }, label: 'orders' }]);
   const [row] = d.state.runs;
-  expect(part).toMatchObject({ state: 'output-available', output: { runId: row?.runId, workflowId: `s/${row?.runId}`, status: 'running' } });
+  expect(part).toMatchObject({
+    state: 'output-available',
+    output: { runId: row?.runId, workflowId: `s/${row?.runId}`, status: 'running' },
+  });
   expect(row).toMatchObject({ turnId: 'one', parentToolCallId: 'c1-0', label: 'orders' });
   expect(row?.runId).toMatch(/^r-00000001-[0-9a-f]{12}$/);
   d.confirm();
@@ -36,13 +46,24 @@ test("ids made from a tool call are a hash of it, never the provider's text", ()
 
 test('D-28 the same call, in the same step of the same turn, starts one run', () => {
   const d = going();
-  d.say([{ id: 'c', start: { agent: 'load', input: 0 } }, { id: 'c', start: { agent: 'load', input: 0 } }]);
+  d.say([
+    { id: 'c', start: { agent: 'load', input: 0 } },
+    { id: 'c', start: { agent: 'load', input: 0 } },
+  ]);
   expect(d.state.runs).toHaveLength(1);
   d.say([{ id: 'c', start: { agent: 'load', input: 0 } }]);
   expect(d.state.runs).toHaveLength(2);
 });
 
-test.each([{ agent: 'nobody' }, { agent: 'check' }, { agent: 'workflow:other' }, { agent: 5 }, { agent: null }, { agent: '__proto__' }, { agent: 'toString' }])('S-02 a model can start only what canStart names: %j is an error result', (start) => {
+test.each([
+  { agent: 'nobody' },
+  { agent: 'check' },
+  { agent: 'workflow:other' },
+  { agent: 5 },
+  { agent: null },
+  { agent: '__proto__' },
+  { agent: 'toString' },
+])('S-02 a model can start only what canStart names: %j is an error result', (start) => {
   const d = going();
   const [part] = started(d, [start], ['load']);
   expect(part).toMatchObject({ state: 'output-error', errorText: expect.stringMatching(/^UnknownAgent: .*"load"/) });
@@ -53,15 +74,24 @@ test.each([{ agent: 'nobody' }, { agent: 'check' }, { agent: 'workflow:other' },
 test('S-02 deeper than maxDepth, or more than there is room for, is refused to it as an error result', () => {
   const deep = Driver.run('agent', { depth: 4 });
   deep.say([{ id: 'c', start: { agent: 'load', input: 0 } }]);
-  expect(deep.state.transcript.at(-1)?.message.parts[0]).toMatchObject({ state: 'output-error', errorText: expect.stringContaining('DepthExceeded') });
+  expect(deep.state.transcript.at(-1)?.message.parts[0]).toMatchObject({
+    state: 'output-error',
+    errorText: expect.stringContaining('DepthExceeded'),
+  });
   const full = going({ limits: { maxConcurrentRuns: 1, maxQueuedRuns: 0 } });
-  expect(started(full, [{ agent: 'load' }, { agent: 'load' }])).toMatchObject([{ state: 'output-available' }, { state: 'output-error', errorText: expect.stringContaining('RunLimitExceeded') }]);
+  expect(started(full, [{ agent: 'load' }, { agent: 'load' }])).toMatchObject([
+    { state: 'output-available' },
+    { state: 'output-error', errorText: expect.stringContaining('RunLimitExceeded') },
+  ]);
 });
 
 test('maxRunsPerTurn counts the runs of one turn, over all its steps, and the next turn begins anew', () => {
   const d = going({ limits: { maxRunsPerTurn: 2 } });
   started(d, [{ agent: 'load' }]);
-  expect(started(d, [{ agent: 'load' }, { agent: 'load' }]).map((part) => part['state'])).toEqual(['output-available', 'output-error']);
+  expect(started(d, [{ agent: 'load' }, { agent: 'load' }]).map((part) => part['state'])).toEqual([
+    'output-available',
+    'output-error',
+  ]);
   d.say('done');
   d.submit('more');
   expect(started(d, [{ agent: 'load' }])[0]).toMatchObject({ state: 'output-available' });
@@ -77,5 +107,7 @@ test('a label that is too long is cut, never inside a character', () => {
 
 test('a queued run is answered as queued', () => {
   const d = going({ limits: { maxConcurrentRuns: 1 } });
-  expect(started(d, [{ agent: 'load' }, { agent: 'load' }]).map((part) => (part['output'] as { status: string }).status)).toEqual(['running', 'queued']);
+  expect(
+    started(d, [{ agent: 'load' }, { agent: 'load' }]).map((part) => (part['output'] as { status: string }).status),
+  ).toEqual(['running', 'queued']);
 });

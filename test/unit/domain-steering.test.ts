@@ -12,7 +12,8 @@ import { Driver, user } from '../support/domain.ts';
 const MINUTE = 60_000;
 
 function output(d: Driver, toolCallId: string): unknown {
-  for (const { message } of d.state.transcript) for (const part of message.parts) if (part['toolCallId'] === toolCallId) return part['output'] ?? part['errorText'];
+  for (const { message } of d.state.transcript)
+    for (const part of message.parts) if (part['toolCallId'] === toolCallId) return part['output'] ?? part['errorText'];
   return undefined;
 }
 
@@ -23,28 +24,44 @@ function text(d: Driver): string {
 test('D-18 messages go to a run in order, once, and what is not read is bounded', () => {
   const d = Driver.session();
   d.start({ runId: 'x' });
-  expect(d.send((cx) => messageRun(cx, { runId: 'x', message: 'first', messageId: 'm1' }))).toEqual({ messageId: 'm1', deduplicated: false });
+  expect(d.send((cx) => messageRun(cx, { runId: 'x', message: 'first', messageId: 'm1' }))).toEqual({
+    messageId: 'm1',
+    deduplicated: false,
+  });
   expect(d.asks('tell-run')).toBe(false);
   d.confirm();
   expect(d.take('tell-run').messages).toEqual([{ n: 1, messageId: 'm1', message: 'first' }]);
   d.send((cx) => messageRun(cx, { runId: 'x', message: 'second' }));
   expect(d.asks('tell-run')).toBe(false);
-  d.send(() => { d.row('x').sending = false; });
+  d.send(() => {
+    d.row('x').sending = false;
+  });
   expect(d.take('tell-run').messages.map((one) => one.n)).toEqual([1, 2]);
-  expect(d.send((cx) => messageRun(cx, { runId: 'x', message: 'first', messageId: 'm1' }))).toEqual({ messageId: 'm1', deduplicated: true });
-  expect(d.send((cx) => messageRun(cx, { runId: 'x', message: 'other', messageId: 'm1' }))).toMatchObject({ refused: 'IdempotencyConflict' });
-  expect(d.send((cx) => messageRun(cx, { runId: 'x', message: 'y'.repeat(262_140) }))).toMatchObject({ refused: 'QueueFull' });
+  expect(d.send((cx) => messageRun(cx, { runId: 'x', message: 'first', messageId: 'm1' }))).toEqual({
+    messageId: 'm1',
+    deduplicated: true,
+  });
+  expect(d.send((cx) => messageRun(cx, { runId: 'x', message: 'other', messageId: 'm1' }))).toMatchObject({
+    refused: 'IdempotencyConflict',
+  });
+  expect(d.send((cx) => messageRun(cx, { runId: 'x', message: 'y'.repeat(262_140) }))).toMatchObject({
+    refused: 'QueueFull',
+  });
   d.send((cx) => runMessagesRead(cx, { runId: 'x', epoch: d.state.epoch, n: 2 }));
   expect(d.row('x').unread).toBeUndefined();
   d.settled('x');
-  expect(d.send((cx) => messageRun(cx, { runId: 'x', message: 'late' }))).toMatchObject({ refused: 'RunSettled', message: expect.stringContaining('completed') });
+  expect(d.send((cx) => messageRun(cx, { runId: 'x', message: 'late' }))).toMatchObject({
+    refused: 'RunSettled',
+    message: expect.stringContaining('completed'),
+  });
   expect(d.send((cx) => messageRun(cx, { runId: 'nobody', message: 'late' }))).toMatchObject({ refused: 'UnknownRun' });
 });
 
 test('D-18 the settle of a run says too how far it has read, since its word of that may come later', () => {
   const d = Driver.session();
   d.running('x');
-  for (const messageId of ['m1', 'm2', 'm3']) d.send((cx) => messageRun(cx, { runId: 'x', message: 'hello', messageId }));
+  for (const messageId of ['m1', 'm2', 'm3'])
+    d.send((cx) => messageRun(cx, { runId: 'x', message: 'hello', messageId }));
   d.send((cx) => runSettled(cx, { runId: 'x', epoch: d.state.epoch, status: 'completed', result: null, read: 2 }));
   expect(d.log().find((event) => event.type === 'run.settled')).toMatchObject({ unread: ['m3'] });
   d.send((cx) => runMessagesRead(cx, { runId: 'x', epoch: d.state.epoch, n: 3 }));
@@ -60,7 +77,12 @@ test('D-18 an agent that is a run reads a message as a framed turn input, once, 
   d.say('first turn');
   expect(d.state.turn).not.toBeNull();
   expect(text(d)).toContain('u003c/background-run');
-  expect(d.state.transcript.at(-1)?.message.metadata).toMatchObject({ source: 'background-run', hidden: true, kind: 'message', key: 'm1' });
+  expect(d.state.transcript.at(-1)?.message.metadata).toMatchObject({
+    source: 'background-run',
+    hidden: true,
+    kind: 'message',
+    key: 'm1',
+  });
   expect(d.take('tell-read').n).toBe(1);
   d.say('second turn');
   expect(d.state.self?.outcome).toMatchObject({ status: 'completed', result: 'second turn' });
@@ -68,7 +90,15 @@ test('D-18 an agent that is a run reads a message as a framed turn input, once, 
 
 test('D-18 a task reads its messages from an inbox that survives continue-as-new', () => {
   const d = Driver.run('task');
-  d.send((cx) => takeMessages(cx, { epoch: d.state.epoch, messages: [{ n: 1, messageId: 'a', message: 'one' }, { n: 2, messageId: 'b', message: 'two' }] }));
+  d.send((cx) =>
+    takeMessages(cx, {
+      epoch: d.state.epoch,
+      messages: [
+        { n: 1, messageId: 'a', message: 'one' },
+        { n: 2, messageId: 'b', message: 'two' },
+      ],
+    }),
+  );
   d.send((cx) => taskRead(cx, 1));
   expect(d.take('tell-read').n).toBe(1);
   expect(d.state.self?.inbox?.map((one) => one.message)).toEqual(['two']);
@@ -90,28 +120,36 @@ test('D-27 a waiting start_run answers with the outcome, which is its delivery',
   expect(d.state.queue).toHaveLength(0);
 });
 
-test.each(['timeout', 'requested', 'turn_ended'] as const)('D-27 a wait that ends by %s leaves the run alone, and its outcome is delivered later, once', (reason) => {
-  const d = Driver.session();
-  d.submit('go');
-  d.say([{ id: 'c', start: { agent: 'load', input: 1, wait: true, ...(reason === 'timeout' ? { detachAfterMs: MINUTE } : {}) } }]);
-  d.confirm();
-  const runId = d.state.runs[0]?.runId ?? '';
-  d.continueAsNew();
-  if (reason === 'timeout') d.pass(MINUTE);
-  if (reason === 'requested') {
-    expect(d.send((cx) => detachRun(cx, { runId }))).toEqual({ runId, status: 'running', deduplicated: false });
-    expect(d.send((cx) => detachRun(cx, { runId }))).toEqual({ runId, status: 'running', deduplicated: true });
-  }
-  if (reason === 'turn_ended') d.send((cx) => cancelTurn(cx, {}));
-  expect(output(d, 'c')).toEqual({ runId, status: 'running', detached: true });
-  const story = d.log().map((event) => `${event.type} ${(event['reason'] as string | undefined) ?? ''}`.trim());
-  expect(story.indexOf(`run.detached ${reason}`)).toBeLessThan(story.lastIndexOf('message.added'));
-  if (reason !== 'turn_ended') d.say('I go on.');
-  d.settled(runId, { result: 42 });
-  expect(d.row(runId).delivery.finish.state).toBe('delivered');
-  expect(d.log().filter((event) => event.type === 'run.delivered')).toHaveLength(1);
-  expect(d.did.filter((effect) => effect.do === 'start')).toHaveLength(1);
-});
+test.each(['timeout', 'requested', 'turn_ended'] as const)(
+  'D-27 a wait that ends by %s leaves the run alone, and its outcome is delivered later, once',
+  (reason) => {
+    const d = Driver.session();
+    d.submit('go');
+    d.say([
+      {
+        id: 'c',
+        start: { agent: 'load', input: 1, wait: true, ...(reason === 'timeout' ? { detachAfterMs: MINUTE } : {}) },
+      },
+    ]);
+    d.confirm();
+    const runId = d.state.runs[0]?.runId ?? '';
+    d.continueAsNew();
+    if (reason === 'timeout') d.pass(MINUTE);
+    if (reason === 'requested') {
+      expect(d.send((cx) => detachRun(cx, { runId }))).toEqual({ runId, status: 'running', deduplicated: false });
+      expect(d.send((cx) => detachRun(cx, { runId }))).toEqual({ runId, status: 'running', deduplicated: true });
+    }
+    if (reason === 'turn_ended') d.send((cx) => cancelTurn(cx, {}));
+    expect(output(d, 'c')).toEqual({ runId, status: 'running', detached: true });
+    const story = d.log().map((event) => `${event.type} ${(event['reason'] as string | undefined) ?? ''}`.trim());
+    expect(story.indexOf(`run.detached ${reason}`)).toBeLessThan(story.lastIndexOf('message.added'));
+    if (reason !== 'turn_ended') d.say('I go on.');
+    d.settled(runId, { result: 42 });
+    expect(d.row(runId).delivery.finish.state).toBe('delivered');
+    expect(d.log().filter((event) => event.type === 'run.delivered')).toHaveLength(1);
+    expect(d.did.filter((effect) => effect.do === 'start')).toHaveLength(1);
+  },
+);
 
 test('a run that was waited for and settles while another call still works is handed over with the step', () => {
   const d = Driver.session();
@@ -134,7 +172,10 @@ test('T-17 a reader sees how a started run stands now; what the model saw is unc
   const runId = d.state.runs[0]?.runId ?? '';
   d.say('started');
   d.settled(runId);
-  const part = (includeHidden: boolean): unknown => getTranscript(d.state, { includeHidden }).messages.flatMap((message) => message.parts).find((one) => one.type === 'tool-start_run');
+  const part = (includeHidden: boolean): unknown =>
+    getTranscript(d.state, { includeHidden })
+      .messages.flatMap((message) => message.parts)
+      .find((one) => one.type === 'tool-start_run');
   expect(part(false)).toMatchObject({ output: { runId, status: 'completed' } });
   expect(part(true)).toMatchObject({ output: { runId, status: 'running' } });
 });
@@ -144,7 +185,9 @@ test('the tools of the runtime: list, inspect with a look, message, cancel, and 
   d.running('x', { label: '<b>' });
   d.submit('go');
   d.say([
-    { id: 'list', runtime: 'list_runs', input: {} }, { id: 'none', runtime: 'inspect_run', input: { runId: 'nobody' } }, { id: 'inspect', runtime: 'inspect_run', input: { runId: 'x' } },
+    { id: 'list', runtime: 'list_runs', input: {} },
+    { id: 'none', runtime: 'inspect_run', input: { runId: 'nobody' } },
+    { id: 'inspect', runtime: 'inspect_run', input: { runId: 'x' } },
     { id: 'tell', runtime: 'message_run', input: { runId: 'x', message: 'hurry' } },
   ]);
   expect(d.state.turn?.calls.map((call) => call.toolCallId)).toEqual(['inspect']);
@@ -157,30 +200,57 @@ test('the tools of the runtime: list, inspect with a look, message, cancel, and 
   d.say([{ id: 'cancel', runtime: 'cancel_run', input: { runId: 'x', reason: 'not needed' } }]);
   d.settled('x', { status: 'cancelled', reason: 'cancelled_by_agent' });
   expect(output(d, 'cancel')).toMatchObject({ status: 'cancelled', cancelled: ['x'], pending: [] });
-  expect(d.row('x')).toMatchObject({ reason: 'cancelled_by_agent', comment: 'not needed', delivery: { finish: { state: 'not_required' } } });
+  expect(d.row('x')).toMatchObject({
+    reason: 'cancelled_by_agent',
+    comment: 'not needed',
+    delivery: { finish: { state: 'not_required' } },
+  });
 });
 
 function asked(d: Driver): string {
   d.say([{ id: 'q', runtime: 'ask_parent', input: { question: 'Which year?' } }]);
   const { request } = d.take('tell-request');
-  d.send((cx) => { delete cx.state.self?.asking; });
+  d.send((cx) => {
+    delete cx.state.self?.asking;
+  });
   return request.requestId;
 }
 
 test('D-09 an agent that asks its parent waits without spending its turn or its ceiling, and reads the answer', () => {
-  const d = Driver.run('agent', { budgets: { turnMs: MINUTE }, self: { deadline: Date.parse('2030-01-01T00:02:00.000Z') } });
+  const d = Driver.run('agent', {
+    budgets: { turnMs: MINUTE },
+    self: { deadline: Date.parse('2030-01-01T00:02:00.000Z') },
+  });
   const requestId = asked(d);
   expect(requestId).toBe('s/x#1');
-  expect(sessionView(d.state)).toMatchObject({ status: 'input_required', turn: { status: 'input_required' }, requests: [{ requestId, kind: 'ask_parent', question: 'Which year?', status: 'open' }] });
+  expect(sessionView(d.state)).toMatchObject({
+    status: 'input_required',
+    turn: { status: 'input_required' },
+    requests: [{ requestId, kind: 'ask_parent', question: 'Which year?', status: 'open' }],
+  });
   d.continueAsNew();
   d.pass(60 * MINUTE);
   expect(d.state.turn).not.toBeNull();
-  expect(d.send((cx) => answerOwn(cx, { requestId, value: 2024, by: 'ann' }))).toMatchObject({ requestId, status: 'answered', deduplicated: false, by: 'ann' });
-  expect(d.send((cx) => answerOwn(cx, { requestId, value: 1999, by: 'bob' }))).toMatchObject({ status: 'answered', deduplicated: true, by: 'ann' });
+  expect(d.send((cx) => answerOwn(cx, { requestId, value: 2024, by: 'ann' }))).toMatchObject({
+    requestId,
+    status: 'answered',
+    deduplicated: false,
+    by: 'ann',
+  });
+  expect(d.send((cx) => answerOwn(cx, { requestId, value: 1999, by: 'bob' }))).toMatchObject({
+    status: 'answered',
+    deduplicated: true,
+    by: 'ann',
+  });
   expect(output(d, 'q')).toEqual({ requestId, status: 'answered', answer: 2024, by: 'ann' });
   d.say('done');
   expect(d.state.self?.outcome?.status).toBe('completed');
-  expect(d.log().map((event) => event.type).filter((type) => type.startsWith('request.'))).toEqual(['request.opened', 'request.answered']);
+  expect(
+    d
+      .log()
+      .map((event) => event.type)
+      .filter((type) => type.startsWith('request.')),
+  ).toEqual(['request.opened', 'request.answered']);
 });
 
 test('however many questions below a run end at once, its parent is told of each', () => {
@@ -188,7 +258,20 @@ test('however many questions below a run end at once, its parent is told of each
   d.running('y');
   const about = (i: number, status: 'open' | 'answered'): void => {
     const at = new Date(d.now).toISOString();
-    d.send((cx) => runRequest(cx, { runId: 'y', epoch: d.state.epoch, request: { requestId: `s/x/y/z${i}#1`, kind: 'ask_parent', workflowId: `s/x/y/z${i}`, status, openedAt: at, expiresAt: at } }));
+    d.send((cx) =>
+      runRequest(cx, {
+        runId: 'y',
+        epoch: d.state.epoch,
+        request: {
+          requestId: `s/x/y/z${i}#1`,
+          kind: 'ask_parent',
+          workflowId: `s/x/y/z${i}`,
+          status,
+          openedAt: at,
+          expiresAt: at,
+        },
+      }),
+    );
   };
   const told = (): string[] => {
     const all: string[] = [];
@@ -228,16 +311,37 @@ test('a question expires, is withdrawn with its turn, and ends when the parent i
   asked(orphan);
   orphan.send((cx) => parentGone(cx, 'parent-epoch'));
   expect(output(orphan, 'q')).toMatchObject({ status: 'parent_closed' });
-  orphan.send((cx) => expect(askParent(cx, { turnId: 't', toolCallId: 'c', question: 'again?' })).toMatchObject({ refused: 'InvalidInput' }));
+  orphan.send((cx) =>
+    expect(askParent(cx, { turnId: 't', toolCallId: 'c', question: 'again?' })).toMatchObject({
+      refused: 'InvalidInput',
+    }),
+  );
 });
 
 function ask(d: Driver, status: 'open' | 'answered' = 'open', workflowId = 's/x'): void {
   const at = new Date(d.now).toISOString();
-  d.send((cx) => runRequest(cx, { runId: 'x', epoch: d.state.epoch, request: { requestId: `${workflowId}#1`, kind: 'ask_parent', workflowId, question: 'Which year?', status, openedAt: at, expiresAt: at } }));
+  d.send((cx) =>
+    runRequest(cx, {
+      runId: 'x',
+      epoch: d.state.epoch,
+      request: {
+        requestId: `${workflowId}#1`,
+        kind: 'ask_parent',
+        workflowId,
+        question: 'Which year?',
+        status,
+        openedAt: at,
+        expiresAt: at,
+      },
+    }),
+  );
 }
 
 test('D-09 D-16 a run that asks is input_required, spends neither budget, keeps its place, and can be cancelled', () => {
-  const d = Driver.session({ limits: { maxConcurrentRuns: 1 }, budgets: { maxBudgetMs: MINUTE, noProgressBudgetMs: MINUTE / 2 } });
+  const d = Driver.session({
+    limits: { maxConcurrentRuns: 1 },
+    budgets: { maxBudgetMs: MINUTE, noProgressBudgetMs: MINUTE / 2 },
+  });
   d.running('x');
   d.start({ runId: 'next' });
   ask(d);
@@ -252,14 +356,22 @@ test('D-09 D-16 a run that asks is input_required, spends neither budget, keeps 
   ask(d, 'answered');
   expect(d.row('x').status).toBe('running');
   expect(Date.parse(d.row('x').deadlineAt)).toBe(d.now + MINUTE);
-  expect(d.log().filter((event) => event.runId === 'x').map((event) => event.type)).toEqual(['run.queued', 'run.started', 'run.input_required', 'run.resumed']);
+  expect(
+    d
+      .log()
+      .filter((event) => event.runId === 'x')
+      .map((event) => event.type),
+  ).toEqual(['run.queued', 'run.started', 'run.input_required', 'run.resumed']);
 });
 
 test('the first word of the parent agent to a run that asks is its answer, the second one a message', () => {
   const d = Driver.session();
   d.running('x');
   ask(d);
-  d.say([{ id: 'a', runtime: 'message_run', input: { runId: 'x', message: '2024' } }, { id: 'b', runtime: 'message_run', input: { runId: 'x', message: 'and hurry' } }]);
+  d.say([
+    { id: 'a', runtime: 'message_run', input: { runId: 'x', message: '2024' } },
+    { id: 'b', runtime: 'message_run', input: { runId: 'x', message: 'and hurry' } },
+  ]);
   expect(d.take('answer-request')).toMatchObject({ workflowId: 's/x', answer: { requestId: 's/x#1', value: '2024' } });
   expect(d.take('tell-run').messages.map((one) => one.message)).toEqual(['and hurry']);
 });
@@ -282,9 +394,14 @@ test('what a run asks and what it was sent survives continue-as-new', () => {
   ask(d);
   d.send((cx) => messageRun(cx, { runId: 'x', message: 'unread', messageId: 'm' }));
   d.take('tell-run');
-  d.send(() => { delete d.row('x').sending; });
+  d.send(() => {
+    delete d.row('x').sending;
+  });
   d.take('tell-run');
-  d.send(() => { d.row('x').sending = false; d.row('x').unread = [{ n: 1, messageId: 'm', bytes: 6 }]; });
+  d.send(() => {
+    d.row('x').sending = false;
+    d.row('x').unread = [{ n: 1, messageId: 'm', bytes: 6 }];
+  });
   d.submit(user('queued'));
   d.say('What year, indeed.');
   d.say('Queued it was.');

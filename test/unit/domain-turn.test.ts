@@ -14,7 +14,11 @@ test('a turn takes steps until the model asks for no tool, and counts their usag
   d.answerTool({ rows: 3 });
   expect(sessionView(d.state).turn).toMatchObject({ step: 2, attempt: 1, recovering: false });
   d.say('three rows', { usage: usage(5) });
-  expect(getTurn(d.state, 'one')).toMatchObject({ status: 'completed', steps: 2, usage: { totalTokens: 30, modelCalls: 2 } });
+  expect(getTurn(d.state, 'one')).toMatchObject({
+    status: 'completed',
+    steps: 2,
+    usage: { totalTokens: 30, modelCalls: 2 },
+  });
   expect(d.state.usage.totalTokens).toBe(30);
 });
 
@@ -75,7 +79,10 @@ test('T-10 a tool that must not run twice is not run again when its worker was l
   d.say([{ id: 'c1', idempotent: false, retries: 3 }]);
   d.failTool({ threw: false });
   expect(d.asks('tool')).toBe(false);
-  expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({ state: 'output-error', errorText: expect.stringContaining('unknown') });
+  expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({
+    state: 'output-error',
+    errorText: expect.stringContaining('unknown'),
+  });
 });
 
 test('a tool that must not run twice is not run again either when it threw or took too long, whatever its retries say', () => {
@@ -85,7 +92,10 @@ test('a tool that must not run twice is not run again either when it threw or to
   d.failTool({ threw: true, message: 'The tool took longer than its timeoutMs allows.' });
   d.pass(MINUTE);
   expect(d.asks('tool')).toBe(false);
-  expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({ state: 'output-error', errorText: expect.stringContaining('timeoutMs') });
+  expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({
+    state: 'output-error',
+    errorText: expect.stringContaining('timeoutMs'),
+  });
 });
 
 test('an idempotent tool whose worker was lost is run again and uses up no retry; what a tool throws does', () => {
@@ -99,7 +109,10 @@ test('an idempotent tool whose worker was lost is run again and uses up no retry
   d.failTool({ threw: false });
   d.pass(MINUTE);
   d.failTool({ threw: true, message: 'disk full' });
-  expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({ state: 'output-error', errorText: 'disk full' });
+  expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({
+    state: 'output-error',
+    errorText: 'disk full',
+  });
   expect(d.asks('model')).toBe(true);
 });
 
@@ -110,7 +123,11 @@ test('maxSteps ends a turn as failed with BudgetExceeded, which names it; its la
     d.say([{ id }]);
     d.answerTool(id);
   }
-  expect(getTurn(d.state, 'one')).toMatchObject({ status: 'failed', steps: 2, error: { type: 'BudgetExceeded', message: expect.stringContaining('limits.maxSteps') } });
+  expect(getTurn(d.state, 'one')).toMatchObject({
+    status: 'failed',
+    steps: 2,
+    error: { type: 'BudgetExceeded', message: expect.stringContaining('limits.maxSteps') },
+  });
   expect(getTurn(d.state, 'one')?.messages).toHaveLength(3);
   expect(sessionView(d.state).status).toBe('idle');
 });
@@ -121,7 +138,10 @@ test('turnMs ends a turn as failed with BudgetExceeded, which names it, also in 
   d.say([{ id: 'c1' }, { id: 'c2' }]);
   d.answerTool('kept', 'c1');
   d.pass(MINUTE);
-  expect(getTurn(d.state, 'one')).toMatchObject({ status: 'failed', error: { type: 'BudgetExceeded', message: expect.stringContaining('budgets.turnMs') } });
+  expect(getTurn(d.state, 'one')).toMatchObject({
+    status: 'failed',
+    error: { type: 'BudgetExceeded', message: expect.stringContaining('budgets.turnMs') },
+  });
   expect(getTurn(d.state, 'one')?.messages[1]?.parts).toMatchObject([{ output: 'kept' }, { state: 'output-error' }]);
   expect(d.asked).toEqual([]);
 });
@@ -129,7 +149,9 @@ test('turnMs ends a turn as failed with BudgetExceeded, which names it, also in 
 test('messages keep their ids unless one like it is there; metadata of the turn is that of its messages, less what only the runtime says', () => {
   const d = Driver.session();
   const message = { id: 'mine', role: 'user' as const, parts: [{ type: 'text', text: 'a' }] };
-  d.submit([message, { ...message, metadata: { own: 1 } }], { metadata: { tag: 'x', hidden: true, source: 'background-run' } });
+  d.submit([message, { ...message, metadata: { own: 1 } }], {
+    metadata: { tag: 'x', hidden: true, source: 'background-run' },
+  });
   const { messages } = getTranscript(d.state, {});
   expect(messages.map((one) => one.id)).toEqual(['mine', 'm-00000001-1']);
   expect(messages.map((one) => one.metadata)).toEqual([{ tag: 'x' }, { own: 1 }]);
@@ -138,7 +160,10 @@ test('messages keep their ids unless one like it is there; metadata of the turn 
 test('a provider that uses one id for two calls of a step still gets a result for each', () => {
   const d = Driver.session();
   d.submit('go', { turnId: 'one' });
-  d.say([{ id: 'same', input: 1 }, { id: 'same', input: 2 }]);
+  d.say([
+    { id: 'same', input: 1 },
+    { id: 'same', input: 2 },
+  ]);
   d.answerTool('first');
   d.answerTool('second');
   expect(getTurn(d.state, 'one')?.messages[1]?.parts.map((part) => part['output'])).toEqual(['first', 'second']);
@@ -160,7 +185,10 @@ test("a step's message stays within bounds however much its tools say: the large
 test('a call whose input is larger than a message may be is answered with an error, not made', () => {
   const d = Driver.session();
   d.submit('go', { turnId: 'one' });
-  d.say([{ id: 'c1', input: 'x'.repeat(200_000) }, { id: 'c2', input: 'y'.repeat(200_000) }]);
+  d.say([
+    { id: 'c1', input: 'x'.repeat(200_000) },
+    { id: 'c2', input: 'y'.repeat(200_000) },
+  ]);
   expect(d.asked.filter((effect) => effect.do === 'tool').map((effect) => effect.call.toolCallId)).toEqual(['c1']);
 });
 

@@ -15,7 +15,12 @@ describe('getSession', () => {
   test('idle, running with its queue, closing, closed; all seven counts are always there', () => {
     const d = Driver.session({ limits: { maxConcurrentRuns: 2 } });
     expect(sessionView(d.state)).toMatchObject({
-      sessionId: 's', status: 'idle', turn: null, queue: [], requests: [], runs: { queued: 0, running: 0, input_required: 0, interrupted: 0, completed: 0, failed: 0, cancelled: 0 },
+      sessionId: 's',
+      status: 'idle',
+      turn: null,
+      queue: [],
+      requests: [],
+      runs: { queued: 0, running: 0, input_required: 0, interrupted: 0, completed: 0, failed: 0, cancelled: 0 },
     });
     d.submit('one', { turnId: 'one' });
     d.submit('two', { turnId: 'two', idempotencyKey: 'k' });
@@ -23,7 +28,12 @@ describe('getSession', () => {
     d.confirm();
     d.settled('a');
     const view = sessionView(d.state);
-    expect(view).toMatchObject({ status: 'running', turn: { turnId: 'one', status: 'running', step: 1, attempt: 1 }, runs: { running: 2, completed: 1 }, lastSeq: d.state.lastSeq });
+    expect(view).toMatchObject({
+      status: 'running',
+      turn: { turnId: 'one', status: 'running', step: 1, attempt: 1 },
+      runs: { running: 2, completed: 1 },
+      lastSeq: d.state.lastSeq,
+    });
     expect(view.queue.map(({ turnId, position, inputs }) => ({ turnId, position, inputs }))).toEqual([
       { turnId: 'two', position: 1, inputs: [{ source: 'user', key: 'k' }] },
       { turnId: 't-00000001-1', position: 2, inputs: [{ source: 'background-run', key: 'bg-task:s:a' }] },
@@ -89,7 +99,12 @@ describe('listRuns', () => {
     expect(pages(d, {}).map((page) => page.length)).toEqual([100, 100, 61]);
     d.continueAsNew();
     expect(pages(d, {}).flat()).toEqual(started);
-    expect(getRun(d.state, 'r0')).toEqual({ runId: 'r0', status: 'completed', settledAt: '2030-01-01T00:00:00.000Z', forgotten: true });
+    expect(getRun(d.state, 'r0')).toEqual({
+      runId: 'r0',
+      status: 'completed',
+      settledAt: '2030-01-01T00:00:00.000Z',
+      forgotten: true,
+    });
     expect(getRun(d.state, 'r259')).toMatchObject({ status: 'failed', milestones: [] });
   });
 
@@ -124,9 +139,30 @@ describe('listRuns', () => {
     d.confirm();
     const [row] = listRuns(d.state, {}).runs;
     expect(Object.keys(row ?? {}).toSorted()).toEqual([
-      'agent', 'createdAt', 'deadlineAt', 'delivery', 'depth', 'kind', 'label', 'milestones', 'parentToolCallId', 'runId', 'startedAt', 'status', 'turnId', 'usage', 'workflowId',
+      'agent',
+      'createdAt',
+      'deadlineAt',
+      'delivery',
+      'depth',
+      'kind',
+      'label',
+      'milestones',
+      'parentToolCallId',
+      'runId',
+      'startedAt',
+      'status',
+      'turnId',
+      'usage',
+      'workflowId',
     ]);
-    expect(row).toMatchObject({ parentToolCallId: 'call-1', turnId: 't-00000001-1', depth: 1, kind: 'task', label: 'orders', deadlineAt: '2030-01-02T00:00:00.000Z' });
+    expect(row).toMatchObject({
+      parentToolCallId: 'call-1',
+      turnId: 't-00000001-1',
+      depth: 1,
+      kind: 'task',
+      label: 'orders',
+      deadlineAt: '2030-01-02T00:00:00.000Z',
+    });
   });
 
   test('a page is cut at 1 MiB, and hasMore says so', () => {
@@ -148,12 +184,24 @@ describe('getTurn', () => {
     const d = Driver.session();
     d.submit('one', { turnId: 'one', idempotencyKey: 'k1' });
     d.submit('two', { turnId: 'two' });
-    expect(getTurn(d.state, 'one')).toMatchObject({ status: 'running', position: 0, steps: 0, inputs: [{ source: 'user', key: 'k1' }], messages: [{ role: 'user' }] });
+    expect(getTurn(d.state, 'one')).toMatchObject({
+      status: 'running',
+      position: 0,
+      steps: 0,
+      inputs: [{ source: 'user', key: 'k1' }],
+      messages: [{ role: 'user' }],
+    });
     expect(getTurn(d.state, 'two')).toMatchObject({ status: 'queued', position: 1, messages: [] });
     d.pass(1000);
     d.say('1');
     expect(getTurn(d.state, 'one')).toMatchObject({
-      status: 'completed', position: 0, steps: 1, queuedAt: '2030-01-01T00:00:00.000Z', startedAt: '2030-01-01T00:00:00.000Z', endedAt: '2030-01-01T00:00:01.000Z', messages: [{ role: 'user' }, { role: 'assistant' }],
+      status: 'completed',
+      position: 0,
+      steps: 1,
+      queuedAt: '2030-01-01T00:00:00.000Z',
+      startedAt: '2030-01-01T00:00:00.000Z',
+      endedAt: '2030-01-01T00:00:01.000Z',
+      messages: [{ role: 'user' }, { role: 'assistant' }],
     });
     expect(getTurn(d.state, 'three')).toBeNull();
   });
@@ -188,7 +236,9 @@ describe('getTranscript', () => {
       more = page.hasMore;
     }
     expect(seen).toEqual(d.state.transcript.slice(1).map((entry) => entry.message.id));
-    expect(getTranscript(d.state, { includeHidden: true }).messages).toEqual(d.state.transcript.map((entry) => entry.message));
+    expect(getTranscript(d.state, { includeHidden: true }).messages).toEqual(
+      d.state.transcript.map((entry) => entry.message),
+    );
   });
 
   test('a page is cut at 1 MiB', () => {

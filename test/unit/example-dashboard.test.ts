@@ -9,23 +9,73 @@ import type { ChartResult } from '../../examples/import-and-build/queries.ts';
 const EVIL = '</title></style></svg><script>alert(1)</script><img src=x onerror="alert(2)" \'>\u202etxt.exe\u0000&lt;';
 
 function chart(given: Partial<ChartResult>): ChartResult {
-  return { id: 'c1', title: 'Chart', kind: 'bar', aggregate: 'sum', x: 'x', measure: 'm', points: [{ label: 'a', value: 1, rows: 1 }], ...given };
+  return {
+    id: 'c1',
+    title: 'Chart',
+    kind: 'bar',
+    aggregate: 'sum',
+    x: 'x',
+    measure: 'm',
+    points: [{ label: 'a', value: 1, rows: 1 }],
+    ...given,
+  };
 }
 
 function figures(charts: ChartResult[], more: Partial<Figures> = {}): Figures {
-  return { file: 'data.csv', rows: 3, rejectedRows: 0, rejected: [], columns: [{ name: 'x', type: 'text' }], charts, ...more };
+  return {
+    file: 'data.csv',
+    rows: 3,
+    rejectedRows: 0,
+    rejected: [],
+    columns: [{ name: 'x', type: 'text' }],
+    charts,
+    ...more,
+  };
 }
 
 const evil = figures(
-  (['number', 'bar', 'line', 'table'] as const).map((kind) => chart({ kind, title: EVIL, x: EVIL, measure: EVIL, ...(kind === 'line' ? { unit: 'month' } : {}), points: [{ label: EVIL, value: 5, rows: 1 }, { label: EVIL, value: 1, rows: 1, kind: 'other' }] })),
-  { file: EVIL, rejectedRows: 1, rejected: [{ reason: `bad_number:${EVIL}`, rows: 1, example: EVIL, line: 2 }, { reason: 'constructor', rows: 1, example: '', line: 3 }], range: { column: EVIL, first: EVIL, last: EVIL }, columns: [{ name: EVIL, type: 'text' }] },
+  (['number', 'bar', 'line', 'table'] as const).map((kind) =>
+    chart({
+      kind,
+      title: EVIL,
+      x: EVIL,
+      measure: EVIL,
+      ...(kind === 'line' ? { unit: 'month' } : {}),
+      points: [
+        { label: EVIL, value: 5, rows: 1 },
+        { label: EVIL, value: 1, rows: 1, kind: 'other' },
+      ],
+    }),
+  ),
+  {
+    file: EVIL,
+    rejectedRows: 1,
+    rejected: [
+      { reason: `bad_number:${EVIL}`, rows: 1, example: EVIL, line: 2 },
+      { reason: 'constructor', rows: 1, example: '', line: 3 },
+    ],
+    range: { column: EVIL, first: EVIL, last: EVIL },
+    columns: [{ name: EVIL, type: 'text' }],
+  },
 );
 
 describe('the dashboard', () => {
-  it.each([['finished', renderDashboard(EVIL, evil)], ['waiting', renderSkeleton(EVIL, EVIL, [{ title: EVIL, kind: 'line', x: EVIL }, { title: EVIL, kind: 'number' }])]])('shows as text whatever a file or a model wrote, when it is %s', (_, page) => {
+  it.each([
+    ['finished', renderDashboard(EVIL, evil)],
+    [
+      'waiting',
+      renderSkeleton(EVIL, EVIL, [
+        { title: EVIL, kind: 'line', x: EVIL },
+        { title: EVIL, kind: 'number' },
+      ]),
+    ],
+  ])('shows as text whatever a file or a model wrote, when it is %s', (_, page) => {
     expect(page).not.toMatch(/<(script|img|iframe|object|link|base|form)\b/i);
     const tags = [...page.matchAll(/<\/?([a-z0-9]+)/gi)].map(([, tag]) => (tag ?? '').toLowerCase());
-    const known = 'html head meta title style body main p h1 h2 ul li b bdi span div section svg g line text path rect circle details summary table thead tbody tr th td code footer'.split(' ');
+    const known =
+      'html head meta title style body main p h1 h2 ul li b bdi span div section svg g line text path rect circle details summary table thead tbody tr th td code footer'.split(
+        ' ',
+      );
     expect(tags.filter((tag) => !known.includes(tag))).toEqual([]);
     expect(page).not.toMatch(/\son\w+="|\sstyle="|javascript:/i);
     expect(page).not.toMatch(/(?!\n)\p{Cc}|[\u202a-\u202e\u2066-\u2069]/u);
@@ -37,16 +87,40 @@ describe('the dashboard', () => {
     const page = renderDashboard('Sales', figures([chart({})]));
     const style = /<style>([\s\S]*)<\/style>/.exec(page)?.[1] ?? '';
     const policy = /Content-Security-Policy" content="([^"]*)"/.exec(page)?.[1]?.replaceAll('&#39;', "'");
-    expect(policy).toBe(`default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; base-uri 'none'; form-action 'none'`);
+    expect(policy).toBe(
+      `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; base-uri 'none'; form-action 'none'`,
+    );
     expect(page).not.toMatch(/https?:|url\(|@import|src=|href=/);
     expect(page.indexOf('Content-Security-Policy')).toBeLessThan(page.indexOf('<style>'));
   });
 
   it('gives every chart a name, and its numbers as text', () => {
-    const page = renderDashboard('Sales', figures([
-      chart({ title: 'Per month', kind: 'line', x: 'day', unit: 'month', points: [{ label: '2026-01', value: 1234.5, rows: 3 }, { label: '2026-02', value: null, rows: 0 }, { label: '2026-03', value: 7, rows: 1 }] }),
-      chart({ title: 'Per shop', points: [{ label: 'north', value: 20_000.25, rows: 2 }, { label: '12 others', value: -3, rows: 9, kind: 'other' }] }),
-    ], { range: { column: 'day', first: '2026-01-02', last: '2026-03-31' } }));
+    const page = renderDashboard(
+      'Sales',
+      figures(
+        [
+          chart({
+            title: 'Per month',
+            kind: 'line',
+            x: 'day',
+            unit: 'month',
+            points: [
+              { label: '2026-01', value: 1234.5, rows: 3 },
+              { label: '2026-02', value: null, rows: 0 },
+              { label: '2026-03', value: 7, rows: 1 },
+            ],
+          }),
+          chart({
+            title: 'Per shop',
+            points: [
+              { label: 'north', value: 20_000.25, rows: 2 },
+              { label: '12 others', value: -3, rows: 9, kind: 'other' },
+            ],
+          }),
+        ],
+        { range: { column: 'day', first: '2026-01-02', last: '2026-03-31' } },
+      ),
+    );
     expect(page).toContain('role="img" aria-label="Per month: line of sum of m by month of day, 3 points"');
     expect(page).toContain('<title>Jan 2026: 1,234.50</title>');
     expect(page).toMatch(/<td><bdi>Feb 2026<\/bdi><\/td><td class="r">–<\/td>/);
@@ -56,14 +130,26 @@ describe('the dashboard', () => {
   });
 
   it('tells what was rejected and why', () => {
-    const page = renderDashboard('Sales', figures([], { rows: 90, rejectedRows: 10, rejected: [{ reason: 'too_few_columns', rows: 8, example: 'a,b', line: 12 }, { reason: 'bad_date:day', rows: 2, example: 'x', line: 40 }] }));
+    const page = renderDashboard(
+      'Sales',
+      figures([], {
+        rows: 90,
+        rejectedRows: 10,
+        rejected: [
+          { reason: 'too_few_columns', rows: 8, example: 'a,b', line: 12 },
+          { reason: 'bad_date:day', rows: 2, example: 'x', line: 40 },
+        ],
+      }),
+    );
     expect(page).toContain('100 rows in the file, 90 loaded, 10 rejected (10.0\u00a0%)');
     expect(page).toMatch(/Too few columns.*>8<.*line 12: <code><bdi>a,b<\/bdi>.*Not a date: day.*>2</s);
     expect(renderDashboard('Sales', figures([]))).toContain('Every row could be read.');
   });
 
   it.each([
-    ['no points', chart({ points: [] })], ['no values', chart({ points: [{ label: 'a', value: null, rows: 0 }] })], ['a line without points', chart({ kind: 'line', unit: 'day', points: [] })],
+    ['no points', chart({ points: [] })],
+    ['no values', chart({ points: [{ label: 'a', value: null, rows: 0 }] })],
+    ['a line without points', chart({ kind: 'line', unit: 'day', points: [] })],
   ])('says that there is nothing to show for %s', (_, one) => {
     const page = renderDashboard('Sales', figures([one]));
     expect(page).toContain('No data to show here.');
@@ -71,9 +157,23 @@ describe('the dashboard', () => {
   });
 
   it.each([
-    ['one point', [5]], ['zeros', [0, 0, 0]], ['only negative', [-5, -1]], ['gaps', [1, null, null, 4]], ['tiny', [1e-9, 3e-9]], ['huge', [1e15, 5e15]],
+    ['one point', [5]],
+    ['zeros', [0, 0, 0]],
+    ['only negative', [-5, -1]],
+    ['gaps', [1, null, null, 4]],
+    ['tiny', [1e-9, 3e-9]],
+    ['huge', [1e15, 5e15]],
   ])('draws a line of %s without a number that is none', (_, values) => {
-    const page = renderDashboard('Sales', figures([chart({ kind: 'line', unit: 'day', points: values.map((value, i) => ({ label: `2026-01-0${i + 1}`, value, rows: 1 })) })]));
+    const page = renderDashboard(
+      'Sales',
+      figures([
+        chart({
+          kind: 'line',
+          unit: 'day',
+          points: values.map((value, i) => ({ label: `2026-01-0${i + 1}`, value, rows: 1 })),
+        }),
+      ]),
+    );
     expect(page).not.toMatch(/NaN|Infinity|undefined/);
     expect(page).toContain('<circle');
   });
@@ -90,6 +190,10 @@ describe('the dashboard', () => {
     expect(of(1, 20, 3000)).toEqual(['1', '20', '3,000']);
     expect(of(1.5, 2, null)).toEqual(['1.50', '2.00', '–']);
     expect(of(0.125, 0.5)).toEqual(['0.125', '0.500']);
-    expect([999, 12_345, 4.6e7].map((value) => writer([999, 12_345, 4.6e7]).compact(value))).toEqual(['999', '12.3K', '46.0M']);
+    expect([999, 12_345, 4.6e7].map((value) => writer([999, 12_345, 4.6e7]).compact(value))).toEqual([
+      '999',
+      '12.3K',
+      '46.0M',
+    ]);
   });
 });

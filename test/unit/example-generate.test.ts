@@ -28,8 +28,13 @@ describe('the generator of orders', () => {
     expect(truth.rows + broken).toBe(20_000);
     expect(counted.quantity).toBe(truth.quantity);
     expect(counted.cents).toBe(truth.totalCents);
-    expect(Object.fromEntries(Object.entries(counted.byMonth).map(([month, { rows, cents }]) => [month, [rows, cents]])))
-      .toEqual(Object.fromEntries(Object.entries(truth.byMonth).map(([month, { rows, totalCents }]) => [month, [rows, totalCents]])));
+    expect(
+      Object.fromEntries(Object.entries(counted.byMonth).map(([month, { rows, cents }]) => [month, [rows, cents]])),
+    ).toEqual(
+      Object.fromEntries(
+        Object.entries(truth.byMonth).map(([month, { rows, totalCents }]) => [month, [rows, totalCents]]),
+      ),
+    );
   });
 
   it('has the mess of real files, and every kind of broken row', async () => {
@@ -37,14 +42,35 @@ describe('the generator of orders', () => {
     const path = join(dir.path, 'orders.csv');
     const truth = await generateOrders(path, { rows: 20_000 });
     const text = readFileSync(path, 'utf8');
-    for (const mess of [/""/, /"[^"]*\n[^"]*"/, /,,/, /,\d{4}-\d\d-\d\d,/, /,\d\d\/\d\d\/\d{4},/, /,"[A-Z][a-z]{2} \d+, \d{4}",/, /,\$\d/, /"\d,\d{3}\.\d\d"/, /\d%/]) expect(text).toMatch(mess);
-    expect(Object.keys(truth.broken).sort()).toEqual(['bad_date:order_date', 'bad_number:quantity', 'bad_number:total', 'bad_number:unit_price', 'too_few_columns', 'too_many_columns', 'unterminated_quote']);
+    for (const mess of [
+      /""/,
+      /"[^"]*\n[^"]*"/,
+      /,,/,
+      /,\d{4}-\d\d-\d\d,/,
+      /,\d\d\/\d\d\/\d{4},/,
+      /,"[A-Z][a-z]{2} \d+, \d{4}",/,
+      /,\$\d/,
+      /"\d,\d{3}\.\d\d"/,
+      /\d%/,
+    ])
+      expect(text).toMatch(mess);
+    expect(Object.keys(truth.broken).sort()).toEqual([
+      'bad_date:order_date',
+      'bad_number:quantity',
+      'bad_number:total',
+      'bad_number:unit_price',
+      'too_few_columns',
+      'too_many_columns',
+      'unterminated_quote',
+    ]);
   });
 
   it('leaves nothing behind when it cannot write', async () => {
     using dir = folder();
     await expect(generateOrders(dir.path, { rows: 10 })).rejects.toThrow();
     expect(readdirSync(dir.path)).toEqual([]);
-    expect(readdirSync(join(dir.path, '..')).filter((name) => name.startsWith(`${dir.path.split('/').at(-1)}.`))).toEqual([]);
+    expect(
+      readdirSync(join(dir.path, '..')).filter((name) => name.startsWith(`${dir.path.split('/').at(-1)}.`)),
+    ).toEqual([]);
   });
 });

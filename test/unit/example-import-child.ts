@@ -20,7 +20,9 @@ function stop(): void {
 
 let done = 0;
 if (inside === 'inside') {
-  const prepare = Object.getOwnPropertyDescriptor(DatabaseSync.prototype, 'prepare')?.value as (sql: string) => StatementSync;
+  const prepare = Object.getOwnPropertyDescriptor(DatabaseSync.prototype, 'prepare')?.value as (
+    sql: string,
+  ) => StatementSync;
   DatabaseSync.prototype.prepare = function (this: DatabaseSync, sql: string): StatementSync {
     // The record of the batch is written when all its rows are, before the transaction is committed.
     if (sql.startsWith('INSERT INTO _batches') && done + 1 === stopAt) stop();

@@ -11,18 +11,33 @@ type Row = Record<string, unknown>;
 
 function all(path: string, sql: string): Row[] {
   using db = new DatabaseSync(path, { readOnly: true });
-  return db.prepare(sql).all().map((row) => ({ ...row }));
+  return db
+    .prepare(sql)
+    .all()
+    .map((row) => ({ ...row }));
 }
 
 async function load(dir: string, input: LoadInput, context = taskContext()): Promise<LoadResult> {
   return createLoadData({ filesDir: dir, outDir: join(dir, 'out') }).run(input, context);
 }
 
-async function loadText(dir: string, text: string, extra: Partial<LoadInput> = {}): Promise<{ result: LoadResult; rows: Row[]; rejected: Row[] }> {
+async function loadText(
+  dir: string,
+  text: string,
+  extra: Partial<LoadInput> = {},
+): Promise<{ result: LoadResult; rows: Row[]; rejected: Row[] }> {
   writeFileSync(join(dir, 'data.csv'), text);
-  const result = await load(dir, { file: 'data.csv', database: 'data.db', ...extra }, taskContext({ runId: `r-${Math.random()}` }));
+  const result = await load(
+    dir,
+    { file: 'data.csv', database: 'data.db', ...extra },
+    taskContext({ runId: `r-${Math.random()}` }),
+  );
   const path = join(dir, 'out', 's', 'data.db');
-  return { result, rows: all(path, `SELECT * FROM "${result.table}" ORDER BY _row`), rejected: all(path, 'SELECT * FROM _rejected ORDER BY row') };
+  return {
+    result,
+    rows: all(path, `SELECT * FROM "${result.table}" ORDER BY _row`),
+    rejected: all(path, 'SELECT * FROM _rejected ORDER BY row'),
+  };
 }
 
 describe('load_data', () => {
@@ -33,17 +48,45 @@ describe('load_data', () => {
     const counted = recount(join(dir.path, 'orders.csv'));
     const path = join(dir.path, 'out', result.database);
 
-    expect(result).toMatchObject({ file: 'orders.csv', database: 's/orders.db', table: 'orders', rows: truth.rows, rejected: truth.broken, attempts: 1, batches: 15 });
+    expect(result).toMatchObject({
+      file: 'orders.csv',
+      database: 's/orders.db',
+      table: 'orders',
+      rows: truth.rows,
+      rejected: truth.broken,
+      attempts: 1,
+      batches: 15,
+    });
     expect(result.rows).toBe(counted.good);
     expect(result.rows + result.rejectedRows).toBe(30_000);
     expect(result.checks.every(({ ok }) => ok)).toBe(true);
-    const sums = all(path, 'SELECT count(*) AS rows, sum(quantity) AS quantity, round(sum(total) * 100) AS cents FROM orders')[0];
+    const sums = all(
+      path,
+      'SELECT count(*) AS rows, sum(quantity) AS quantity, round(sum(total) * 100) AS cents FROM orders',
+    )[0];
     expect(sums).toEqual({ rows: counted.good, quantity: counted.quantity, cents: counted.cents });
-    const months = all(path, 'SELECT substr(order_date, 1, 7) AS month, count(*) AS rows, round(sum(total) * 100) AS cents FROM orders GROUP BY month');
-    expect(Object.fromEntries(months.map(({ month, rows, cents }) => [month, { rows, cents }]))).toEqual(counted.byMonth);
+    const months = all(
+      path,
+      'SELECT substr(order_date, 1, 7) AS month, count(*) AS rows, round(sum(total) * 100) AS cents FROM orders GROUP BY month',
+    );
+    expect(Object.fromEntries(months.map(({ month, rows, cents }) => [month, { rows, cents }]))).toEqual(
+      counted.byMonth,
+    );
     expect(all(path, 'SELECT order_id FROM orders ORDER BY _row').map(({ order_id }) => order_id)).toEqual(counted.ids);
     expect(result.columns.map(({ sqlName, type }) => `${sqlName} ${type}`)).toEqual([
-      'order_id text', 'order_date date', 'customer text', 'country text', 'category text', 'product text', 'quantity integer', 'unit_price number', 'discount number', 'total number', 'status text', 'note text']);
+      'order_id text',
+      'order_date date',
+      'customer text',
+      'country text',
+      'category text',
+      'product text',
+      'quantity integer',
+      'unit_price number',
+      'discount number',
+      'total number',
+      'status text',
+      'note text',
+    ]);
     expect(Buffer.byteLength(JSON.stringify(result))).toBeLessThan(8 * 1024);
   });
 
@@ -56,27 +99,70 @@ describe('load_data', () => {
     const fractions = context.reports.flatMap(({ fraction }) => (fraction === undefined ? [] : [fraction]));
     expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
     expect(fractions.at(-1)).toBe(1);
-    expect(context.reports.filter(({ phase }) => phase === 'ingest').map(({ checkpoint }) => (checkpoint as { batch: number }).batch)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(
+      context.reports
+        .filter(({ phase }) => phase === 'ingest')
+        .map(({ checkpoint }) => (checkpoint as { batch: number }).batch),
+    ).toEqual([0, 1, 2, 3, 4, 5]);
     expect(context.milestones.map(({ name }) => name)).toEqual(['schema', 'loaded']);
-    for (const said of [...context.reports, ...context.milestones]) expect(Buffer.byteLength(JSON.stringify(said))).toBeLessThan(8 * 1024);
+    for (const said of [...context.reports, ...context.milestones])
+      expect(Buffer.byteLength(JSON.stringify(said))).toBeLessThan(8 * 1024);
   });
 
   it('normalises values, keeps broken rows with line and text, and says why', async () => {
     using dir = folder();
-    const { result, rows, rejected } = await loadText(dir.path, [
-      'Name;When;Amount;Count', ' Ann ;04/03/2026;1.234,50;1', 'Bob;2026-03-05;-;2', ';Mar 6, 2026;"12,00 €";n/a', 'Cid;31/02/2026;1,00;3', 'Dee;06.03.2026;a lot;4', 'Eve;07/03/2026;1,00', 'Fay;13/03/2026;1,00;5;6', 'Gus;14/03/2026;1,5;7;;',
-      'Hal;15/03/2026;"2,5;8', 'Ivy;16/03/2026;3,5;9', 'Jo;17/03/2026;0;10', 'Kim;18/03/2026;1;11', 'Lou;19/03/2026;2;12', ''].join('\n'));
+    const { result, rows, rejected } = await loadText(
+      dir.path,
+      [
+        'Name;When;Amount;Count',
+        ' Ann ;04/03/2026;1.234,50;1',
+        'Bob;2026-03-05;-;2',
+        ';Mar 6, 2026;"12,00 €";n/a',
+        'Cid;31/02/2026;1,00;3',
+        'Dee;06.03.2026;a lot;4',
+        'Eve;07/03/2026;1,00',
+        'Fay;13/03/2026;1,00;5;6',
+        'Gus;14/03/2026;1,5;7;;',
+        'Hal;15/03/2026;"2,5;8',
+        'Ivy;16/03/2026;3,5;9',
+        'Jo;17/03/2026;0;10',
+        'Kim;18/03/2026;1;11',
+        'Lou;19/03/2026;2;12',
+        '',
+      ].join('\n'),
+    );
     expect(rows.map(({ name, when, amount, count }) => [name, when, amount, count])).toEqual([
-      ['Ann', '2026-03-04', 1234.5, 1], ['Bob', '2026-03-05', null, 2], [null, '2026-03-06', 12, null], ['Gus', '2026-03-14', 1.5, 7], ['Ivy', '2026-03-16', 3.5, 9], ['Jo', '2026-03-17', 0, 10], ['Kim', '2026-03-18', 1, 11], ['Lou', '2026-03-19', 2, 12]]);
+      ['Ann', '2026-03-04', 1234.5, 1],
+      ['Bob', '2026-03-05', null, 2],
+      [null, '2026-03-06', 12, null],
+      ['Gus', '2026-03-14', 1.5, 7],
+      ['Ivy', '2026-03-16', 3.5, 9],
+      ['Jo', '2026-03-17', 0, 10],
+      ['Kim', '2026-03-18', 1, 11],
+      ['Lou', '2026-03-19', 2, 12],
+    ]);
     expect(rejected.map(({ line, reason, raw }) => [line, reason, raw])).toEqual([
-      [5, 'bad_date:when', 'Cid;31/02/2026;1,00;3'], [6, 'bad_number:amount', 'Dee;06.03.2026;a lot;4'], [7, 'too_few_columns', 'Eve;07/03/2026;1,00'], [8, 'too_many_columns', 'Fay;13/03/2026;1,00;5;6'], [10, 'unterminated_quote', 'Hal;15/03/2026;"2,5;8']]);
+      [5, 'bad_date:when', 'Cid;31/02/2026;1,00;3'],
+      [6, 'bad_number:amount', 'Dee;06.03.2026;a lot;4'],
+      [7, 'too_few_columns', 'Eve;07/03/2026;1,00'],
+      [8, 'too_many_columns', 'Fay;13/03/2026;1,00;5;6'],
+      [10, 'unterminated_quote', 'Hal;15/03/2026;"2,5;8'],
+    ]);
     expect(result.rows + result.rejectedRows).toBe(13);
   });
 
   it('loads a file of a header alone, and refuses an empty one', async () => {
     using dir = folder();
     const { result } = await loadText(dir.path, 'a,b\n');
-    expect(result).toMatchObject({ rows: 0, rejectedRows: 0, rejected: {}, columns: [{ name: 'a', type: 'text' }, { name: 'b', type: 'text' }] });
+    expect(result).toMatchObject({
+      rows: 0,
+      rejectedRows: 0,
+      rejected: {},
+      columns: [
+        { name: 'a', type: 'text' },
+        { name: 'b', type: 'text' },
+      ],
+    });
     await expect(loadText(dir.path, '\n\n')).rejects.toThrow('Expected a file with a header line, got an empty one.');
   });
 
@@ -93,7 +179,9 @@ describe('load_data', () => {
     const { result } = await loadText(dir.path, `${header.join(',')}\n${header.map(() => '1').join(',')}\n`);
     expect(result.columnCount).toBe(800);
     expect(Buffer.byteLength(JSON.stringify(result))).toBeLessThan(32 * 1024);
-    await expect(loadText(dir.path, `${'x,'.repeat(1000)}x\n`)).rejects.toThrow('Expected a file of at most 900 columns, got 1001.');
+    await expect(loadText(dir.path, `${'x,'.repeat(1000)}x\n`)).rejects.toThrow(
+      'Expected a file of at most 900 columns, got 1001.',
+    );
   });
 });
 
@@ -103,12 +191,21 @@ describe('load_data and its attempts', () => {
     const truth = await generateOrders(join(dir.path, 'orders.csv'), { rows: 10_000 });
     const stop = new AbortController();
     const reason = new Error('cancelled by the test');
-    const first = taskContext({ signal: stop.signal, onProgress: ({ checkpoint }) => { if ((checkpoint as { batch: number } | undefined)?.batch === 2) stop.abort(reason); } });
+    const first = taskContext({
+      signal: stop.signal,
+      onProgress: ({ checkpoint }) => {
+        if ((checkpoint as { batch: number } | undefined)?.batch === 2) stop.abort(reason);
+      },
+    });
     await expect(load(dir.path, { file: 'orders.csv', pace: 1 }, first)).rejects.toBe(reason);
     const second = taskContext({ attempt: 2, checkpoint: first.reports.at(-1)?.checkpoint });
     const result = await load(dir.path, { file: 'orders.csv' }, second);
     expect(result).toMatchObject({ rows: truth.rows, attempts: 2, batches: 5 });
-    expect(all(join(dir.path, 'out', result.database), 'SELECT batch, attempt FROM _batches ORDER BY batch').map(({ attempt }) => attempt)).toEqual([1, 1, 2, 2, 2]);
+    expect(
+      all(join(dir.path, 'out', result.database), 'SELECT batch, attempt FROM _batches ORDER BY batch').map(
+        ({ attempt }) => attempt,
+      ),
+    ).toEqual([1, 1, 2, 2, 2]);
     expect(second.milestones.map(({ name }) => name)).toEqual(['loaded']);
   });
 
@@ -126,15 +223,25 @@ describe('load_data and its attempts', () => {
     await generateOrders(join(dir.path, 'orders.csv'), { rows: 3000 });
     const context = taskContext({ attempt: 2, checkpoint: { batch: 7, offset: 99, row: 9 } });
     expect(await load(dir.path, { file: 'orders.csv' }, context)).toMatchObject({ batches: 2 });
-    expect(context.reports.map(({ message }) => message)).toContain('Reading the columns, as the database that this run had begun is gone');
+    expect(context.reports.map(({ message }) => message)).toContain(
+      'Reading the columns, as the database that this run had begun is gone',
+    );
   });
 
   it('replaces what an earlier run loaded into the same database', async () => {
     using dir = folder();
     await loadText(dir.path, 'a,b\n1,2\n');
     const { rows, result } = await loadText(dir.path, 'c\nx\ny\n');
-    expect(rows).toEqual([{ _row: 1, c: 'x' }, { _row: 2, c: 'y' }]);
-    expect(all(join(dir.path, 'out', 's', 'data.db'), "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").map(({ name }) => name)).toEqual(['_batches', '_import', '_rejected', result.table]);
+    expect(rows).toEqual([
+      { _row: 1, c: 'x' },
+      { _row: 2, c: 'y' },
+    ]);
+    expect(
+      all(
+        join(dir.path, 'out', 's', 'data.db'),
+        "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
+      ).map(({ name }) => name),
+    ).toEqual(['_batches', '_import', '_rejected', result.table]);
   });
 
   it('refuses a database that another live run writes to, and leaves that run alone', async () => {
@@ -144,22 +251,40 @@ describe('load_data and its attempts', () => {
     const context = taskContext({
       runId: 'r-first',
       onProgress: ({ checkpoint }) => {
-        if ((checkpoint as { batch: number } | undefined)?.batch === 1) intruder = load(dir.path, { file: 'orders.csv' }, taskContext({ runId: 'r-second' })).catch((error: unknown) => error);
+        if ((checkpoint as { batch: number } | undefined)?.batch === 1)
+          intruder = load(dir.path, { file: 'orders.csv' }, taskContext({ runId: 'r-second' })).catch(
+            (error: unknown) => error,
+          );
       },
     });
     expect(await load(dir.path, { file: 'orders.csv' }, context)).toMatchObject({ rows: truth.rows });
-    expect(await intruder).toMatchObject({ name: 'DatabaseInUse', message: expect.stringContaining('is being written by run r-first, which is still alive') as string });
+    expect(await intruder).toMatchObject({
+      name: 'DatabaseInUse',
+      message: expect.stringContaining('is being written by run r-first, which is still alive') as string,
+    });
   });
 
   it('takes over from an earlier attempt of the same run that still goes on, and no batch is written twice', async () => {
     using dir = folder();
     const truth = await generateOrders(join(dir.path, 'orders.csv'), { rows: 20_000 });
     let later: Promise<LoadResult> | undefined;
-    const zombie = taskContext({ onProgress: ({ checkpoint }) => { if ((checkpoint as { batch: number } | undefined)?.batch === 2) later ??= load(dir.path, { file: 'orders.csv' }, taskContext({ attempt: 2 })); } });
-    await expect(load(dir.path, { file: 'orders.csv' }, zombie)).rejects.toThrow('was taken over by a later attempt of this run');
+    const zombie = taskContext({
+      onProgress: ({ checkpoint }) => {
+        if ((checkpoint as { batch: number } | undefined)?.batch === 2)
+          later ??= load(dir.path, { file: 'orders.csv' }, taskContext({ attempt: 2 }));
+      },
+    });
+    await expect(load(dir.path, { file: 'orders.csv' }, zombie)).rejects.toThrow(
+      'was taken over by a later attempt of this run',
+    );
     const result = await later;
     expect(result).toMatchObject({ rows: truth.rows, batches: 10, attempts: 2 });
-    expect(all(join(dir.path, 'out', 's/orders.db'), 'SELECT count(*) AS n, count(DISTINCT first_row) AS firsts, sum(rows) AS rows FROM _batches')).toEqual([{ n: 10, firsts: 10, rows: truth.rows }]);
+    expect(
+      all(
+        join(dir.path, 'out', 's/orders.db'),
+        'SELECT count(*) AS n, count(DISTINCT first_row) AS firsts, sum(rows) AS rows FROM _batches',
+      ),
+    ).toEqual([{ n: 10, firsts: 10, rows: truth.rows }]);
   });
 
   it('does not go on with a file that was changed', async () => {
@@ -167,7 +292,9 @@ describe('load_data and its attempts', () => {
     await generateOrders(join(dir.path, 'orders.csv'), { rows: 5000 });
     await load(dir.path, { file: 'orders.csv' });
     utimesSync(join(dir.path, 'orders.csv'), 1, 1);
-    await expect(load(dir.path, { file: 'orders.csv' }, taskContext({ attempt: 2 }))).rejects.toMatchObject({ name: 'SourceChanged' });
+    await expect(load(dir.path, { file: 'orders.csv' }, taskContext({ attempt: 2 }))).rejects.toMatchObject({
+      name: 'SourceChanged',
+    });
   });
 });
 
@@ -184,15 +311,28 @@ describe('load_data and the rest of the disk', () => {
     await load(dir.path, { file: 'data.csv', database: 'first.db' });
     symlinkSync(other.path, join(dir.path, 'out', 's', 'link'));
     symlinkSync(join(other.path, 'new.db'), join(dir.path, 'out', 's', 'dangling.db'));
-    for (const database of ['../x.db', join(other.path, 'x.db'), 'link/x.db', 'dangling.db', '../other-session/orders.db', '../temporal.db']) await expect(load(dir.path, { file: 'data.csv', database })).rejects.toThrow();
+    for (const database of [
+      '../x.db',
+      join(other.path, 'x.db'),
+      'link/x.db',
+      'dangling.db',
+      '../other-session/orders.db',
+      '../temporal.db',
+    ])
+      await expect(load(dir.path, { file: 'data.csv', database })).rejects.toThrow();
     expect(existsSync(join(other.path, 'x.db')) || existsSync(join(other.path, 'new.db'))).toBe(false);
 
     const own = join(dir.path, 'out', 's', 'own.db');
     using db = new DatabaseSync(own);
     db.exec("CREATE TABLE data (mine TEXT); INSERT INTO data VALUES ('kept')");
-    await expect(load(dir.path, { file: 'data.csv', database: 'own.db' })).rejects.toThrow('has a table "data" that no import made');
+    await expect(load(dir.path, { file: 'data.csv', database: 'own.db' })).rejects.toThrow(
+      'has a table "data" that no import made',
+    );
     expect(db.prepare('SELECT mine FROM data').get()).toMatchObject({ mine: 'kept' });
-    writeFileSync(join(dir.path, 'out', 's', 'text.db'), 'no database at all, just text, and longer than a header of SQLite would have to be, so that it looks');
+    writeFileSync(
+      join(dir.path, 'out', 's', 'text.db'),
+      'no database at all, just text, and longer than a header of SQLite would have to be, so that it looks',
+    );
     await expect(load(dir.path, { file: 'data.csv', database: 'text.db' })).rejects.toThrow('file is not a database');
     expect(readFileSync(join(dir.path, 'out', 's', 'text.db'), 'utf8')).toContain('no database at all');
   });

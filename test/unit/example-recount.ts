@@ -31,7 +31,9 @@ export function recount(path: string): Recount {
     at = record.end;
     const [id = '', date = '', , , category = '', , quantity = '', price = '', , total = ''] = record.cells;
     const month = monthOf(date);
-    const numbers = [quantity, price, total].map((cell) => (/^\$?[\d,]+(\.\d+)?$/.test(cell) ? Number(cell.replace(/[$,]/g, '')) : NaN));
+    const numbers = [quantity, price, total].map((cell) =>
+      /^\$?[\d,]+(\.\d+)?$/.test(cell) ? Number(cell.replace(/[$,]/g, '')) : NaN,
+    );
     if (record.cells.length !== 12 || month === undefined || numbers.some(Number.isNaN)) {
       counted.broken += 1;
       continue;
@@ -41,7 +43,10 @@ export function recount(path: string): Recount {
     counted.quantity += numbers[0] ?? 0;
     counted.cents += cents;
     counted.ids.push(id);
-    for (const sum of [(counted.byCategory[category] ??= { rows: 0, cents: 0 }), (counted.byMonth[month] ??= { rows: 0, cents: 0 })]) {
+    for (const sum of [
+      (counted.byCategory[category] ??= { rows: 0, cents: 0 }),
+      (counted.byMonth[month] ??= { rows: 0, cents: 0 }),
+    ]) {
       sum.rows += 1;
       sum.cents += cents;
     }
@@ -64,8 +69,15 @@ function monthOf(cell: string): string | undefined {
   const iso = /^(\d{4})-(\d\d)-(\d\d)$/.exec(cell);
   const slashed = /^(\d\d)\/(\d\d)\/(\d{4})$/.exec(cell);
   const named = /^([A-Z][a-z]{2}) (\d+), (\d{4})$/.exec(cell);
-  const [year, month, day] = iso ? [iso[1], iso[2], iso[3]] : slashed ? [slashed[3], slashed[2], slashed[1]]
-    : named ? [named[3], String(NAMES.indexOf((named[1] ?? '').toLowerCase()) / 3 + 1), named[2]] : [];
+  const [year, month, day] = iso
+    ? [iso[1], iso[2], iso[3]]
+    : slashed
+      ? [slashed[3], slashed[2], slashed[1]]
+      : named
+        ? [named[3], String(NAMES.indexOf((named[1] ?? '').toLowerCase()) / 3 + 1), named[2]]
+        : [];
   const at = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)));
-  return at.getUTCDate() === Number(day) && at.getUTCMonth() === Number(month) - 1 ? at.toISOString().slice(0, 7) : undefined;
+  return at.getUTCDate() === Number(day) && at.getUTCMonth() === Number(month) - 1
+    ? at.toISOString().slice(0, 7)
+    : undefined;
 }

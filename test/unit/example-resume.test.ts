@@ -11,7 +11,10 @@ import { folder } from './example-support.ts';
 const CHILD = join(import.meta.dirname, 'example-import-child.ts');
 
 /** Runs an attempt in a process of its own; `kill` is asked after each line it prints. */
-async function attempt(args: string[], kill: (line: string) => boolean = () => false): Promise<{ lines: string[]; signal: NodeJS.Signals | null; result?: LoadResult }> {
+async function attempt(
+  args: string[],
+  kill: (line: string) => boolean = () => false,
+): Promise<{ lines: string[]; signal: NodeJS.Signals | null; result?: LoadResult }> {
   const child = spawn(process.execPath, [CHILD, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   const lines: string[] = [];
@@ -24,27 +27,49 @@ async function attempt(args: string[], kill: (line: string) => boolean = () => f
   return { lines, signal, ...(last?.startsWith('result ') ? { result: JSON.parse(last.slice(7)) as LoadResult } : {}) };
 }
 
-interface Batch { batch: number; attempt: number; first_row: number; last_row: number; byte_from: number; byte_to: number }
+interface Batch {
+  batch: number;
+  attempt: number;
+  first_row: number;
+  last_row: number;
+  byte_from: number;
+  byte_to: number;
+}
 
 /** What must hold whatever was killed: every good row once, every batch once, one behind the other. Returns the attempts of the batches. */
 function provenWhole(dir: string, truth: OrdersTruth): number[] {
   using db = new DatabaseSync(join(dir, 'out', 's', 'orders.db'), { readOnly: true });
-  expect({ ...db.prepare('SELECT count(*) AS rows, count(DISTINCT order_id) AS ids, sum(quantity) AS quantity, round(sum(total) * 100) AS cents FROM orders').get() })
-    .toEqual({ rows: truth.rows, ids: truth.rows, quantity: truth.quantity, cents: truth.totalCents });
-  const batches = db.prepare('SELECT batch, attempt, first_row, last_row, byte_from, byte_to FROM _batches ORDER BY batch').all() as unknown as Batch[];
+  expect({
+    ...db
+      .prepare(
+        'SELECT count(*) AS rows, count(DISTINCT order_id) AS ids, sum(quantity) AS quantity, round(sum(total) * 100) AS cents FROM orders',
+      )
+      .get(),
+  }).toEqual({ rows: truth.rows, ids: truth.rows, quantity: truth.quantity, cents: truth.totalCents });
+  const batches = db
+    .prepare('SELECT batch, attempt, first_row, last_row, byte_from, byte_to FROM _batches ORDER BY batch')
+    .all() as unknown as Batch[];
   for (const [i, batch] of batches.entries()) {
     expect(batch.batch).toBe(i + 1);
     expect(batch.first_row).toBe((batches[i - 1]?.last_row ?? 0) + 1);
     if (i > 0) expect(batch.byte_from).toBe(batches[i - 1]?.byte_to);
   }
   expect(batches.at(-1)?.last_row).toBe(truth.written);
-  const rejected = Object.fromEntries(db.prepare('SELECT reason, count(*) AS n FROM _rejected GROUP BY reason').all().map((row) => [row['reason'], row['n']]));
+  const rejected = Object.fromEntries(
+    db
+      .prepare('SELECT reason, count(*) AS n FROM _rejected GROUP BY reason')
+      .all()
+      .map((row) => [row['reason'], row['n']]),
+  );
   expect(rejected).toEqual(truth.broken);
   return batches.map((batch) => batch.attempt);
 }
 
 describe('load_data, killed with SIGKILL', () => {
-  it.each([['between two batches', []], ['within the transaction of a batch', ['inside']]])('%s: another process goes on from there, and every row is in the database once', async (_, how) => {
+  it.each([
+    ['between two batches', []],
+    ['within the transaction of a batch', ['inside']],
+  ])('%s: another process goes on from there, and every row is in the database once', async (_, how) => {
     using dir = folder();
     const truth = await generateOrders(join(dir.path, 'orders.csv'), { rows: 24_000 });
     const killed = await attempt([dir.path, '1', '4', ...how], (line) => line === 'stopped');
@@ -55,7 +80,10 @@ describe('load_data, killed with SIGKILL', () => {
     const resumed = await attempt([dir.path, '2']);
     expect(resumed.lines[0]).toBe(`batch ${committed}`);
     expect(resumed.result).toMatchObject({ rows: truth.rows, attempts: 2, batches: 12 });
-    expect(provenWhole(dir.path, truth)).toEqual([...Array<number>(committed).fill(1), ...Array<number>(12 - committed).fill(2)]);
+    expect(provenWhole(dir.path, truth)).toEqual([
+      ...Array<number>(committed).fill(1),
+      ...Array<number>(12 - committed).fill(2),
+    ]);
   });
 
   it('again and again, at whatever it is doing: each attempt goes on, none repeats', async () => {

@@ -11,23 +11,38 @@ import { Conversation } from './example-conversation.ts';
 import { recount } from './example-recount.ts';
 import { folder, taskContext } from './example-support.ts';
 
-const exactly = (value: number, decimals = 2): string => value.toLocaleString('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+const exactly = (value: number, decimals = 2): string =>
+  value.toLocaleString('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 
 /** The rows of the table of one chart in the page, cell by cell. */
 function tableOf(page: string, title: string): string[][] {
   const section = page.split('<section').find((part) => part.includes(`<h2><bdi>${title}</bdi></h2>`)) ?? '';
-  return [...section.matchAll(/<tr class="[^"]*">(.*?)<\/tr>/gs)].map(([, row = '']) => [...row.matchAll(/<td[^>]*>(.*?)<\/td>/gs)].map(([, cell = '']) => cell.replace(/<\/?bdi>/g, '')));
+  return [...section.matchAll(/<tr class="[^"]*">(.*?)<\/tr>/gs)].map(([, row = '']) =>
+    [...row.matchAll(/<td[^>]*>(.*?)<\/td>/gs)].map(([, cell = '']) => cell.replace(/<\/?bdi>/g, '')),
+  );
 }
 
-async function build(dir: string, file: string): Promise<{ page: string; waiting: string; result: LoadResult; text: string; calls: string[][] }> {
-  const { agents: [builder], tasks: [load] } = createBuilder({ outDir: join(dir, 'out'), filesDir: dir });
+async function build(
+  dir: string,
+  file: string,
+): Promise<{ page: string; waiting: string; result: LoadResult; text: string; calls: string[][] }> {
+  const {
+    agents: [builder],
+    tasks: [load],
+  } = createBuilder({ outDir: join(dir, 'out'), filesDir: dir });
   const conversation = new Conversation(builder as AgentDefinition);
   const first = await conversation.say(`Load ${file} and build me a dashboard.`);
   const waiting = readFileSync(join(dir, 'out', 's', 'dashboard.html'), 'utf8');
-  const result = await load?.run(conversation.started[0]?.input, taskContext()) as LoadResult;
+  const result = (await load?.run(conversation.started[0]?.input, taskContext())) as LoadResult;
   const second = await conversation.report('r-1', 'completed', { result: result as unknown as Json });
   expect([...first.errors, ...second.errors]).toEqual([]);
-  return { page: readFileSync(join(dir, 'out', 's', 'dashboard.html'), 'utf8'), waiting, result, text: second.text, calls: [first, second].map(({ calls }) => calls.map(({ toolName }) => toolName)) };
+  return {
+    page: readFileSync(join(dir, 'out', 's', 'dashboard.html'), 'utf8'),
+    waiting,
+    result,
+    text: second.text,
+    calls: [first, second].map(({ calls }) => calls.map(({ toolName }) => toolName)),
+  };
 }
 
 describe('the builder', () => {
@@ -42,7 +57,10 @@ describe('the builder', () => {
     const counted = recount(join(dir.path, 'orders.csv'));
     const { page, waiting, text, calls } = await build(dir.path, 'orders.csv');
 
-    expect(calls).toEqual([['start_run', 'inspect_file', 'design_queries', 'write_page'], ['run_queries', 'finish_page']]);
+    expect(calls).toEqual([
+      ['start_run', 'inspect_file', 'design_queries', 'write_page'],
+      ['run_queries', 'finish_page'],
+    ]);
     expect(waiting).toContain('The data is still being loaded.');
     expect(waiting).toContain('Total over time');
     expect(waiting).not.toMatch(/class="big"|<svg|<td/);
@@ -54,13 +72,23 @@ describe('the builder', () => {
     expect(page).toContain('<b>1 Jan 2025</b> to <b>30 Jun 2026</b>');
     expect(page).not.toContain('The data is still being loaded.');
     const categories = Object.entries(counted.byCategory).sort(([, a], [, b]) => b.cents - a.cents);
-    expect(tableOf(page, 'Total by category').map(([name, total, , rows]) => [name, total, rows]))
-      .toEqual(categories.map(([name, { cents, rows }]) => [name.replace('&', '&amp;'), exactly(cents / 100), exactly(rows, 0)]));
+    expect(tableOf(page, 'Total by category').map(([name, total, , rows]) => [name, total, rows])).toEqual(
+      categories.map(([name, { cents, rows }]) => [name.replace('&', '&amp;'), exactly(cents / 100), exactly(rows, 0)]),
+    );
     const months = Object.entries(counted.byMonth).sort(([a], [b]) => (a < b ? -1 : 1));
-    expect(tableOf(page, 'Total over time').map(([, total]) => total)).toEqual(months.map(([, { cents }]) => exactly(cents / 100)));
-    expect(text).toContain(`It shows ${exactly(counted.good, 0)} rows of orders.csv from 2025-01-01 to 2026-06-30; ${broken} could not be read`);
+    expect(tableOf(page, 'Total over time').map(([, total]) => total)).toEqual(
+      months.map(([, { cents }]) => exactly(cents / 100)),
+    );
+    expect(text).toContain(
+      `It shows ${exactly(counted.good, 0)} rows of orders.csv from 2025-01-01 to 2026-06-30; ${broken} could not be read`,
+    );
     expect(text).toContain(`Total: ${exactly(counted.cents / 100)}`);
-    expect(readdirSync(join(dir.path, 'out', 's')).sort()).toEqual(['dashboard.html', 'orders.db', 'orders.db.lock', 'orders.figures.json']);
+    expect(readdirSync(join(dir.path, 'out', 's')).sort()).toEqual([
+      'dashboard.html',
+      'orders.db',
+      'orders.db.lock',
+      'orders.figures.json',
+    ]);
   });
 
   it('makes another dashboard of another file: semicolons, decimal commas, no date, other columns', async () => {
@@ -77,7 +105,9 @@ describe('the builder', () => {
         continue;
       }
       const euros = `${Math.floor(hundredths / 100).toLocaleString('de-DE')},${String(hundredths % 100).padStart(2, '0')}`;
-      lines.push(`${city};${['Bus', 'Bahn', 'Rad'][i % 3]};${euros} €;${people};${i % 7 === 0 ? '"mit ""Anführung""; und Strichpunkt"' : ''}`);
+      lines.push(
+        `${city};${['Bus', 'Bahn', 'Rad'][i % 3]};${euros} €;${people};${i % 7 === 0 ? '"mit ""Anführung""; und Strichpunkt"' : ''}`,
+      );
       const sum = sums.get(city) ?? { rows: 0, hundredths: 0, people: 0 };
       sums.set(city, { rows: sum.rows + 1, hundredths: sum.hundredths + hundredths, people: sum.people + people });
       all += hundredths;
@@ -87,8 +117,11 @@ describe('the builder', () => {
 
     expect(result).toMatchObject({ table: 'fahrten', rows: 4317, rejected: { 'bad_number:umsatz': 4 } });
     expect(page).toContain(exactly(all / 100));
-    expect(tableOf(page, 'Total Umsatz (€) by Stadt').map(([city, total, , rows]) => [city, total, rows]))
-      .toEqual([...sums].sort(([, a], [, b]) => b.hundredths - a.hundredths).map(([city, { rows, hundredths }]) => [city, exactly(hundredths / 100), exactly(rows, 0)]));
+    expect(tableOf(page, 'Total Umsatz (€) by Stadt').map(([city, total, , rows]) => [city, total, rows])).toEqual(
+      [...sums]
+        .sort(([, a], [, b]) => b.hundredths - a.hundredths)
+        .map(([city, { rows, hundredths }]) => [city, exactly(hundredths / 100), exactly(rows, 0)]),
+    );
     expect(page).toContain('Not a number: umsatz');
     expect(page).not.toMatch(/order_date|category|quantity| to <b>/);
     expect(text).toContain('It shows 4,317 rows of fahrten.csv; 4 could not be read');
@@ -112,11 +145,25 @@ describe('the builder', () => {
   it('builds from data that is already loaded without starting a run', async () => {
     using dir = folder();
     await generateOrders(join(dir.path, 'orders.csv'), { rows: 3000 });
-    const { agents: [builder], tasks: [load] } = createBuilder({ outDir: join(dir.path, 'out'), filesDir: dir.path });
-    const result = await load?.run({ file: 'orders.csv' }, taskContext({ sessionId: 'another-session' })) as LoadResult;
+    const {
+      agents: [builder],
+      tasks: [load],
+    } = createBuilder({ outDir: join(dir.path, 'out'), filesDir: dir.path });
+    const result = (await load?.run(
+      { file: 'orders.csv' },
+      taskContext({ sessionId: 'another-session' }),
+    )) as LoadResult;
     const conversation = new Conversation(builder as AgentDefinition);
-    const told = await conversation.say(`The data of orders.csv is already loaded (result: ${JSON.stringify(result)}). Build me a dashboard.`);
-    expect(told.calls.map(({ toolName }) => toolName)).toEqual(['inspect_file', 'design_queries', 'write_page', 'run_queries', 'finish_page']);
+    const told = await conversation.say(
+      `The data of orders.csv is already loaded (result: ${JSON.stringify(result)}). Build me a dashboard.`,
+    );
+    expect(told.calls.map(({ toolName }) => toolName)).toEqual([
+      'inspect_file',
+      'design_queries',
+      'write_page',
+      'run_queries',
+      'finish_page',
+    ]);
     expect(told.text).toContain(`It shows ${exactly(result.rows, 0)} rows of orders.csv`);
     expect(conversation.started).toEqual([]);
   });

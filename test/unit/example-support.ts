@@ -10,10 +10,20 @@ export interface RecordedContext extends TaskContext {
   milestones: { name: string; data?: Json | undefined }[];
 }
 
-export function taskContext(given: Partial<TaskContext> & { onProgress?: (report: ProgressReport) => void } = {}): RecordedContext {
+export function taskContext(
+  given: Partial<TaskContext> & { onProgress?: (report: ProgressReport) => void } = {},
+): RecordedContext {
   const { onProgress, ...rest } = given;
   const context: RecordedContext = {
-    runId: 'r-1', workflowId: 's/r-1', sessionId: 's', attempt: 1, checkpoint: undefined, signal: new AbortController().signal, messages: nothing(), reports: [], milestones: [],
+    runId: 'r-1',
+    workflowId: 's/r-1',
+    sessionId: 's',
+    attempt: 1,
+    checkpoint: undefined,
+    signal: new AbortController().signal,
+    messages: nothing(),
+    reports: [],
+    milestones: [],
     progress(report) {
       context.reports.push(report);
       onProgress?.(report);
@@ -27,7 +37,14 @@ export function taskContext(given: Partial<TaskContext> & { onProgress?: (report
   return context;
 }
 
-export const toolContext: ToolContext = { sessionId: 's', workflowId: 's', turnId: 't-1', toolCallId: 'c-1', attempt: 1, signal: new AbortController().signal };
+export const toolContext: ToolContext = {
+  sessionId: 's',
+  workflowId: 's',
+  turnId: 't-1',
+  toolCallId: 'c-1',
+  attempt: 1,
+  signal: new AbortController().signal,
+};
 
 /** A new folder; it goes away when the block ends. */
 export function folder(): { path: string } & Disposable {

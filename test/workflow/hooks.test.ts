@@ -24,9 +24,12 @@ beforeAll(async () => {
   h = await harness();
   model = await ModelServer.start(() => 'ok');
   await h.work({
-    agents: [agentAt(model.url, { canStart: ['echo'] })], tasks: [echo, held.task],
+    agents: [agentAt(model.url, { canStart: ['echo'] })],
+    tasks: [echo, held.task],
     handlers: {
-      records: (call) => { calls.push(call); },
+      records: (call) => {
+        calls.push(call);
+      },
       flaky: ({ key }) => {
         flaky.push(key);
         if (flaky.length < 3) throw new Error('not yet');
@@ -36,8 +39,12 @@ beforeAll(async () => {
         throw new Error('never');
       },
     },
-    onRunStart: (call) => { started.push(call); },
-    onRunFinish: (call) => { finished.push(call); },
+    onRunStart: (call) => {
+      started.push(call);
+    },
+    onRunFinish: (call) => {
+      finished.push(call);
+    },
   });
 });
 
@@ -48,17 +55,32 @@ afterAll(async () => {
 });
 
 async function told(session: SessionHandle, runId: string): Promise<void> {
-  await eventually('onRunFinish', async () => Promise.resolve(finished.some((call) => call.key === `run-finish:${session.sessionId}/${runId}`)));
+  await eventually('onRunFinish', async () =>
+    Promise.resolve(finished.some((call) => call.key === `run-finish:${session.sessionId}/${runId}`)),
+  );
 }
 
 test('onFinish is called for each slot with its key, the run and its result, and does not change notify', async () => {
   const session = await h.client.startSession(uniqueId());
-  const { runId } = await session.startRun({ agent: 'held', input: { a: 1 }, detached: { notify: 'silent', onFinish: 'records', onMilestones: ['half'] } });
+  const { runId } = await session.startRun({
+    agent: 'held',
+    input: { a: 1 },
+    detached: { notify: 'silent', onFinish: 'records', onMilestones: ['half'] },
+  });
   held.gate.open();
-  await eventually('both calls', async () => Promise.resolve(calls.filter((call) => call.run.runId === runId).length === 2));
-  const [milestone, finish] = calls.filter((call) => call.run.runId === runId).toSorted((a, b) => b.kind.localeCompare(a.kind));
+  await eventually('both calls', async () =>
+    Promise.resolve(calls.filter((call) => call.run.runId === runId).length === 2),
+  );
+  const [milestone, finish] = calls
+    .filter((call) => call.run.runId === runId)
+    .toSorted((a, b) => b.kind.localeCompare(a.kind));
   expect(milestone).toMatchObject({ kind: 'milestone', key: `bg-task:${session.sessionId}:${runId}:milestone:half` });
-  expect(finish).toMatchObject({ kind: 'finish', key: `bg-task:${session.sessionId}:${runId}`, run: { status: 'completed' }, result: { a: 1 } });
+  expect(finish).toMatchObject({
+    kind: 'finish',
+    key: `bg-task:${session.sessionId}:${runId}`,
+    run: { status: 'completed' },
+    result: { a: 1 },
+  });
   await atRest(session);
   expect((await session.getRun({ runId })) as Row).toMatchObject({ delivery: { finish: { state: 'not_required' } } });
 });
@@ -76,41 +98,78 @@ test('onRunStart and onRunFinish hear of every run, also of silent, never-starte
   const block = gated('blocks');
   await using own = await harness();
   const heard: string[] = [];
-  await own.work({ agents: [agentAt(model.url)], tasks: [block.task], onRunStart: ({ key }) => { heard.push(key); }, onRunFinish: ({ key, run }) => { heard.push(`${key} ${run.status}`); } });
+  await own.work({
+    agents: [agentAt(model.url)],
+    tasks: [block.task],
+    onRunStart: ({ key }) => {
+      heard.push(key);
+    },
+    onRunFinish: ({ key, run }) => {
+      heard.push(`${key} ${run.status}`);
+    },
+  });
   const other = await own.client.startSession(uniqueId(), { limits: { maxConcurrentRuns: 1 } });
-  await other.startRuns({ runs: [{ agent: 'blocks', input: 1, runId: 'runs' }, { agent: 'blocks', input: 1, runId: 'waits' }] });
+  await other.startRuns({
+    runs: [
+      { agent: 'blocks', input: 1, runId: 'runs' },
+      { agent: 'blocks', input: 1, runId: 'waits' },
+    ],
+  });
   await other.cancelRun({ runId: 'waits' });
   block.gate.open();
   await eventually('all of them', async () => Promise.resolve(heard.length === 3));
   const id = `${other.sessionId}/`;
-  expect(heard.toSorted()).toEqual([`run-finish:${id}runs completed`, `run-finish:${id}waits cancelled`, `run-start:${id}runs`]);
+  expect(heard.toSorted()).toEqual([
+    `run-finish:${id}runs completed`,
+    `run-finish:${id}waits cancelled`,
+    `run-start:${id}runs`,
+  ]);
   const { runId } = await session.startRun({ agent: 'echo', input: 7, detached: { notify: 'silent' } });
   await told(session, runId);
   expect(finished.find((call) => call.run.runId === runId)).toMatchObject({ run: { status: 'completed' }, result: 7 });
-  expect(started.find((call) => call.run.runId === runId)).toMatchObject({ key: `run-start:${session.sessionId}/${runId}` });
+  expect(started.find((call) => call.run.runId === runId)).toMatchObject({
+    key: `run-start:${session.sessionId}/${runId}`,
+  });
 });
 
 test('an unknown handler is refused, by update and by signal', async () => {
   const session = await h.client.startSession(uniqueId());
-  await expect(session.startRun({ agent: 'echo', input: 1, detached: { onFinish: 'nobody' } })).rejects.toThrow(UnknownHandler);
-  await h.temporal.workflow.getHandle(session.sessionId).signal('startRun', { agent: 'echo', input: 1, detached: { onFinish: 'nobody' } });
-  await eventually('the refusal', async () => (await allEvents(session)).some((event) => event.type === 'input.refused' && String(event['message']).includes('nobody')));
+  await expect(session.startRun({ agent: 'echo', input: 1, detached: { onFinish: 'nobody' } })).rejects.toThrow(
+    UnknownHandler,
+  );
+  await h.temporal.workflow
+    .getHandle(session.sessionId)
+    .signal('startRun', { agent: 'echo', input: 1, detached: { onFinish: 'nobody' } });
+  await eventually('the refusal', async () =>
+    (await allEvents(session)).some(
+      (event) => event.type === 'input.refused' && String(event['message']).includes('nobody'),
+    ),
+  );
 });
 
-test('D-12 a handler that always throws is in nobody else\'s way, and is told at most ten times', async () => {
+test("D-12 a handler that always throws is in nobody else's way, and is told at most ten times", async () => {
   const session = await h.client.startSession(uniqueId());
   await session.startRun({ agent: 'echo', input: 1, detached: { onFinish: 'broken' } });
   await session.startRun({ agent: 'echo', input: 2, detached: { onFinish: 'records' }, runId: 'other' });
-  await eventually('the other call', async () => Promise.resolve(calls.some((call) => call.run.runId === 'other' && call.run.workflowId.startsWith(session.sessionId))));
+  await eventually('the other call', async () =>
+    Promise.resolve(
+      calls.some((call) => call.run.runId === 'other' && call.run.workflowId.startsWith(session.sessionId)),
+    ),
+  );
   await session.submitTurn({ input: 'hello' });
-  await eventually('the turn', async () => (await session.getSession()).turn === null && (await session.getSession()).queue.length === 0);
+  await eventually(
+    'the turn',
+    async () => (await session.getSession()).turn === null && (await session.getSession()).queue.length === 0,
+  );
   await eventually('a few calls', async () => Promise.resolve(broken.length >= 3));
   // Who closes does not wait for minutes: the last calls come one after another.
   await session.close();
   await eventually('the last call', async () => Promise.resolve(broken.length === 10));
   await eventually('the end', async () => (await session.getSession()).status === 'closed');
   const events = await allEvents(session);
-  expect(events.filter((event) => event.type === 'handler.failed')).toMatchObject([{ handler: 'broken', error: { message: 'never' } }]);
+  expect(events.filter((event) => event.type === 'handler.failed')).toMatchObject([
+    { handler: 'broken', error: { message: 'never' } },
+  ]);
   expect(events.at(-1)?.type).toBe('session.closed');
   expect(broken).toHaveLength(10);
 });

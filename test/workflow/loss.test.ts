@@ -25,13 +25,25 @@ beforeAll(async () => {
   });
   const { defineTool } = await import('../../src/define.ts');
   const { z } = await import('zod');
-  const wait = defineTool({ name: 'wait_a_little', description: 'Waits.', input: z.object({}), execute: async () => { await new Promise((resolve) => { setTimeout(resolve, 300); }); return 'waited'; } });
+  const wait = defineTool({
+    name: 'wait_a_little',
+    description: 'Waits.',
+    input: z.object({}),
+    execute: async () => {
+      await new Promise((resolve) => {
+        setTimeout(resolve, 300);
+      });
+      return 'waited';
+    },
+  });
   await h.work({
     agents: [agentAt(model.url, { tools: [wait] }), agentAt(model.url, { name: 'worker', tools: [wait] })],
     tasks: [
-      echo, held.task,
+      echo,
+      held.task,
       defineTask({
-        name: 'lively', run: async (_input, ctx) => {
+        name: 'lively',
+        run: async (_input, ctx) => {
           let beat = 0;
           const beats = setInterval(() => ctx.progress({ message: `beat ${++beat}` }), 200);
           await lively.opened;
@@ -64,11 +76,23 @@ async function continueAsNew(session: SessionHandle): Promise<void> {
 
 test('D-08 a silent run is given up as no_progress; one that reports goes on; keep-alives do not count', async () => {
   const session = await h.client.startSession(uniqueId(), { budgets: { noProgressBudgetMs: 3000 } });
-  await session.startRuns({ runs: [{ agent: 'held', input: 1, runId: 'silent', detached: { onBudget: 'keep' } }, { agent: 'lively', input: 1, runId: 'lively' }] });
+  await session.startRuns({
+    runs: [
+      { agent: 'held', input: 1, runId: 'silent', detached: { onBudget: 'keep' } },
+      { agent: 'lively', input: 1, runId: 'lively' },
+    ],
+  });
   await eventually('the give-up', async () => (await row(session, 'silent')).status === 'interrupted');
-  expect(await row(session, 'silent')).toMatchObject({ reason: 'no_progress', childStillRunning: true, delivery: { gaveUp: { state: expect.any(String) } } });
+  expect(await row(session, 'silent')).toMatchObject({
+    reason: 'no_progress',
+    childStillRunning: true,
+    delivery: { gaveUp: { state: expect.any(String) } },
+  });
   const before = (await row(session, 'lively')).progress?.n ?? 0;
-  await eventually('three more silences to pass', async () => ((await row(session, 'lively')).progress?.n ?? 0) > before + 40);
+  await eventually(
+    'three more silences to pass',
+    async () => ((await row(session, 'lively')).progress?.n ?? 0) > before + 40,
+  );
   expect((await row(session, 'lively')).status).toBe('running');
   lively.open();
   held.gate.open();
@@ -79,8 +103,18 @@ test('D-08 a silent run is given up as no_progress; one that reports goes on; ke
 
 test('D-08 an agent that takes steps is not silent, one whose model never answers is', async () => {
   const session = await h.client.startSession(uniqueId(), { budgets: { noProgressBudgetMs: 2000 } });
-  await session.startRuns({ runs: [{ agent: 'worker', input: 'work in steps', runId: 'steps' }, { agent: 'worker', input: 'never answer', runId: 'stuck' }] });
-  await eventually('the give-up', async () => (await row(session, 'stuck')).reason === 'no_progress' || (await row(session, 'stuck')).reason === 'cancelled_by_budget');
+  await session.startRuns({
+    runs: [
+      { agent: 'worker', input: 'work in steps', runId: 'steps' },
+      { agent: 'worker', input: 'never answer', runId: 'stuck' },
+    ],
+  });
+  await eventually(
+    'the give-up',
+    async () =>
+      (await row(session, 'stuck')).reason === 'no_progress' ||
+      (await row(session, 'stuck')).reason === 'cancelled_by_budget',
+  );
   await eventually('the steps', async () => (await row(session, 'steps')).status === 'completed');
   await atRest(session);
   expect(types(await allEvents(session)).filter((type) => type === 'run.gave_up')).toHaveLength(1);
@@ -105,13 +139,29 @@ test('D-10 a run that Temporal timed out, or that failed by a bug, settles as ti
   const session = await h.client.startSession(uniqueId());
   const { epoch } = await session.getSession();
   // Runs that are there already, started by this session in an earlier life: what a reset leaves.
-  const there = async (runId: string, more: { args: unknown[]; workflowRunTimeout?: '1s'; taskQueue?: string }): Promise<void> => {
-    await h.temporal.workflow.start('run', { workflowId: `${session.sessionId}/${runId}`, taskQueue: h.taskQueue, memo: { [PARENT_EPOCH]: epoch }, ...more });
+  const there = async (
+    runId: string,
+    more: { args: unknown[]; workflowRunTimeout?: '1s'; taskQueue?: string },
+  ): Promise<void> => {
+    await h.temporal.workflow.start('run', {
+      workflowId: `${session.sessionId}/${runId}`,
+      taskQueue: h.taskQueue,
+      memo: { [PARENT_EPOCH]: epoch },
+      ...more,
+    });
   };
   await there('late', { args: [{}], workflowRunTimeout: '1s', taskQueue: uniqueId('nobody') });
   await there('broken', { args: [{ not: 'a run' }] });
-  await session.startRuns({ runs: [{ agent: 'held', input: 1, runId: 'late' }, { agent: 'held', input: 1, runId: 'broken' }] });
-  await eventually('the settles', async () => (await row(session, 'late')).status === 'failed' && (await row(session, 'broken')).status === 'failed');
+  await session.startRuns({
+    runs: [
+      { agent: 'held', input: 1, runId: 'late' },
+      { agent: 'held', input: 1, runId: 'broken' },
+    ],
+  });
+  await eventually(
+    'the settles',
+    async () => (await row(session, 'late')).status === 'failed' && (await row(session, 'broken')).status === 'failed',
+  );
   expect(await row(session, 'late')).toMatchObject({ reason: 'timed_out' });
   expect(await row(session, 'broken')).toMatchObject({ reason: 'lost', error: { type: 'InvalidInput' } });
 });
@@ -125,12 +175,20 @@ test('a session that is reset goes on with the runs that it has started, and eac
   await atRest(session);
   const handle = own.temporal.workflow.getHandle(session.sessionId);
   const { events = [] } = await handle.fetchHistory();
-  const completed = events?.filter((event) => event.workflowTaskCompletedEventAttributes !== undefined && event.workflowTaskCompletedEventAttributes !== null) ?? [];
+  const completed =
+    events?.filter(
+      (event) =>
+        event.workflowTaskCompletedEventAttributes !== undefined && event.workflowTaskCompletedEventAttributes !== null,
+    ) ?? [];
   const { runId: execution } = await handle.describe();
   await session.startRun({ agent: 'waits', input: 1, runId: 'x' });
   await eventually('the start', async () => Promise.resolve(waits.started.length === 1));
   await own.temporal.workflowService.resetWorkflowExecution({
-    namespace: 'default', workflowExecution: { workflowId: session.sessionId, runId: execution }, reason: 'test', requestId: uniqueId(), workflowTaskFinishEventId: completed.at(-1)?.eventId ?? null,
+    namespace: 'default',
+    workflowExecution: { workflowId: session.sessionId, runId: execution },
+    reason: 'test',
+    requestId: uniqueId(),
+    workflowTaskFinishEventId: completed.at(-1)?.eventId ?? null,
   });
   await eventually('the next execution', async () => (await handle.describe()).runId !== execution);
   await session.startRun({ agent: 'waits', input: 1, runId: 'x' });
@@ -139,7 +197,9 @@ test('a session that is reset goes on with the runs that it has started, and eac
   await eventually('the settle', async () => (await row(session, 'x')).status === 'completed');
   await atRest(session);
   expect(waits.started).toHaveLength(1);
-  expect((await allEvents(session)).filter((event) => event.type === 'run.delivered' && event['kind'] === 'finish')).toHaveLength(1);
+  expect(
+    (await allEvents(session)).filter((event) => event.type === 'run.delivered' && event['kind'] === 'finish'),
+  ).toHaveLength(1);
 });
 
 test('a look tells open, closed and nowhere apart, and another workflow of the same id is not the run', async () => {
@@ -149,7 +209,10 @@ test('a look tells open, closed and nowhere apart, and another workflow of the s
   await h.temporal.workflow.getHandle(quick.workflowId).result();
   const { runId: epoch } = await h.temporal.workflow.getHandle(quick.workflowId).describe();
   const ask = { runId: 'r', kind: 'task' as const, closely: false };
-  const look = async (workflowId: string, of: string): Promise<unknown> => new MockActivityEnvironment().run(async () => (await lookAtRuns(h.temporal, [{ ...ask, workflowId, epoch: of }]))[0]);
+  const look = async (workflowId: string, of: string): Promise<unknown> =>
+    new MockActivityEnvironment().run(
+      async () => (await lookAtRuns(h.temporal, [{ ...ask, workflowId, epoch: of }]))[0],
+    );
   const seen = await look(quick.workflowId, epoch);
   expect(seen).toMatchObject({ found: 'closed', outcome: { status: 'completed', resultRef: quick.workflowId } });
   expect(Buffer.byteLength(JSON.stringify(seen))).toBeLessThan(4096);

@@ -25,17 +25,28 @@ beforeAll(async () => {
   h = await harness();
   model = await ModelServer.start(({ messages }) => {
     const all = JSON.stringify(messages);
-    if (all.includes('run the doubling') && !all.includes('tool_calls')) return { tools: [{ name: 'start_run', input: { agent: 'workflow:doubles', input: { n: 4 } } }] };
-    if (all.includes('run something else') && !all.includes('tool_calls')) return { tools: [{ name: 'start_run', input: { agent: 'workflow:throws', input: {} } }] };
+    if (all.includes('run the doubling') && !all.includes('tool_calls'))
+      return { tools: [{ name: 'start_run', input: { agent: 'workflow:doubles', input: { n: 4 } } }] };
+    if (all.includes('run something else') && !all.includes('tool_calls'))
+      return { tools: [{ name: 'start_run', input: { agent: 'workflow:throws', input: {} } }] };
     return 'ok';
   });
-  const types = Object.fromEntries(['doubles', 'throws', 'waits', 'large'].map((type) => [type, { taskQueue: elsewhere }]));
+  const types = Object.fromEntries(
+    ['doubles', 'throws', 'waits', 'large'].map((type) => [type, { taskQueue: elsewhere }]),
+  );
   await h.work({
-    agents: [agentAt(model.url, { canStart: ['workflow:doubles', 'starter'] }), agentAt(model.url, { name: 'starter', canStart: ['workflow:doubles'] })],
+    agents: [
+      agentAt(model.url, { canStart: ['workflow:doubles', 'starter'] }),
+      agentAt(model.url, { name: 'starter', canStart: ['workflow:doubles'] }),
+    ],
     workflows: { ...types, py_sum: { taskQueue: python }, py_wait: { taskQueue: python } },
   });
   connection = await NativeConnection.connect({ address: h.address });
-  worker = await Worker.create({ connection, taskQueue: elsewhere, workflowsPath: fileURLToPath(new URL('../support/native-workflows.ts', import.meta.url)) });
+  worker = await Worker.create({
+    connection,
+    taskQueue: elsewhere,
+    workflowsPath: fileURLToPath(new URL('../support/native-workflows.ts', import.meta.url)),
+  });
   running = worker.run();
 });
 
@@ -57,7 +68,10 @@ async function until(session: SessionHandle, runId: string, status: Row['status'
 test('D-24 D-26 a workflow whose result fits into a payload, but not with what stands around it, fails its run as ResultTooLarge', async () => {
   const session = await h.client.startSession(uniqueId());
   const { runId } = await session.startRun({ agent: 'workflow:large', input: { bytes: 2 * 1024 * 1024 - 100 } });
-  expect(await until(session, runId, 'failed')).toMatchObject({ reason: 'agent_error', error: { type: 'ResultTooLarge' } });
+  expect(await until(session, runId, 'failed')).toMatchObject({
+    reason: 'agent_error',
+    error: { type: 'ResultTooLarge' },
+  });
   const fits = await session.startRun({ agent: 'workflow:large', input: { bytes: 2_000_000 } });
   expect(await until(session, fits.runId, 'completed')).toMatchObject({ resultRef: fits.workflowId });
   expect(await session.run(fits.runId).result()).toHaveLength(2_000_000);
@@ -65,9 +79,21 @@ test('D-24 D-26 a workflow whose result fits into a payload, but not with what s
 
 test('D-26 what a workflow returns or throws is the outcome of its run, delivered like any other', async () => {
   const session = await h.client.startSession(uniqueId());
-  await session.startRuns({ runs: [{ agent: 'workflow:doubles', input: { n: 21 }, runId: 'good' }, { agent: 'workflow:throws', input: {}, runId: 'bad' }] });
-  expect(await until(session, 'good', 'completed')).toMatchObject({ kind: 'workflow', agent: 'workflow:doubles', result: { doubled: 42 } });
-  expect(await until(session, 'bad', 'failed')).toMatchObject({ reason: 'agent_error', error: { type: 'NoTable', message: 'no such table' } });
+  await session.startRuns({
+    runs: [
+      { agent: 'workflow:doubles', input: { n: 21 }, runId: 'good' },
+      { agent: 'workflow:throws', input: {}, runId: 'bad' },
+    ],
+  });
+  expect(await until(session, 'good', 'completed')).toMatchObject({
+    kind: 'workflow',
+    agent: 'workflow:doubles',
+    result: { doubled: 42 },
+  });
+  expect(await until(session, 'bad', 'failed')).toMatchObject({
+    reason: 'agent_error',
+    error: { type: 'NoTable', message: 'no such table' },
+  });
   await atRest(session);
   expect((await allEvents(session)).filter((event) => event.type === 'run.delivered')).toHaveLength(2);
   await expect(session.startRun({ agent: 'workflow:unheard', input: 1 })).rejects.toThrow(UnknownAgent);
@@ -75,9 +101,19 @@ test('D-26 what a workflow returns or throws is the outcome of its run, delivere
 
 test('D-26 it can be cancelled, found lost, and takes no messages', async () => {
   const session = await h.client.startSession(uniqueId());
-  await session.startRuns({ runs: [{ agent: 'workflow:waits', input: 1, runId: 'cancelled' }, { agent: 'workflow:waits', input: 1, runId: 'lost' }] });
+  await session.startRuns({
+    runs: [
+      { agent: 'workflow:waits', input: 1, runId: 'cancelled' },
+      { agent: 'workflow:waits', input: 1, runId: 'lost' },
+    ],
+  });
   const native = (runId: string) => h.temporal.workflow.getHandle(`${session.sessionId}/${runId}/workflow`);
-  await eventually('the workflows', async () => (await native('cancelled').describe()).status.name === 'RUNNING' && (await native('lost').describe()).status.name === 'RUNNING');
+  await eventually(
+    'the workflows',
+    async () =>
+      (await native('cancelled').describe()).status.name === 'RUNNING' &&
+      (await native('lost').describe()).status.name === 'RUNNING',
+  );
   await expect(session.messageRun({ runId: 'lost', message: 'hello' })).rejects.toThrow(InvalidInput);
   expect(await session.cancelRun({ runId: 'cancelled' })).toMatchObject({ status: 'cancelled' });
   expect((await native('cancelled').describe()).status.name).toBe('CANCELLED');
@@ -94,7 +130,9 @@ test('S-02 D-26 a model starts a workflow that canStart names, also from a run, 
   await until(session, 'nested', 'completed');
   await atRest(session);
   const { runs } = await session.listRuns();
-  expect(runs.filter((row) => (row as Row).agent.startsWith('workflow:'))).toMatchObject([{ agent: 'workflow:doubles', status: 'completed' }]);
+  expect(runs.filter((row) => (row as Row).agent.startsWith('workflow:'))).toMatchObject([
+    { agent: 'workflow:doubles', status: 'completed' },
+  ]);
   await atRest(other);
   expect((await other.listRuns()).runs).toEqual([]);
   const { messages } = await other.getTranscript({ includeHidden: true });
@@ -104,7 +142,21 @@ test('S-02 D-26 a model starts a workflow that canStart names, also from a run, 
 /** Python with the SDK, if this machine has Python and reaches a registry. */
 function pythonWith(folder: string): boolean {
   try {
-    execFileSync('python3', ['-m', 'pip', 'install', '--quiet', '--no-input', '--disable-pip-version-check', '--target', folder, 'temporalio==1.35.0'], { stdio: 'ignore', timeout: 120_000 });
+    execFileSync(
+      'python3',
+      [
+        '-m',
+        'pip',
+        'install',
+        '--quiet',
+        '--no-input',
+        '--disable-pip-version-check',
+        '--target',
+        folder,
+        'temporalio==1.35.0',
+      ],
+      { stdio: 'ignore', timeout: 120_000 },
+    );
     return true;
   } catch {
     return false;
@@ -123,13 +175,23 @@ describe('a worker in Python', () => {
   test('D-26 serves runs: what it returns and throws is the outcome, and it can be cancelled', async (context) => {
     if (!pythonWith(folder)) context.skip('python3 with pip, or a registry, is missing');
     const script = fileURLToPath(new URL('../support/native_worker.py', import.meta.url));
-    child = spawn('python3', [script, h.address, python], { env: { ...process.env, PYTHONPATH: folder }, stdio: ['ignore', 'pipe', 'inherit'] });
+    child = spawn('python3', [script, h.address, python], {
+      env: { ...process.env, PYTHONPATH: folder },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const session = await h.client.startSession(uniqueId());
-    await session.startRuns({ runs: [
-      { agent: 'workflow:py_sum', input: { numbers: [1, 2, 39] }, runId: 'sum' }, { agent: 'workflow:py_sum', input: {}, runId: 'bad' }, { agent: 'workflow:py_wait', input: {}, runId: 'wait' },
-    ] });
+    await session.startRuns({
+      runs: [
+        { agent: 'workflow:py_sum', input: { numbers: [1, 2, 39] }, runId: 'sum' },
+        { agent: 'workflow:py_sum', input: {}, runId: 'bad' },
+        { agent: 'workflow:py_wait', input: {}, runId: 'wait' },
+      ],
+    });
     expect(await until(session, 'sum', 'completed')).toMatchObject({ result: { sum: 42, by: 'python' } });
-    expect(await until(session, 'bad', 'failed')).toMatchObject({ reason: 'agent_error', error: { type: 'NoNumbers' } });
+    expect(await until(session, 'bad', 'failed')).toMatchObject({
+      reason: 'agent_error',
+      error: { type: 'NoNumbers' },
+    });
     await session.cancelRun({ runId: 'wait', reason: 'enough' });
     expect(await until(session, 'wait', 'cancelled')).toMatchObject({ reason: 'cancelled_by_user', comment: 'enough' });
   });

@@ -10,7 +10,9 @@ const held = gated('held');
 
 beforeAll(async () => {
   h = await harness();
-  model = await ModelServer.start((call) => (JSON.stringify(call.messages.at(-1)).includes('hang') ? { hang: true } : 'ok'));
+  model = await ModelServer.start((call) =>
+    JSON.stringify(call.messages.at(-1)).includes('hang') ? { hang: true } : 'ok',
+  );
   await h.work({ agents: [agentAt(model.url)], tasks: [echo, held.task] });
 });
 
@@ -37,7 +39,11 @@ test('a session cancelled in Temporal ends Cancelled however long its history ha
   await using own = await harness();
   const slow = new Gate();
   const app = gated('app');
-  await own.work({ agents: [agentAt(model.url)], tasks: [echo, app.task], handlers: { slow: async () => slow.opened } });
+  await own.work({
+    agents: [agentAt(model.url)],
+    tasks: [echo, app.task],
+    handlers: { slow: async () => slow.opened },
+  });
   const session = await own.client.startSession(uniqueId(), { limits: { historyEvents: 30 } });
   const handle = own.temporal.workflow.getHandle(session.sessionId);
   const { runId } = await session.startRun({ agent: 'app', input: 1 });
@@ -65,7 +71,10 @@ test('cancelling a run in Temporal is cancelRun: it settles as cancelled, its wo
   });
   expect(row).toMatchObject({ reason: 'cancelled_by_user' });
   await atRest(session);
-  expect(await h.temporal.workflow.getHandle(workflowId).result()).toMatchObject({ status: 'cancelled', delivered: true });
+  expect(await h.temporal.workflow.getHandle(workflowId).result()).toMatchObject({
+    status: 'cancelled',
+    delivered: true,
+  });
   expect((await allEvents(session)).filter((event) => event.type === 'run.delivered')).toHaveLength(1);
 });
 
@@ -74,7 +83,10 @@ test('what an operator completes a task with, in Temporal, is its result', async
   const { runId, workflowId } = await session.startRun({ agent: 'held', input: 1 });
   await eventually('the start', async () => Promise.resolve(held.started.some((one) => one.runId === runId)));
   const { raw, runId: executing } = await h.temporal.workflow.getHandle(workflowId).describe();
-  await h.temporal.activity.complete({ workflowId, runId: executing, activityId: raw.pendingActivities?.[0]?.activityId ?? '' }, 'by hand');
+  await h.temporal.activity.complete(
+    { workflowId, runId: executing, activityId: raw.pendingActivities?.[0]?.activityId ?? '' },
+    'by hand',
+  );
   expect(await session.run(runId).result()).toBe('by hand');
 });
 
@@ -92,8 +104,22 @@ test('a run whose task ignores its cancellation settles as cancelled after cance
   const begun: string[] = [];
   await using own = await harness();
   let free: () => void = () => undefined;
-  const freed = new Promise<void>((resolve) => { free = resolve; });
-  await own.work({ agents: [agentAt(model.url)], tasks: [defineTask({ name: 'deaf', run: async (_input, ctx) => { begun.push(ctx.runId); await freed; return 1; } })] });
+  const freed = new Promise<void>((resolve) => {
+    free = resolve;
+  });
+  await own.work({
+    agents: [agentAt(model.url)],
+    tasks: [
+      defineTask({
+        name: 'deaf',
+        run: async (_input, ctx) => {
+          begun.push(ctx.runId);
+          await freed;
+          return 1;
+        },
+      }),
+    ],
+  });
   const session = await own.client.startSession(uniqueId(), { limits: { cancelGraceMs: 500 } });
   const { runId } = await session.startRun({ agent: 'deaf', input: 1 });
   await eventually('the start', async () => Promise.resolve(begun.includes(runId)));
@@ -104,9 +130,31 @@ test('a run whose task ignores its cancellation settles as cancelled after cance
 test('current details are a page about the session, and handlers have descriptions', async () => {
   const session = await h.client.startSession(uniqueId(), { title: 'A title' });
   await session.startRun({ agent: 'held', input: 1, label: 'the label' });
-  const metadata = await h.temporal.workflow.getHandle(session.sessionId).query<{ currentDetails: string; definition: { updateDefinitions: { name: string; description: string }[]; signalDefinitions: { name: string }[]; queryDefinitions: { name: string; description: string }[] } }>('__temporal_workflow_metadata');
+  const metadata = await h.temporal.workflow.getHandle(session.sessionId).query<{
+    currentDetails: string;
+    definition: {
+      updateDefinitions: { name: string; description: string }[];
+      signalDefinitions: { name: string }[];
+      queryDefinitions: { name: string; description: string }[];
+    };
+  }>('__temporal_workflow_metadata');
   expect(metadata.currentDetails).toContain('the label');
   const names = metadata.definition.updateDefinitions.map((one) => one.name);
-  expect(names.toSorted()).toEqual(['answer', 'cancelRun', 'cancelTurn', 'close', 'detachRun', 'messageRun', 'resetTurns', 'startRun', 'startRuns', 'submitTurn']);
-  for (const one of [...metadata.definition.updateDefinitions, ...metadata.definition.queryDefinitions.filter((query) => query.name.startsWith('get'))]) expect(one.description).not.toBe('');
+  expect(names.toSorted()).toEqual([
+    'answer',
+    'cancelRun',
+    'cancelTurn',
+    'close',
+    'detachRun',
+    'messageRun',
+    'resetTurns',
+    'startRun',
+    'startRuns',
+    'submitTurn',
+  ]);
+  for (const one of [
+    ...metadata.definition.updateDefinitions,
+    ...metadata.definition.queryDefinitions.filter((query) => query.name.startsWith('get')),
+  ])
+    expect(one.description).not.toBe('');
 });

@@ -5,12 +5,24 @@ import type { Row } from '../../src/contract.ts';
 import { defineTask } from '../../src/define.ts';
 import { RunFailed, RunLimitExceeded } from '../../src/errors.ts';
 import { agentAt, echo, gated, type Gated } from '../support/app.ts';
-import { allEvents, atRest, eventually, Gate, harness, text, types, uniqueId, type Harness } from '../support/harness.ts';
+import {
+  allEvents,
+  atRest,
+  eventually,
+  Gate,
+  harness,
+  text,
+  types,
+  uniqueId,
+  type Harness,
+} from '../support/harness.ts';
 import { ModelServer } from '../support/model-server.ts';
 
 let h: Harness;
 let model: ModelServer;
-const gates: Record<string, Gated> = Object.fromEntries(['keeps', 'gives', 'waits', 'fills', 'deep'].map((name) => [name, gated(name)]));
+const gates: Record<string, Gated> = Object.fromEntries(
+  ['keeps', 'gives', 'waits', 'fills', 'deep'].map((name) => [name, gated(name)]),
+);
 const reached = new Gate();
 let long = new Gate();
 
@@ -19,18 +31,26 @@ beforeAll(async () => {
   model = await ModelServer.start(async ({ messages }) => {
     const who = JSON.stringify(messages[0]?.content);
     const mine = messages.some((message) => message.tool_calls !== undefined);
-    if (who.includes('TOP')) return mine ? 'top waits' : { tools: [{ name: 'start_run', input: { agent: 'middle', input: 'go' } }] };
-    if (who.includes('MIDDLE')) return mine ? 'middle waits' : { tools: [{ name: 'start_run', input: { agent: 'deep', input: 1 } }] };
+    if (who.includes('TOP'))
+      return mine ? 'top waits' : { tools: [{ name: 'start_run', input: { agent: 'middle', input: 'go' } }] };
+    if (who.includes('MIDDLE'))
+      return mine ? 'middle waits' : { tools: [{ name: 'start_run', input: { agent: 'deep', input: 1 } }] };
     if (JSON.stringify(messages.at(-1)).includes('take long')) await long.opened;
     return 'ok';
   });
   await h.work({
-    agents: [agentAt(model.url), agentAt(model.url, { name: 'top', instructions: 'TOP', canStart: ['middle'] }), agentAt(model.url, { name: 'middle', instructions: 'MIDDLE', canStart: ['deep'] })],
+    agents: [
+      agentAt(model.url),
+      agentAt(model.url, { name: 'top', instructions: 'TOP', canStart: ['middle'] }),
+      agentAt(model.url, { name: 'middle', instructions: 'MIDDLE', canStart: ['deep'] }),
+    ],
     tasks: [
-      echo, ...Object.values(gates).map(({ task }) => task),
+      echo,
+      ...Object.values(gates).map(({ task }) => task),
       defineTask({ name: 'large', run: (bytes: number) => 'x'.repeat(bytes) }),
       defineTask({
-        name: 'marks', run: async (names: string[], ctx) => {
+        name: 'marks',
+        run: async (names: string[], ctx) => {
           ctx.progress({ fraction: 0.5, message: 'half' });
           for (const name of names) await ctx.milestone(name, { of: name });
           await reached.opened;
@@ -60,17 +80,24 @@ async function until(session: SessionHandle, runId: string, status: Row['status'
   });
 }
 
-
 test('D-07 with onBudget keep a run may finish long after the give-up and is still delivered', async () => {
   const session = await h.client.startSession(uniqueId());
   await session.startRun({ agent: 'keeps', input: 1, runId: 'x', detached: { maxBudgetMs: 300, onBudget: 'keep' } });
-  expect(await until(session, 'x', 'interrupted')).toMatchObject({ reason: 'budget_exceeded', childStillRunning: true });
-  await eventually('the give-up to be heard', async () => (await row(session, 'x')).delivery.gaveUp?.state === 'delivered');
+  expect(await until(session, 'x', 'interrupted')).toMatchObject({
+    reason: 'budget_exceeded',
+    childStillRunning: true,
+  });
+  await eventually(
+    'the give-up to be heard',
+    async () => (await row(session, 'x')).delivery.gaveUp?.state === 'delivered',
+  );
   expect((await allEvents(session)).some((event) => event.type === 'run.cancel_requested')).toBe(false);
   gates['keeps']?.gate.open();
   expect(await until(session, 'x', 'completed')).toMatchObject({ result: 1 });
   await atRest(session);
-  expect((await allEvents(session)).filter((event) => event.type === 'run.delivered').map((event) => event['kind'])).toEqual(['gave-up', 'finish']);
+  expect(
+    (await allEvents(session)).filter((event) => event.type === 'run.delivered').map((event) => event['kind']),
+  ).toEqual(['gave-up', 'finish']);
 });
 
 test('D-29 run.gave_up precedes its cancel request, and both its delivery', async () => {
@@ -110,7 +137,10 @@ test('D-15 maxQueuedRuns 0 refuses at once and leaves nothing behind; the place 
   await expect(session.startRun({ agent: 'echo', input: 1, runId: 'b' })).rejects.toThrow(RunLimitExceeded);
   gates['fills']?.gate.open();
   await until(session, 'a', 'completed');
-  expect(await session.startRun({ agent: 'echo', input: 1, runId: 'b' })).toMatchObject({ status: 'running', deduplicated: false });
+  expect(await session.startRun({ agent: 'echo', input: 1, runId: 'b' })).toMatchObject({
+    status: 'running',
+    deduplicated: false,
+  });
 });
 
 test('D-17 cancelling a run cancels the runs below it to the last generation, and the receipt names every one', async () => {
@@ -128,7 +158,12 @@ test('D-17 cancelling a run cancels the runs below it to the last generation, an
 
 test('D-24 a large result arrives as preview and resultRef and is read whole; one that Temporal cannot carry fails its run alone', async () => {
   const session = await h.client.startSession(uniqueId());
-  await session.startRuns({ runs: [{ agent: 'large', input: 1_048_576, runId: 'mib' }, { agent: 'large', input: 5 * 1_048_576, runId: 'five' }] });
+  await session.startRuns({
+    runs: [
+      { agent: 'large', input: 1_048_576, runId: 'mib' },
+      { agent: 'large', input: 5 * 1_048_576, runId: 'five' },
+    ],
+  });
   const mib = await until(session, 'mib', 'completed');
   expect(mib.resultRef).toBe(mib.workflowId);
   expect(mib.result).toBeUndefined();
@@ -144,18 +179,43 @@ test('D-24 a large result arrives as preview and resultRef and is read whole; on
 
 test('P-04 P-06 milestones are told once per occurrence and delivered once per name; whoever comes later sees them and the latest progress', async () => {
   const session = await h.client.startSession(uniqueId());
-  await session.startRun({ agent: 'marks', input: ['one', 'two', 'one'], runId: 'x', detached: { onMilestones: { names: ['one'], mode: 'react' } } });
+  await session.startRun({
+    agent: 'marks',
+    input: ['one', 'two', 'one'],
+    runId: 'x',
+    detached: { onMilestones: { names: ['one'], mode: 'react' } },
+  });
   await eventually('three milestones', async () => (await row(session, 'x')).milestones.length === 3);
   const late = h.client.session(session.sessionId);
-  expect(await late.run('x').inspect()).toMatchObject({ status: 'running', progress: { fraction: 0.5, message: 'half' } });
-  expect(await row(late, 'x')).toMatchObject({ progress: { fraction: 0.5 }, milestones: [{ n: 1, name: 'one' }, { n: 2, name: 'two' }, { n: 3, name: 'one' }] });
+  expect(await late.run('x').inspect()).toMatchObject({
+    status: 'running',
+    progress: { fraction: 0.5, message: 'half' },
+  });
+  expect(await row(late, 'x')).toMatchObject({
+    progress: { fraction: 0.5 },
+    milestones: [
+      { n: 1, name: 'one' },
+      { n: 2, name: 'two' },
+      { n: 3, name: 'one' },
+    ],
+  });
   reached.open();
   await until(session, 'x', 'completed');
   await atRest(session);
-  expect(await row(late, 'x')).toMatchObject({ progress: { fraction: 0.5, message: 'half' }, delivery: { milestones: { one: { state: 'delivered' } } } });
+  expect(await row(late, 'x')).toMatchObject({
+    progress: { fraction: 0.5, message: 'half' },
+    delivery: { milestones: { one: { state: 'delivered' } } },
+  });
   const events = await allEvents(session);
-  expect(events.filter((event) => event.type === 'run.milestone').map((event) => event['name'])).toEqual(['one', 'two', 'one']);
-  expect(events.filter((event) => event.type === 'run.delivered').map((event) => event['kind'])).toEqual(['milestone', 'finish']);
+  expect(events.filter((event) => event.type === 'run.milestone').map((event) => event['name'])).toEqual([
+    'one',
+    'two',
+    'one',
+  ]);
+  expect(events.filter((event) => event.type === 'run.delivered').map((event) => event['kind'])).toEqual([
+    'milestone',
+    'finish',
+  ]);
   const own = [];
   for await (const event of session.events({ includeRuns: true })) own.push(event);
   expect(own.filter((event) => event.type === 'run.milestone')).toHaveLength(3);
@@ -164,7 +224,12 @@ test('P-04 P-06 milestones are told once per occurrence and delivered once per n
 test('P-05 narrate adds a line without a model call', async () => {
   const session = await h.client.startSession(uniqueId());
   const before = model.calls.length;
-  await session.startRun({ agent: 'marks', input: ['half'], runId: 'x', detached: { notify: 'narrate', onMilestones: ['half'] } });
+  await session.startRun({
+    agent: 'marks',
+    input: ['half'],
+    runId: 'x',
+    detached: { notify: 'narrate', onMilestones: ['half'] },
+  });
   await until(session, 'x', 'completed');
   await atRest(session);
   const { messages } = await session.getTranscript();

@@ -18,14 +18,18 @@ beforeAll(async () => {
     agents: [agentAt(model.url)],
     tasks: [
       defineTask({
-        name: 'reports', run: async (count: number, ctx) => {
-          for (let i = 1; i <= count; i++) ctx.progress({ fraction: i / count, phase: 'working', message: `step ${i}`, data: { i } });
+        name: 'reports',
+        run: async (count: number, ctx) => {
+          for (let i = 1; i <= count; i++)
+            ctx.progress({ fraction: i / count, phase: 'working', message: `step ${i}`, data: { i } });
           await burst.opened;
           return 'done';
         },
       }),
       defineTask({
-        name: 'throws', retries: 3, run: (times: number, ctx) => {
+        name: 'throws',
+        retries: 3,
+        run: (times: number, ctx) => {
           seen.push({ attempt: ctx.attempt, checkpoint: ctx.checkpoint });
           const done = ((ctx.checkpoint as { done: number } | undefined)?.done ?? 0) + 1;
           ctx.progress({ fraction: done / 10, checkpoint: { done } });
@@ -34,21 +38,30 @@ beforeAll(async () => {
         },
       }),
       defineTask({
-        name: 'restarts', retries: 2, run: async (_input, ctx) => {
+        name: 'restarts',
+        retries: 2,
+        run: async (_input, ctx) => {
           for (let i = 1; i <= 30; i++) {
             ctx.progress({ message: `attempt ${ctx.attempt}, ${i}` });
             if (i % 10 === 0) await ctx.milestone(`${ctx.attempt}-${i}`);
-            await new Promise((resolve) => { setTimeout(resolve, 10); });
+            await new Promise((resolve) => {
+              setTimeout(resolve, 10);
+            });
           }
           if (ctx.attempt < 3) throw new Error('again');
           return 'done';
         },
       }),
       defineTask({
-        name: 'deep', run: async (levels: number, ctx) => { await ctx.milestone('deep', JSON.parse('['.repeat(levels) + ']'.repeat(levels)) as Json); },
+        name: 'deep',
+        run: async (levels: number, ctx) => {
+          await ctx.milestone('deep', JSON.parse('['.repeat(levels) + ']'.repeat(levels)) as Json);
+        },
       }),
       defineTask({
-        name: 'bad', retries: 0, run: async (which: string, ctx) => {
+        name: 'bad',
+        retries: 0,
+        run: async (which: string, ctx) => {
           const circular: Record<string, unknown> = {};
           circular['self'] = circular;
           if (which === 'fraction') ctx.progress({ fraction: 1.5 });
@@ -78,7 +91,10 @@ test('P-01 P-02 a thousand reports in a burst add no history, and the last one i
     const row = await run.inspect();
     return 'progress' in row && row.progress?.n === 1000 ? row : undefined;
   });
-  expect(live).toMatchObject({ status: 'running', progress: { fraction: 1, phase: 'working', message: 'step 1000', data: { i: 1000 } } });
+  expect(live).toMatchObject({
+    status: 'running',
+    progress: { fraction: 1, phase: 'working', message: 'step 1000', data: { i: 1000 } },
+  });
   const history = (await h.temporal.workflow.getHandle(workflowId).fetchHistory()).events ?? [];
   expect(history.length).toBeLessThanOrEqual(8);
   burst.open();
@@ -105,20 +121,34 @@ test('P-03 a retry is given the last checkpoint, and a task that throws more oft
   seen.length = 0;
   const { runId } = await session.startRun({ agent: 'throws', input: 2 });
   expect(await session.run(runId).result()).toBe(3);
-  expect(seen).toEqual([{ attempt: 1, checkpoint: undefined }, { attempt: 2, checkpoint: { done: 1 } }, { attempt: 3, checkpoint: { done: 2 } }]);
+  expect(seen).toEqual([
+    { attempt: 1, checkpoint: undefined },
+    { attempt: 2, checkpoint: { done: 1 } },
+    { attempt: 3, checkpoint: { done: 2 } },
+  ]);
   const failing = await session.startRun({ agent: 'throws', input: 9 });
-  await expect(session.run(failing.runId).result()).rejects.toMatchObject({ status: 'failed', reason: 'agent_error', error: { type: 'Error', message: 'no 4' } });
+  await expect(session.run(failing.runId).result()).rejects.toMatchObject({
+    status: 'failed',
+    reason: 'agent_error',
+    error: { type: 'Error', message: 'no 4' },
+  });
   await session.close();
 });
 
-test.each(['fraction', 'nan', 'text', 'large', 'circular', 'checkpoint', 'milestone'])('P-07 a report that cannot be is refused in the task: %s', async (which) => {
-  const session = await h.client.startSession(uniqueId());
-  const { runId } = await session.startRun({ agent: 'bad', input: which });
-  await expect(session.run(runId).result()).rejects.toMatchObject({ reason: 'agent_error', error: { type: 'InvalidInput' } });
-  expect(await session.getRun({ runId })).not.toHaveProperty('progress');
-  expect(await session.getRun({ runId })).toMatchObject({ milestones: [] });
-  await session.close();
-});
+test.each(['fraction', 'nan', 'text', 'large', 'circular', 'checkpoint', 'milestone'])(
+  'P-07 a report that cannot be is refused in the task: %s',
+  async (which) => {
+    const session = await h.client.startSession(uniqueId());
+    const { runId } = await session.startRun({ agent: 'bad', input: which });
+    await expect(session.run(runId).result()).rejects.toMatchObject({
+      reason: 'agent_error',
+      error: { type: 'InvalidInput' },
+    });
+    expect(await session.getRun({ runId })).not.toHaveProperty('progress');
+    expect(await session.getRun({ runId })).toMatchObject({ milestones: [] });
+    await session.close();
+  },
+);
 
 test('P-04 the data of a milestone may be nested as deep as any JSON', async () => {
   const session = await h.client.startSession(uniqueId());

@@ -4,7 +4,17 @@ import { z } from 'zod';
 import type { EventItem } from '../../src/client.ts';
 import { defineTool } from '../../src/define.ts';
 import { agentAt, echo } from '../support/app.ts';
-import { allEvents, atRest, byText, eventually, harness, text, types, uniqueId, type Harness } from '../support/harness.ts';
+import {
+  allEvents,
+  atRest,
+  byText,
+  eventually,
+  harness,
+  text,
+  types,
+  uniqueId,
+  type Harness,
+} from '../support/harness.ts';
 import { last, ModelServer, type Answer } from '../support/model-server.ts';
 
 let h: Harness;
@@ -12,7 +22,9 @@ let model: ModelServer;
 let answer: Answer = () => 'ok';
 const added: number[] = [];
 const add = defineTool({
-  name: 'add', description: 'Adds.', input: z.object({ a: z.number(), b: z.number() }),
+  name: 'add',
+  description: 'Adds.',
+  input: z.object({ a: z.number(), b: z.number() }),
   execute: ({ a, b }) => {
     if (a < 0) throw new Error('negative');
     added.push(a + b);
@@ -22,10 +34,15 @@ const add = defineTool({
 
 let slept = 0;
 const sleeps = defineTool({
-  name: 'sleeps', description: 'Takes too long.', input: z.object({}), timeoutMs: 1000,
+  name: 'sleeps',
+  description: 'Takes too long.',
+  input: z.object({}),
+  timeoutMs: 1000,
   execute: async (_input, { signal }) => {
     slept += 1;
-    await new Promise((resolve) => { signal.addEventListener('abort', resolve); });
+    await new Promise((resolve) => {
+      signal.addEventListener('abort', resolve);
+    });
     return 'never';
   },
 });
@@ -33,7 +50,10 @@ const sleeps = defineTool({
 beforeAll(async () => {
   h = await harness();
   model = await ModelServer.start((call) => answer(call));
-  await h.work({ agents: [agentAt(model.url, { tools: [add, sleeps], canStart: ['echo', 'helper'], maxAttempts: 3 })], tasks: [echo] });
+  await h.work({
+    agents: [agentAt(model.url, { tools: [add, sleeps], canStart: ['echo', 'helper'], maxAttempts: 3 })],
+    tasks: [echo],
+  });
 });
 
 afterAll(async () => {
@@ -44,24 +64,36 @@ afterAll(async () => {
 test('T-01 ten inputs submitted at once run one at a time in the order of acceptance', async () => {
   answer = (call) => `re: ${last(call).text}`;
   const session = await h.client.startSession(uniqueId());
-  const receipts = await Promise.all(Array.from({ length: 10 }, async (_, i) => session.submitTurn({ input: `input ${i}` })));
+  const receipts = await Promise.all(
+    Array.from({ length: 10 }, async (_, i) => session.submitTurn({ input: `input ${i}` })),
+  );
   await atRest(session);
   const events = await allEvents(session);
   const order = events.filter((event) => event.type === 'turn.queued').map((event) => event.turnId);
   expect(order.toSorted(byText)).toEqual(receipts.map((one) => one.turnId).toSorted(byText));
-  const lane = events.filter((event) => event.type === 'turn.started' || event.type === 'turn.completed').map((event) => `${event.type} ${event.turnId}`);
+  const lane = events
+    .filter((event) => event.type === 'turn.started' || event.type === 'turn.completed')
+    .map((event) => `${event.type} ${event.turnId}`);
   expect(lane).toEqual(order.flatMap((turnId) => [`turn.started ${turnId}`, `turn.completed ${turnId}`]));
   await session.close();
 });
 
 test('a provider that counts tokens in fractions, or says what cannot be, is counted all the same, in the turn, the run and the session', async () => {
-  answer = (call) => (last(call).text.includes('count') ? { text: 'counted', usage: { prompt_tokens: 10.6, completion_tokens: -3, total_tokens: 7.4 } } : 'ok');
+  answer = (call) =>
+    last(call).text.includes('count')
+      ? { text: 'counted', usage: { prompt_tokens: 10.6, completion_tokens: -3, total_tokens: 7.4 } }
+      : 'ok';
   const session = await h.client.startSession(uniqueId());
   await session.submitTurn({ input: 'count me' });
   await session.startRun({ agent: 'helper', input: 'count me too', detached: { notify: 'silent' } });
   await eventually('the run', async () => (await session.getSession()).runs.completed === 1);
   await atRest(session);
-  expect((await session.getSession()).usage).toEqual({ inputTokens: 22, outputTokens: 0, totalTokens: 16, modelCalls: 2 });
+  expect((await session.getSession()).usage).toEqual({
+    inputTokens: 22,
+    outputTokens: 0,
+    totalTokens: 16,
+    modelCalls: 2,
+  });
   expect(types(await allEvents(session))).not.toContain('input.refused');
   await session.close();
 });
@@ -80,7 +112,11 @@ test('a line that a run adds before a step is tried again comes before the messa
   await atRest(session);
   expect(calls).toBe(2);
   expect(roles).toEqual(['system', 'assistant', 'user']);
-  expect((await session.getTranscript({})).messages.map((message) => message.role)).toEqual(['user', 'assistant', 'assistant']);
+  expect((await session.getTranscript({})).messages.map((message) => message.role)).toEqual([
+    'user',
+    'assistant',
+    'assistant',
+  ]);
   await session.close();
 });
 
@@ -94,18 +130,36 @@ test('a session at rest has no timer left, however many clocks its turns and run
   const { events } = await h.temporal.workflow.getHandle(session.sessionId).fetchHistory();
   const started = (events ?? []).filter((event) => event.timerStartedEventAttributes);
   expect(started).not.toEqual([]);
-  const over = (events ?? []).map((event) => event.timerFiredEventAttributes?.timerId ?? event.timerCanceledEventAttributes?.timerId);
-  expect(started.map((event) => event.timerStartedEventAttributes?.timerId).filter((timerId) => !over.includes(timerId))).toEqual([]);
+  const over = (events ?? []).map(
+    (event) => event.timerFiredEventAttributes?.timerId ?? event.timerCanceledEventAttributes?.timerId,
+  );
+  expect(
+    started.map((event) => event.timerStartedEventAttributes?.timerId).filter((timerId) => !over.includes(timerId)),
+  ).toEqual([]);
   await session.close();
 });
 
 test('a step is the model call and its tool calls: their results are read in the next one', async () => {
-  answer = (call) => (last(call).role === 'user' ? { text: 'Adding. ', tools: [{ name: 'add', input: { a: 1, b: 2 } }, { name: 'add', input: { a: -1, b: 2 } }, { name: 'nothing', input: {} }] } : `read ${call.messages.filter((message) => message.role === 'tool').length} results`);
+  answer = (call) =>
+    last(call).role === 'user'
+      ? {
+          text: 'Adding. ',
+          tools: [
+            { name: 'add', input: { a: 1, b: 2 } },
+            { name: 'add', input: { a: -1, b: 2 } },
+            { name: 'nothing', input: {} },
+          ],
+        }
+      : `read ${call.messages.filter((message) => message.role === 'tool').length} results`;
   const session = await h.client.startSession(uniqueId());
   const { turnId } = await session.submitTurn({ input: 'add' });
   await atRest(session);
   const turn = await session.getTurn({ turnId });
-  expect(turn).toMatchObject({ status: 'completed', steps: 2, usage: { modelCalls: 2, inputTokens: 20, outputTokens: 10, totalTokens: 30 } });
+  expect(turn).toMatchObject({
+    status: 'completed',
+    steps: 2,
+    usage: { modelCalls: 2, inputTokens: 20, outputTokens: 10, totalTokens: 30 },
+  });
   const [, step, end] = turn?.messages ?? [];
   expect(step?.parts).toMatchObject([
     { type: 'text', text: 'Adding. ' },
@@ -118,18 +172,27 @@ test('a step is the model call and its tool calls: their results are read in the
 });
 
 test('T-04 cancelling the running turn aborts its model call and keeps what was finished; a queued one appends nothing', async () => {
-  answer = (call) => (last(call).role === 'user' ? { tools: [{ name: 'add', input: { a: 20, b: 2 } }] } : { hang: true });
+  answer = (call) =>
+    last(call).role === 'user' ? { tools: [{ name: 'add', input: { a: 20, b: 2 } }] } : { hang: true };
   const session = await h.client.startSession(uniqueId());
   const running = await session.submitTurn({ input: 'first' });
   const queued = await session.submitTurn({ input: 'second' });
   expect(queued).toMatchObject({ status: 'queued', position: 1 });
   await eventually('the second step', async () => (await session.getSession()).turn?.step === 2);
   expect(await session.cancelTurn({ turnId: queued.turnId })).toEqual({ turnId: queued.turnId, status: 'cancelled' });
-  expect(await session.cancelTurn({ reason: 'changed my mind' })).toEqual({ turnId: running.turnId, status: 'cancelled' });
+  expect(await session.cancelTurn({ reason: 'changed my mind' })).toEqual({
+    turnId: running.turnId,
+    status: 'cancelled',
+  });
   await expect(session.cancelTurn()).rejects.toMatchObject({ type: 'UnknownTurn' });
   const { messages } = await session.getTranscript();
   expect(messages.map((message) => message.role)).toEqual(['user', 'assistant']);
-  expect(await session.getTurn({ turnId: running.turnId })).toMatchObject({ status: 'cancelled', reason: 'cancelled_by_user', comment: 'changed my mind', steps: 1 });
+  expect(await session.getTurn({ turnId: running.turnId })).toMatchObject({
+    status: 'cancelled',
+    reason: 'cancelled_by_user',
+    comment: 'changed my mind',
+    steps: 1,
+  });
   await session.close();
 });
 
@@ -138,7 +201,10 @@ test('T-16 a refusal of the provider fails the turn at once, an overload is trie
   const session = await h.client.startSession(uniqueId());
   const bad = await session.submitTurn({ input: 'bad' });
   await atRest(session);
-  expect(await session.getTurn({ turnId: bad.turnId })).toMatchObject({ status: 'failed', error: { message: expect.stringContaining('the request is bad') } });
+  expect(await session.getTurn({ turnId: bad.turnId })).toMatchObject({
+    status: 'failed',
+    error: { message: expect.stringContaining('the request is bad') },
+  });
   let tries = 0;
   answer = () => (++tries < 3 ? { status: 503, headers: { 'retry-after': '1' } } : 'there');
   const again = await session.submitTurn({ input: 'again' });
@@ -171,7 +237,14 @@ test('D-19 an agent run starts runs of its own: three levels settle bottom-up, a
     const level = /level (\d)/u.exec(call.messages.map((message) => JSON.stringify(message.content)).join(' '))?.[1];
     if (role === 'user' && !said.includes('<background-run') && level !== '3') {
       const next = level === undefined ? 1 : Number(level) + 1;
-      return { tools: [{ name: 'start_run', input: { agent: next === 3 ? 'echo' : 'helper', input: `level ${next}`, label: `level ${next}` } }] };
+      return {
+        tools: [
+          {
+            name: 'start_run',
+            input: { agent: next === 3 ? 'echo' : 'helper', input: `level ${next}`, label: `level ${next}` },
+          },
+        ],
+      };
     }
     return said.includes('<background-run') ? `heard ${/"result":"([^"]*)"/u.exec(said)?.[1] ?? said}` : 'waiting';
   };
@@ -186,18 +259,25 @@ test('D-19 an agent run starts runs of its own: three levels settle bottom-up, a
   for await (const item of session.events({ includeRuns: true })) items.push(item);
   const delivered = items.filter((item) => item.type === 'run.delivered');
   expect(delivered.map((item) => item.workflowId.split('/').length)).toEqual([3, 2, 1]);
-  expect((await session.getSession()).usage.modelCalls).toBe(items.filter((item) => item.type === 'message.added' && (item['message'] as { role: string }).role === 'assistant').length);
+  expect((await session.getSession()).usage.modelCalls).toBe(
+    items.filter((item) => item.type === 'message.added' && (item['message'] as { role: string }).role === 'assistant')
+      .length,
+  );
   expect(types(items).at(-1)).toBe('turn.completed');
   await session.close();
 });
 
 test('a tool that takes longer than its timeoutMs is tried as often as its retries say, and the model reads that it took too long', async () => {
-  answer = (call) => (last(call).role === 'user' ? { tools: [{ name: 'sleeps', input: {} }] } : `read: ${last(call).text}`);
+  answer = (call) =>
+    last(call).role === 'user' ? { tools: [{ name: 'sleeps', input: {} }] } : `read: ${last(call).text}`;
   const session = await h.client.startSession(uniqueId());
   const { turnId } = await session.submitTurn({ input: 'go' });
   await atRest(session);
   const turn = await session.getTurn({ turnId });
   expect(turn).toMatchObject({ status: 'completed', steps: 2 });
-  expect(turn?.messages.flatMap((message) => message.parts).find((part) => part.type === 'tool-sleeps')).toMatchObject({ state: 'output-error', errorText: expect.stringContaining('timeoutMs') });
+  expect(turn?.messages.flatMap((message) => message.parts).find((part) => part.type === 'tool-sleeps')).toMatchObject({
+    state: 'output-error',
+    errorText: expect.stringContaining('timeoutMs'),
+  });
   expect(slept).toBe(1);
 });

@@ -31,13 +31,34 @@ export function isEmptyCell(trimmed: string): boolean {
 }
 
 /** The columns of a header; `whole` when the sample is the whole file. */
-export function inferColumns(header: readonly string[], sample: readonly (readonly string[])[], whole: boolean, dateOrder?: DateOrder): Column[] {
-  if (header.length > MAX_COLUMNS) throw new Error(`Expected a file of at most ${MAX_COLUMNS} columns, got ${header.length}.`);
-  const names = distinct(header.map((cell, i) => clean(cell) || `Column ${i + 1}`), (name, n) => `${name} (${n})`);
-  const cellsOf = names.map((_, i) => sample.map((record) => (record[i] ?? '').trim()).filter((cell) => !isEmptyCell(cell)));
-  const usual = mark(cellsOf.flat().filter((cell) => parseNumber(cell, '.') !== undefined || parseNumber(cell, ',') !== undefined), '.');
-  const sqlNames = distinct(names.map((name, i) => sqlNameOf(name) || `column_${i + 1}`), (name, n) => `${name}_${n}`);
-  return names.map((name, i) => ({ name, sqlName: sqlNames[i] ?? '', ...typeOf(cellsOf[i] ?? [], whole ? 1 : 20, usual, dateOrder) }));
+export function inferColumns(
+  header: readonly string[],
+  sample: readonly (readonly string[])[],
+  whole: boolean,
+  dateOrder?: DateOrder,
+): Column[] {
+  if (header.length > MAX_COLUMNS)
+    throw new Error(`Expected a file of at most ${MAX_COLUMNS} columns, got ${header.length}.`);
+  const names = distinct(
+    header.map((cell, i) => clean(cell) || `Column ${i + 1}`),
+    (name, n) => `${name} (${n})`,
+  );
+  const cellsOf = names.map((_, i) =>
+    sample.map((record) => (record[i] ?? '').trim()).filter((cell) => !isEmptyCell(cell)),
+  );
+  const usual = mark(
+    cellsOf.flat().filter((cell) => parseNumber(cell, '.') !== undefined || parseNumber(cell, ',') !== undefined),
+    '.',
+  );
+  const sqlNames = distinct(
+    names.map((name, i) => sqlNameOf(name) || `column_${i + 1}`),
+    (name, n) => `${name}_${n}`,
+  );
+  return names.map((name, i) => ({
+    name,
+    sqlName: sqlNames[i] ?? '',
+    ...typeOf(cellsOf[i] ?? [], whole ? 1 : 20, usual, dateOrder),
+  }));
 }
 
 /** The decimal mark that cells show; that of the rest of the file when they show none. */
@@ -47,13 +68,24 @@ function mark(cells: readonly string[], usual: DecimalMark): DecimalMark {
   return evidence < 0 ? ',' : '.';
 }
 
-function typeOf(cells: readonly string[], least: number, usual: DecimalMark, dateOrder: DateOrder | undefined): Pick<Column, 'type' | 'decimal' | 'dateOrder'> {
-  const fits = (n: number): boolean => cells.length >= least && cells.length - n <= Math.max(1, cells.length * 0.05) && n >= (cells.length - n) * 4 && n > 0;
+function typeOf(
+  cells: readonly string[],
+  least: number,
+  usual: DecimalMark,
+  dateOrder: DateOrder | undefined,
+): Pick<Column, 'type' | 'decimal' | 'dateOrder'> {
+  const fits = (n: number): boolean =>
+    cells.length >= least &&
+    cells.length - n <= Math.max(1, cells.length * 0.05) &&
+    n >= (cells.length - n) * 4 &&
+    n > 0;
   const decimal = mark(cells, usual);
   const numbers = cells.map((cell) => parseNumber(cell, decimal)).filter((value) => value !== undefined);
-  if (fits(numbers.length) && !cells.some(isCode)) return { type: numbers.every(Number.isInteger) ? 'integer' : 'number', decimal };
+  if (fits(numbers.length) && !cells.some(isCode))
+    return { type: numbers.every(Number.isInteger) ? 'integer' : 'number', decimal };
   const order = dateOrder ?? (sum(cells, orderEvidence) < 0 ? 'mdy' : 'dmy');
-  if (fits(cells.filter((cell) => parseDate(cell, order) !== undefined).length)) return { type: 'date', dateOrder: order };
+  if (fits(cells.filter((cell) => parseDate(cell, order) !== undefined).length))
+    return { type: 'date', dateOrder: order };
   return { type: 'text' };
 }
 
@@ -62,12 +94,23 @@ function sum(cells: readonly string[], evidence: (cell: string) => number): numb
 }
 
 function clean(cell: string): string {
-  return Array.from(cell.toWellFormed().replace(/[\s\p{Cc}]+/gu, ' ').trim()).slice(0, 60).join('');
+  return Array.from(
+    cell
+      .toWellFormed()
+      .replace(/[\s\p{Cc}]+/gu, ' ')
+      .trim(),
+  )
+    .slice(0, 60)
+    .join('');
 }
 
 /** A name for SQLite from any text: lower case letters, digits and `_`; may be empty. */
 export function sqlNameOf(text: string): string {
-  return text.normalize('NFKC').toLowerCase().replace(/[^\p{L}\p{M}\p{N}]+/gu, '_').replace(/^_+|_+$/g, '');
+  return text
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{M}\p{N}]+/gu, '_')
+    .replace(/^_+|_+$/g, '');
 }
 
 function distinct(names: readonly string[], again: (name: string, n: number) => string): string[] {

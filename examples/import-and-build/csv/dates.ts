@@ -6,7 +6,20 @@ const ISO = new RegExp(String.raw`^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})${TIME}$`);
 const NUMERIC = new RegExp(String.raw`^(\d{1,2})([-/.])(\d{1,2})\2(\d{4})${TIME}$`);
 const MONTH_FIRST = new RegExp(String.raw`^([A-Za-z]{3,9})\.?\s+(\d{1,2}),?\s+(\d{4})${TIME}$`);
 const DAY_FIRST = new RegExp(String.raw`^(\d{1,2})\.?[\s-]+([A-Za-z]{3,9})\.?,?[\s-]+(\d{4})${TIME}$`);
-const MONTHS = ['january', 'february', 'march', 'april', 'may', 'june', 'july', 'august', 'september', 'october', 'november', 'december'];
+const MONTHS = [
+  'january',
+  'february',
+  'march',
+  'april',
+  'may',
+  'june',
+  'july',
+  'august',
+  'september',
+  'october',
+  'november',
+  'december',
+];
 
 /** The date that a cell holds as ISO text, or nothing. `order` is how the column writes `04/03/2026`. */
 export function parseDate(cell: string, order: DateOrder): string | undefined {
@@ -32,12 +45,22 @@ export function orderEvidence(cell: string): -1 | 0 | 1 {
 
 function month(name: string | undefined): string {
   const wanted = (name ?? '').toLowerCase();
-  return String(MONTHS.findIndex((one) => one === wanted || one.slice(0, 3) === wanted || (wanted === 'sept' && one === 'september')) + 1);
+  return String(
+    MONTHS.findIndex(
+      (one) => one === wanted || one.slice(0, 3) === wanted || (wanted === 'sept' && one === 'september'),
+    ) + 1,
+  );
 }
 
-function iso(year: string | undefined, monthOf: string | undefined, day: string | undefined, time: (string | undefined)[]): string | undefined {
+function iso(
+  year: string | undefined,
+  monthOf: string | undefined,
+  day: string | undefined,
+  time: (string | undefined)[],
+): string | undefined {
   const [y, mo, d] = [Number(year), Number(monthOf), Number(day)];
-  if (y < 1 || mo < 1 || mo > 12 || d < 1 || d > new Date(Date.UTC(y % 400 + 2000, mo, 0)).getUTCDate()) return undefined;
+  if (y < 1 || mo < 1 || mo > 12 || d < 1 || d > new Date(Date.UTC((y % 400) + 2000, mo, 0)).getUTCDate())
+    return undefined;
   const date = `${String(y).padStart(4, '0')}-${pad(mo)}-${pad(d)}`;
   const [hours, minutes, seconds = '00', zone] = time;
   if (hours === undefined || minutes === undefined) return date;

@@ -30,8 +30,10 @@ export function detectDialect(head: Buffer, whole: boolean): Dialect {
 
 /** The share of records that are as wide as the header and well quoted; nothing for a delimiter that the header does not hold. */
 function fitOf(head: Buffer, whole: boolean, dialect: Dialect): number {
-  const widths = (most: number): number[] => parseBlock(head, whole, { offset: 0, line: 1, row: 0 }, dialect, most, dialect.bom)
-    .items.map((item) => ('fields' in item && !item.misquoted ? item.fields.length : 0));
+  const widths = (most: number): number[] =>
+    parseBlock(head, whole, { offset: 0, line: 1, row: 0 }, dialect, most, dialect.bom).items.map((item) =>
+      'fields' in item && !item.misquoted ? item.fields.length : 0,
+    );
   const columns = widths(1)[0] ?? 0;
   if (columns < 2) return 0;
   const all = widths(200);

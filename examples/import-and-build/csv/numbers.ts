@@ -4,7 +4,8 @@
  */
 export type DecimalMark = '.' | ',';
 
-const CURRENCY = /^([+-]?)\s*(?:\p{Sc}|(?:USD|EUR|GBP|CHF|JPY)(?=[\s\d]))\s*|\s*(?:\p{Sc}|\s(?:USD|EUR|GBP|CHF|JPY))$/gu;
+const CURRENCY =
+  /^([+-]?)\s*(?:\p{Sc}|(?:USD|EUR|GBP|CHF|JPY)(?=[\s\d]))\s*|\s*(?:\p{Sc}|\s(?:USD|EUR|GBP|CHF|JPY))$/gu;
 const PLAIN = /^[+-]?(?:0|[1-9]\d*)(?:\.\d+)?$/;
 const WRITTEN: Record<DecimalMark, RegExp> = {
   '.': /^[+-]?(?:0|[1-9]\d{0,2}(?:([, '’\u00a0\u202f])\d{3}(?:\1\d{3})*)?|[1-9]\d*)?(?:\.\d+)?(?:[eE][+-]?\d{1,3})?$/,

@@ -15,7 +15,11 @@ export const RECORD_CHARS = 64 * 1024;
 export const BLOCK_BYTES = 512 * 1024;
 
 /** Where reading goes on: `offset` in bytes, `line` (from 1) that starts or goes on there, `row` records before it. */
-export interface Position { offset: number; line: number; row: number }
+export interface Position {
+  offset: number;
+  line: number;
+  row: number;
+}
 
 type Broken = 'unterminated_quote' | 'too_long';
 /** `misquoted`: it has a quote where none may stand, taken as it is. */
@@ -23,13 +27,23 @@ type Read = { fields: string[]; misquoted?: true } | { broken: Broken };
 /** A record: its number, the line it starts on, the lines it takes and its bytes. */
 export type Item = { row: number; line: number; lines: number; raw: Buffer } & Read;
 
-interface Found { fields: string[]; end: number }
+interface Found {
+  fields: string[];
+  end: number;
+}
 
 /**
  * At most `most` records of a block that starts at `from`. What may go on behind the block is left for the next one.
  * Blank lines are no records. `skip`: bytes at the start that are not text.
  */
-export function parseBlock(block: Buffer, atEnd: boolean, from: Position, dialect: Dialect, most: number, skip = 0): { items: Item[]; next: Position } {
+export function parseBlock(
+  block: Buffer,
+  atEnd: boolean,
+  from: Position,
+  dialect: Dialect,
+  most: number,
+  skip = 0,
+): { items: Item[]; next: Position } {
   const items: Item[] = [];
   const lineBreak = dialect.lineBreak.charCodeAt(0);
   let { line, row } = from;
@@ -64,7 +78,10 @@ export function parseBlock(block: Buffer, atEnd: boolean, from: Position, dialec
     // More bytes may still close the quote or end the line, unless the block starts here and so has room for any record.
     const undecided = end === undefined || error === undefined || error.code === 'CSV_QUOTE_NOT_CLOSED';
     if (!atEnd && undecided && done > skip) break;
-    take(end ?? block.length, end === undefined && !atEnd ? { broken: 'too_long' } : judge(block.subarray(done, end), dialect));
+    take(
+      end ?? block.length,
+      end === undefined && !atEnd ? { broken: 'too_long' } : judge(block.subarray(done, end), dialect),
+    );
   }
   passBlankLines();
   return { items, next: { offset: from.offset + done, line, row } };
@@ -72,7 +89,10 @@ export function parseBlock(block: Buffer, atEnd: boolean, from: Position, dialec
 
 /** One line alone, read leniently: a record after all, or broken. */
 function judge(text: Buffer, dialect: Dialect): Read {
-  const { found: [first], error } = records(text, dialect, 1, true);
+  const {
+    found: [first],
+    error,
+  } = records(text, dialect, 1, true);
   if (error !== undefined) return { broken: error.code === 'CSV_MAX_RECORD_SIZE' ? 'too_long' : 'unterminated_quote' };
   return { fields: first?.fields ?? [''], misquoted: true };
 }
@@ -81,8 +101,13 @@ function records(text: Buffer, dialect: Dialect, most: number, lenient: boolean)
   const found: Found[] = [];
   try {
     parse(text, {
-      delimiter: dialect.delimiter, record_delimiter: dialect.lineBreak === '\n' ? ['\r\n', '\n'] : ['\r'],
-      to: most, max_record_size: RECORD_CHARS, relax_quotes: lenient, relax_column_count: true, skip_empty_lines: true,
+      delimiter: dialect.delimiter,
+      record_delimiter: dialect.lineBreak === '\n' ? ['\r\n', '\n'] : ['\r'],
+      to: most,
+      max_record_size: RECORD_CHARS,
+      relax_quotes: lenient,
+      relax_column_count: true,
+      skip_empty_lines: true,
       on_record: (fields: string[], { bytes }) => {
         found.push({ fields, end: bytes });
         return null;

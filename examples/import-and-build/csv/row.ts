@@ -19,12 +19,14 @@ export function rowOf(item: Item, columns: readonly Column[]): { values: Value[]
   if ('broken' in item) return { reason: item.broken };
   const { fields } = item;
   if (fields.length < columns.length) return { reason: 'too_few_columns' };
-  if (fields.length > columns.length && fields.slice(columns.length).some((cell) => cell.trim() !== '')) return { reason: 'too_many_columns' };
+  if (fields.length > columns.length && fields.slice(columns.length).some((cell) => cell.trim() !== ''))
+    return { reason: 'too_many_columns' };
   const values: Value[] = [];
   for (const [i, column] of columns.entries()) {
     const cell = (fields[i] ?? '').trim();
     const value = valueOf(cell, column);
-    if (value === undefined) return { reason: `${column.type === 'date' ? 'bad_date' : 'bad_number'}:${column.sqlName}` };
+    if (value === undefined)
+      return { reason: `${column.type === 'date' ? 'bad_date' : 'bad_number'}:${column.sqlName}` };
     values.push(value);
   }
   return { values };

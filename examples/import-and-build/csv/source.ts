@@ -13,7 +13,12 @@ const SPOT_BYTES = 64 * 1024;
 const SPOT_ROWS = 100;
 
 /** What a file is: how it is written, where its first record starts, its columns, and the sample they were read from. */
-export interface Shape { dialect: Dialect; start: Position; columns: Column[]; sample: string[][] }
+export interface Shape {
+  dialect: Dialect;
+  start: Position;
+  columns: Column[];
+  sample: string[][];
+}
 
 export class CsvSource implements AsyncDisposable {
   readonly #handle: FileHandle;
@@ -29,7 +34,9 @@ export class CsvSource implements AsyncDisposable {
 
   static async open(path: string): Promise<CsvSource> {
     const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-      throw error.code === 'ENOENT' ? new Error(`Expected a file ${basename(path)} in the folder of the files, found none.`) : error;
+      throw error.code === 'ENOENT'
+        ? new Error(`Expected a file ${basename(path)} in the folder of the files, found none.`)
+        : error;
     });
     const stat = await handle.stat();
     if (!stat.isFile()) {
@@ -44,22 +51,34 @@ export class CsvSource implements AsyncDisposable {
     const head = await this.#block(0, BLOCK_BYTES);
     const dialect = detectDialect(head.subarray(0, SPOT_BYTES), this.size <= SPOT_BYTES);
     await setTimeout(0);
-    const { items: [first], next } = parseBlock(head, head.length >= this.size, { offset: 0, line: 1, row: 0 }, dialect, 1, dialect.bom);
+    const {
+      items: [first],
+      next,
+    } = parseBlock(head, head.length >= this.size, { offset: 0, line: 1, row: 0 }, dialect, 1, dialect.bom);
     if (first === undefined) throw new Error('Expected a file with a header line, got an empty one.');
-    if (!('fields' in first)) throw new Error('Expected the header line to be well-formed CSV, got a quote that is left open.');
+    if (!('fields' in first))
+      throw new Error('Expected the header line to be well-formed CSV, got a quote that is left open.');
     const header = first.fields;
     const start = { ...next, row: 0 };
     const { items, next: headEnd } = await this.read(start, dialect, HEAD_ROWS);
     await setTimeout(0);
-    const sample = [...items, ...(await this.#spots(headEnd, dialect))]
-      .flatMap((item) => ('fields' in item && item.fields.length === header.length ? [item.fields] : []));
+    const sample = [...items, ...(await this.#spots(headEnd, dialect))].flatMap((item) =>
+      'fields' in item && item.fields.length === header.length ? [item.fields] : [],
+    );
     return { dialect, start, columns: inferColumns(header, sample, headEnd.offset >= this.size, dateOrder), sample };
   }
 
   /** At most `most` records from a position on; none at the end of the file. */
   async read(from: Position, dialect: Dialect, most: number): Promise<{ items: Item[]; next: Position }> {
     const block = await this.#block(from.offset, BLOCK_BYTES);
-    return parseBlock(block, from.offset + block.length >= this.size, from, dialect, most, from.offset === 0 ? dialect.bom : 0);
+    return parseBlock(
+      block,
+      from.offset + block.length >= this.size,
+      from,
+      dialect,
+      most,
+      from.offset === 0 ? dialect.bom : 0,
+    );
   }
 
   /** Records from places all over the file: one that is sorted by date shows all its dates only so. */
@@ -73,7 +92,10 @@ export class CsvSource implements AsyncDisposable {
       // The place may be in the middle of a line, and of a cell with line breaks: what does not fit is left out by its width.
       const begin = i === 0 ? 0 : block.indexOf(dialect.lineBreak) + 1;
       const atEnd = offset + block.length >= this.size;
-      items.push(...parseBlock(block.subarray(begin), atEnd, { offset: offset + begin, line: 0, row: 0 }, dialect, SPOT_ROWS).items);
+      items.push(
+        ...parseBlock(block.subarray(begin), atEnd, { offset: offset + begin, line: 0, row: 0 }, dialect, SPOT_ROWS)
+          .items,
+      );
     }
     return items;
   }

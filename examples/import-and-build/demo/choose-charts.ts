@@ -11,26 +11,39 @@ export function chooseCharts(columns: readonly InspectedColumn[]): ChartSpec[] {
   const main = sums.find(({ sqlName }) => MAIN.test(sqlName)) ?? sums[0] ?? means[0];
   const date = columns.find(({ role }) => role === 'date');
   // Those with few values first; up to twelve are few, and keep the order of the file.
-  const dimensions = columns.filter(({ role, distinct }) => role === 'dimension' && distinct > 1)
+  const dimensions = columns
+    .filter(({ role, distinct }) => role === 'dimension' && distinct > 1)
     .sort((a, b) => Math.max(a.distinct, 12) - Math.max(b.distinct, 12));
   const labels = [...columns.filter(({ role }) => role === 'label'), ...dimensions.slice(3)];
 
-  const of = (column: InspectedColumn | undefined): Pick<ChartSpec, 'measure' | 'aggregate'> => (
-    column ? { measure: column.sqlName, aggregate: column.aggregate ?? 'sum' } : { aggregate: 'count' });
+  const of = (column: InspectedColumn | undefined): Pick<ChartSpec, 'measure' | 'aggregate'> =>
+    column ? { measure: column.sqlName, aggregate: column.aggregate ?? 'sum' } : { aggregate: 'count' };
   const subject = main ? figure(main) : 'Rows';
   const charts: ChartSpec[] = [{ title: 'Rows', kind: 'number', aggregate: 'count' }];
-  for (const measure of [main, ...sums.filter((one) => one !== main).slice(0, 1), ...means.filter((one) => one !== main).slice(0, 1)]) {
+  for (const measure of [
+    main,
+    ...sums.filter((one) => one !== main).slice(0, 1),
+    ...means.filter((one) => one !== main).slice(0, 1),
+  ]) {
     if (measure) charts.push({ title: figure(measure), kind: 'number', ...of(measure) });
   }
   if (date) charts.push({ title: `${subject} over time`, kind: 'line', x: date.sqlName, ...of(main) });
   for (const dimension of dimensions.slice(0, 3)) {
-    charts.push({ title: `${subject} by ${words(dimension)}`, kind: 'bar', x: dimension.sqlName, ...of(main), limit: 8 });
+    charts.push({
+      title: `${subject} by ${words(dimension)}`,
+      kind: 'bar',
+      x: dimension.sqlName,
+      ...of(main),
+      limit: 8,
+    });
   }
   const mean = means.find((one) => one !== main);
   const first = dimensions[0];
-  if (mean && first) charts.push({ title: `${figure(mean)} by ${words(first)}`, kind: 'bar', x: first.sqlName, ...of(mean), limit: 8 });
+  if (mean && first)
+    charts.push({ title: `${figure(mean)} by ${words(first)}`, kind: 'bar', x: first.sqlName, ...of(mean), limit: 8 });
   const what = `${subject.slice(0, 1).toLowerCase()}${subject.slice(1)}`;
-  for (const label of labels.slice(0, 2)) charts.push({ title: `Top ${words(label)} by ${what}`, kind: 'table', x: label.sqlName, ...of(main), limit: 10 });
+  for (const label of labels.slice(0, 2))
+    charts.push({ title: `Top ${words(label)} by ${what}`, kind: 'table', x: label.sqlName, ...of(main), limit: 10 });
   const only = columns.find(({ role }) => role === 'dimension');
   if (only && charts.every(({ kind }) => kind === 'number')) {
     charts.push({ title: `${subject} by ${words(only)}`, kind: 'table', x: only.sqlName, ...of(main), limit: 10 });

@@ -19,7 +19,8 @@ export interface Job {
 }
 
 // A name in quotes; else what stands before "and build", be there spaces in it; else the first word that looks like a file.
-const LOAD = /\bload\s+(?:the\s+file\s+)?(?:"([^"\n]+)"|'([^'\n]+)'|`([^`\n]+)`|(\S[^\n]*?\.\w{1,8})\s+and\s+build\b|(?:[^\n.]*?\s)??([^\s,;:]+\.(?:csv|tsv|txt))\b)/i;
+const LOAD =
+  /\bload\s+(?:the\s+file\s+)?(?:"([^"\n]+)"|'([^'\n]+)'|`([^`\n]+)`|(\S[^\n]*?\.\w{1,8})\s+and\s+build\b|(?:[^\n.]*?\s)??([^\s,;:]+\.(?:csv|tsv|txt))\b)/i;
 const LOADED = /\bdata of ["'`]?([^\n]+?)["'`]? is already loaded \(result: (\{[\s\S]*\})\)/i;
 
 export function readJobs({ asked, frames, calls }: Conversation): Job[] {
@@ -29,7 +30,13 @@ export function readJobs({ asked, frames, calls }: Conversation): Job[] {
     const loaded = LOADED.exec(text);
     const file = loaded?.[1] ?? nameIn(text);
     if (file === undefined) continue;
-    const start = calls.find((call) => call.at > at && call.name === 'start_run' && call.input['agent'] === 'load_data' && !jobs.some((job) => job.start === call));
+    const start = calls.find(
+      (call) =>
+        call.at > at &&
+        call.name === 'start_run' &&
+        call.input['agent'] === 'load_data' &&
+        !jobs.some((job) => job.start === call),
+    );
     const next = asked.find((other) => other.at > at)?.at ?? Infinity;
     const own = start !== undefined && start.at < next ? start : undefined;
     const runId = typeof own?.result?.['runId'] === 'string' ? own.result['runId'] : undefined;
@@ -37,9 +44,14 @@ export function readJobs({ asked, frames, calls }: Conversation): Job[] {
     const nth = files.indexOf(file) + 1;
     const stem = basename(file, extname(file));
     jobs.push({
-      at, file, title: `${stem.slice(0, 1).toUpperCase()}${stem.slice(1, 80)} at a glance`, page: nth === 1 ? 'dashboard.html' : `dashboard-${nth}.html`,
+      at,
+      file,
+      title: `${stem.slice(0, 1).toUpperCase()}${stem.slice(1, 80)} at a glance`,
+      page: nth === 1 ? 'dashboard.html' : `dashboard-${nth}.html`,
       frames: runId === undefined ? [] : frames.filter((frame) => frame.id === runId),
-      ...(loaded?.[2] === undefined ? {} : { given: parsed(loaded[2]) }), ...(own ? { start: own } : {}), ...(runId === undefined ? {} : { runId }),
+      ...(loaded?.[2] === undefined ? {} : { given: parsed(loaded[2]) }),
+      ...(own ? { start: own } : {}),
+      ...(runId === undefined ? {} : { runId }),
     });
   }
   return jobs;
@@ -67,15 +79,23 @@ export function broken(job: Job): boolean {
 
 /** The last call of a tool that did what it should for a job. */
 export function done(job: Job, calls: readonly Call[], name: string): Call | undefined {
-  return calls.findLast((call) => call.at > job.at && call.name === name && call.result !== undefined && belongs(job, call));
+  return calls.findLast(
+    (call) => call.at > job.at && call.name === name && call.result !== undefined && belongs(job, call),
+  );
 }
 
 /** A call is a job's when it names its file, its page or its database. */
 function belongs(job: Job, { name, input }: Call): boolean {
   switch (name) {
-    case 'inspect_file': case 'design_queries': return input['file'] === job.file;
-    case 'write_page': case 'finish_page': return input['page'] === job.page;
-    case 'run_queries': return input['database'] === resultOf(job)?.['database'];
-    default: return false;
+    case 'inspect_file':
+    case 'design_queries':
+      return input['file'] === job.file;
+    case 'write_page':
+    case 'finish_page':
+      return input['page'] === job.page;
+    case 'run_queries':
+      return input['database'] === resultOf(job)?.['database'];
+    default:
+      return false;
   }
 }

@@ -8,8 +8,10 @@ import { fields, type Call, type Fields, type Frame } from './prompt.ts';
 export const DEMO_SENTENCE = 'demo model: scripted, no key needed';
 
 export function waiting(job: Job): string {
-  return `The page is laid out and the queries are ready. ${job.file} is still being loaded (${job.runId ?? 'no run'}); `
-    + 'I end my turn here and finish the dashboard when the import reports back.';
+  return (
+    `The page is laid out and the queries are ready. ${job.file} is still being loaded (${job.runId ?? 'no run'}); ` +
+    'I end my turn here and finish the dashboard when the import reports back.'
+  );
 }
 
 export function failedTool({ name, error = '' }: Call): string {
@@ -24,17 +26,22 @@ function sentence(error: string): string {
 
 /** What is said about a report that is not a finished import. */
 export function outcomeText({ status, body, agent, id }: Frame, job: Job | undefined): string {
-  if (!job) return `Background run ${id} (${agent}) reported "${status}". No dashboard waits for it, so I leave it alone.`;
+  if (!job)
+    return `Background run ${id} (${agent}) reported "${status}". No dashboard waits for it, so I leave it alone.`;
   const error = fields(body['error']);
   const reason = typeof body['reason'] === 'string' ? ` (${body['reason']})` : '';
   const again = 'The page stays without numbers. Ask again to have it tried once more.';
   switch (status) {
-    case 'failed': return `Loading ${job.file} failed: ${sentence(said(error['message'], 'no reason was given'))} ${again}`;
-    case 'cancelled': return `Loading ${job.file} was cancelled${reason}. ${again}`;
+    case 'failed':
+      return `Loading ${job.file} failed: ${sentence(said(error['message'], 'no reason was given'))} ${again}`;
+    case 'cancelled':
+      return `Loading ${job.file} was cancelled${reason}. ${again}`;
     case 'interrupted':
       return `The import of ${job.file} was given up${reason}. If it reports after all, I finish the dashboard then; otherwise ask again.`;
-    case 'running': return `The import of ${job.file} reached "${said(fields(body['milestone'])['name'], 'a milestone')}".`;
-    default: return `The import of ${job.file} reported "${status.slice(0, 40)}".`;
+    case 'running':
+      return `The import of ${job.file} reached "${said(fields(body['milestone'])['name'], 'a milestone')}".`;
+    default:
+      return `The import of ${job.file} reported "${status.slice(0, 40)}".`;
   }
 }
 
@@ -43,16 +50,23 @@ export function summary(job: Job, result: Fields, queried: Call | undefined): st
   const { rows, rejectedRows, range, charts } = queried?.result ?? {};
   const { first, last } = fields(range);
   const span = typeof first === 'string' && typeof last === 'string' ? ` from ${first} to ${last}` : '';
-  const rejected = Number(rejectedRows) > 0 ? `${count(Number(rejectedRows))} could not be read and are listed with their reasons` : 'every row could be read';
+  const rejected =
+    Number(rejectedRows) > 0
+      ? `${count(Number(rejectedRows))} could not be read and are listed with their reasons`
+      : 'every row could be read';
   const found = (Array.isArray(charts) ? charts : []).map(fields);
-  const figures = found.filter(({ kind, aggregate }) => kind === 'number' && aggregate !== 'count').map((chart) => `${titleOf(chart)}: ${top(chart)?.value ?? '–'}`);
+  const figures = found
+    .filter(({ kind, aggregate }) => kind === 'number' && aggregate !== 'count')
+    .map((chart) => `${titleOf(chart)}: ${top(chart)?.value ?? '–'}`);
   const bar = found.find(({ kind }) => kind === 'bar');
   const best = bar ? top(bar) : undefined;
   return [
     `The dashboard is ready: ${job.page}. It shows ${rowsText(Number(rows ?? result['rows']))} of ${job.file}${span}; ${rejected}.`,
     figures.length > 0 ? `${figures.join(', ')}.` : '',
     bar && best ? `${titleOf(bar)}: ${best.label} leads with ${best.value}.` : '',
-  ].filter((line) => line !== '').join(' ');
+  ]
+    .filter((line) => line !== '')
+    .join(' ');
 }
 
 function titleOf(chart: Fields): string {
@@ -70,11 +84,15 @@ function said(value: unknown, otherwise: string): string {
 
 function top(chart: Fields): { label: string; value: string } | undefined {
   const first = fields((Array.isArray(chart['top']) ? chart['top'] : [])[0]);
-  return typeof first['value'] === 'number' ? { label: shown(String(first['label'])), value: writer([first['value']]).exact(first['value']) } : undefined;
+  return typeof first['value'] === 'number'
+    ? { label: shown(String(first['label'])), value: writer([first['value']]).exact(first['value']) }
+    : undefined;
 }
 
 export function answerOther(jobs: readonly Job[]): string {
-  const open = jobs.findLast(({ runId, frames }) => runId !== undefined && !frames.some(({ status }) => status !== 'running'));
+  const open = jobs.findLast(
+    ({ runId, frames }) => runId !== undefined && !frames.some(({ status }) => status !== 'running'),
+  );
   const state = open ? ` ${open.file} is still being loaded (${open.runId}).` : '';
   return `I am a scripted demo model and know one job: "Load orders.csv and build me a dashboard." works with any CSV file.${state}`;
 }

@@ -4,10 +4,22 @@ import type { LanguageModelV4Prompt, LanguageModelV4ToolResultOutput } from '@ai
 export type Fields = Record<string, unknown>;
 
 /** A tool call and what came of it; `at` is the place of its message in the prompt. */
-export interface Call { at: number; name: string; input: Fields; result?: Fields; error?: string }
+export interface Call {
+  at: number;
+  name: string;
+  input: Fields;
+  result?: Fields;
+  error?: string;
+}
 
 /** What a background run reported; the frame is the runtime's. */
-export interface Frame { at: number; id: string; agent: string; status: string; body: Fields }
+export interface Frame {
+  at: number;
+  id: string;
+  agent: string;
+  status: string;
+  body: Fields;
+}
 
 export interface Conversation {
   /** Everything that was said by users, frames left out. */
@@ -18,7 +30,8 @@ export interface Conversation {
   turn: number;
 }
 
-const FRAME = /<background-run id="([^"]*)" agent="([^"]*)" status="([^"]*)" key="[^"]*">\n[^\n]*\n([^\n]*)\n<\/background-run>/g;
+const FRAME =
+  /<background-run id="([^"]*)" agent="([^"]*)" status="([^"]*)" key="[^"]*">\n[^\n]*\n([^\n]*)\n<\/background-run>/g;
 
 export function readPrompt(prompt: LanguageModelV4Prompt): Conversation {
   const conversation: Conversation = { asked: [], frames: [], calls: [], turn: 0 };
@@ -57,13 +70,20 @@ function readText(conversation: Conversation, at: number, text: string): void {
 
 function outcome(output: LanguageModelV4ToolResultOutput): Pick<Call, 'result' | 'error'> {
   switch (output.type) {
-    case 'json': return { result: fields(output.value) };
-    case 'text': return { result: parsed(output.value) };
-    case 'error-text': return { error: output.value };
-    case 'error-json': return { error: JSON.stringify(output.value) };
-    case 'execution-denied': return { error: output.reason ?? 'It was not allowed.' };
-    case 'content': return { result: {} };
-    default: return output satisfies never;
+    case 'json':
+      return { result: fields(output.value) };
+    case 'text':
+      return { result: parsed(output.value) };
+    case 'error-text':
+      return { error: output.value };
+    case 'error-json':
+      return { error: JSON.stringify(output.value) };
+    case 'execution-denied':
+      return { error: output.reason ?? 'It was not allowed.' };
+    case 'content':
+      return { result: {} };
+    default:
+      return output satisfies never;
   }
 }
 

@@ -6,7 +6,11 @@ import { broken, done, readJobs, resultOf, type Job } from './jobs.ts';
 import { readPrompt, type Call, type Conversation, type Fields } from './prompt.ts';
 import { answerOther, failedTool, outcomeText, rowsText, summary, waiting } from './lines.ts';
 
-export interface Reply { reasoning?: string; text: string; call?: { name: string; input: Fields } }
+export interface Reply {
+  reasoning?: string;
+  text: string;
+  call?: { name: string; input: Fields };
+}
 
 /** The one answer to a prompt. */
 export function reply(prompt: LanguageModelV4Prompt): Reply {
@@ -23,7 +27,9 @@ function answerAsk(job: Job, jobs: readonly Job[], conversation: Conversation): 
   const before = jobs.some((one) => one.file === job.file && one.at < job.at && !broken(one));
   const begun = conversation.calls.some((call) => call.at > conversation.turn);
   if (before && !begun) {
-    return { text: `${job.file} was asked for before in this session, and this script does each file once. Open a new session, or ask for another file.` };
+    return {
+      text: `${job.file} was asked for before in this session, and this script does each file once. Open a new session, or ask for another file.`,
+    };
   }
   return job.given ? build(job, conversation) : begin(job, conversation);
 }
@@ -52,7 +58,10 @@ function begin(job: Job, { calls }: Conversation): Reply {
     return {
       reasoning: `The file has to be loaded before there is a number to show. That takes a while and needs nobody to watch it, so it goes into the background first.`,
       text: `I start loading ${job.file} in the background and prepare the dashboard meanwhile.`,
-      call: { name: 'start_run', input: { agent: 'load_data', input: { file: job.file }, label: job.file.slice(-200) } },
+      call: {
+        name: 'start_run',
+        input: { agent: 'load_data', input: { file: job.file }, label: job.file.slice(-200) },
+      },
     };
   }
   return prepare(job, calls) ?? { text: waiting(job) };
@@ -63,22 +72,34 @@ function prepare(job: Job, calls: readonly Call[]): Reply | undefined {
   const inspected = done(job, calls, 'inspect_file');
   if (!inspected) {
     const runs = job.runId === undefined ? '' : `The import runs as ${job.runId}. `;
-    return { text: `${runs}First I look at what columns the file has.`, call: { name: 'inspect_file', input: { file: job.file } } };
+    return {
+      text: `${runs}First I look at what columns the file has.`,
+      call: { name: 'inspect_file', input: { file: job.file } },
+    };
   }
   const columns = (inspected.result?.['columns'] ?? []) as InspectedColumn[];
   if (!done(job, calls, 'design_queries')) {
-    const named = (role: string): string => columns.filter((column) => column.role === role).slice(0, 5).map(({ name }) => name).join(', ') || 'none';
+    const named = (role: string): string =>
+      columns
+        .filter((column) => column.role === role)
+        .slice(0, 5)
+        .map(({ name }) => name)
+        .join(', ') || 'none';
     return {
       reasoning: `Numbers to add up: ${named('measure')}. To group by: ${named('dimension')}. Dates: ${named('date')}.`,
-      text: `${columns.length} columns. To measure: ${named('measure')}. To group by: ${named('dimension')}. Over time: ${named('date')}. `
-        + 'I design the charts for these and have them checked against the file.',
+      text:
+        `${columns.length} columns. To measure: ${named('measure')}. To group by: ${named('dimension')}. Over time: ${named('date')}. ` +
+        'I design the charts for these and have them checked against the file.',
       call: { name: 'design_queries', input: { file: job.file, charts: chooseCharts(columns) } },
     };
   }
   if (!done(job, calls, 'write_page')) {
     return {
       text: 'The charts fit the columns. I write the page now, with a place for each of them; the numbers follow when the data is there.',
-      call: { name: 'write_page', input: { title: job.title, file: job.file, charts: chooseCharts(columns), page: job.page } },
+      call: {
+        name: 'write_page',
+        input: { title: job.title, file: job.file, charts: chooseCharts(columns), page: job.page },
+      },
     };
   }
   return undefined;
@@ -87,10 +108,12 @@ function prepare(job: Job, calls: readonly Call[]): Reply | undefined {
 /** With the data there: what is still to prepare, the queries, the finished page. */
 function build(job: Job, { calls, turn }: Conversation): Reply {
   const result = resultOf(job);
-  if (typeof result?.['database'] !== 'string') return { text: `The result of loading ${job.file} does not name a database, so I cannot query it.` };
+  if (typeof result?.['database'] !== 'string')
+    return { text: `The result of loading ${job.file} does not name a database, so I cannot query it.` };
   const finished = done(job, calls, 'finish_page');
   if (finished) {
-    if (finished.at < turn) return { text: `The dashboard of ${job.file} was finished before; there is nothing left to do.` };
+    if (finished.at < turn)
+      return { text: `The dashboard of ${job.file} was finished before; there is nothing left to do.` };
     return { text: summary(job, result, done(job, calls, 'run_queries')) };
   }
   const next = prepare(job, calls);
@@ -99,7 +122,10 @@ function build(job: Job, { calls, turn }: Conversation): Reply {
   if (!queried) {
     return {
       text: `${job.file} is loaded: ${rowsText(Number(result['rows']))}. I run the queries.`,
-      call: { name: 'run_queries', input: { database: result['database'], charts: done(job, calls, 'design_queries')?.input['charts'] } },
+      call: {
+        name: 'run_queries',
+        input: { database: result['database'], charts: done(job, calls, 'design_queries')?.input['charts'] },
+      },
     };
   }
   return {

@@ -8,10 +8,20 @@ import type { ImportState } from './state.ts';
 const RAW_CHARS = 500;
 
 /** Writes the items that lie between the state's position and `next`; returns the state behind them. */
-export function writeBatch(db: DatabaseSync, state: ImportState, attempt: number, items: readonly Item[], next: Position): ImportState {
+export function writeBatch(
+  db: DatabaseSync,
+  state: ImportState,
+  attempt: number,
+  items: readonly Item[],
+  next: Position,
+): ImportState {
   const { table, columns } = state;
   const after: ImportState = {
-    ...state, position: next, batch: state.batch + 1, rejected: { ...state.rejected }, sums: structuredClone(state.sums),
+    ...state,
+    position: next,
+    batch: state.batch + 1,
+    rejected: { ...state.rejected },
+    sums: structuredClone(state.sums),
   };
   const insert = db.prepare(`INSERT INTO ${quoted(table)} VALUES (?${', ?'.repeat(columns.length)})`);
   const reject = db.prepare('INSERT INTO _rejected VALUES (?, ?, ?, ?, ?)');
@@ -28,7 +38,17 @@ export function writeBatch(db: DatabaseSync, state: ImportState, attempt: number
   }
   const rows = after.rows - state.rows;
   db.prepare('INSERT INTO _batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').run(
-    after.batch, state.runId, attempt, state.position.row + 1, next.row, state.position.offset, next.offset, rows, items.length - rows, new Date().toISOString());
+    after.batch,
+    state.runId,
+    attempt,
+    state.position.row + 1,
+    next.row,
+    state.position.offset,
+    next.offset,
+    rows,
+    items.length - rows,
+    new Date().toISOString(),
+  );
   return after;
 }
 
@@ -44,5 +64,9 @@ function add(sums: ImportState['sums'], values: readonly Value[]): void {
 }
 
 function cut(raw: Buffer): string {
-  return raw.toString('utf8', 0, RAW_CHARS * 4).trimEnd().slice(0, RAW_CHARS).toWellFormed();
+  return raw
+    .toString('utf8', 0, RAW_CHARS * 4)
+    .trimEnd()
+    .slice(0, RAW_CHARS)
+    .toWellFormed();
 }

@@ -32,18 +32,26 @@ export interface LoadResult {
 export function progressOf({ batch, position, rows, size }: ImportState, message?: string): ProgressReport {
   const rejected = position.row - rows;
   return {
-    fraction: size === 0 ? 1 : Math.min(1, position.offset / size), phase: 'ingest',
+    fraction: size === 0 ? 1 : Math.min(1, position.offset / size),
+    phase: 'ingest',
     message: message ?? `${count(rows)} rows${rejected > 0 ? `, ${count(rejected)} rejected` : ''}`,
     data: { batch, rows, rejected, bytes: position.offset },
     checkpoint: { batch, offset: position.offset, row: position.row },
   };
 }
 
-export function schemaMilestone({ columns }: ImportState): { columns: { name: string; type: ColumnType }[]; columnCount: number } {
+export function schemaMilestone({ columns }: ImportState): {
+  columns: { name: string; type: ColumnType }[];
+  columnCount: number;
+} {
   return { columns: fitting(columns.map(({ name, type }) => ({ name, type }))), columnCount: columns.length };
 }
 
-export function loadedMilestone({ rows, rejectedRows, rejected }: LoadResult): { rows: number; rejectedRows: number; rejected: Record<string, number> } {
+export function loadedMilestone({ rows, rejectedRows, rejected }: LoadResult): {
+  rows: number;
+  rejectedRows: number;
+  rejected: Record<string, number>;
+} {
   return { rows, rejectedRows, rejected: Object.fromEntries(fitting(Object.entries(rejected))) };
 }
 
@@ -51,9 +59,18 @@ export function resultOf(state: ImportState, database: string, attempts: number,
   const { file, table, rows, rejected, columns, batch, position, startedAt } = state;
   const reasons = Object.entries(rejected).sort(([, a], [, b]) => b - a);
   return {
-    file, database, table, rows, rejectedRows: position.row - rows, rejected: Object.fromEntries(reasons.slice(0, LISTED)),
-    columns: columns.slice(0, LISTED).map(({ name, type, sqlName }) => ({ name, type, sqlName })), columnCount: columns.length,
-    batches: batch, attempts, durationMs: Date.now() - startedAt, checks: checks.slice(0, LISTED),
+    file,
+    database,
+    table,
+    rows,
+    rejectedRows: position.row - rows,
+    rejected: Object.fromEntries(reasons.slice(0, LISTED)),
+    columns: columns.slice(0, LISTED).map(({ name, type, sqlName }) => ({ name, type, sqlName })),
+    columnCount: columns.length,
+    batches: batch,
+    attempts,
+    durationMs: Date.now() - startedAt,
+    checks: checks.slice(0, LISTED),
   };
 }
 

@@ -8,7 +8,11 @@ import type { Shape } from '../csv/source.ts';
 import { quoted } from './database.ts';
 
 /** A file: its name, its size in bytes and its last change in milliseconds since 1970. What is resumed must be the same. */
-export interface SourceFile { file: string; size: number; mtimeMs: number }
+export interface SourceFile {
+  file: string;
+  size: number;
+  mtimeMs: number;
+}
 
 export interface ImportState extends SourceFile {
   runId: string;
@@ -43,24 +47,48 @@ const TABLES = `
 export function readState(db: DatabaseSync): ImportState | undefined {
   if (db.prepare("SELECT 1 FROM sqlite_master WHERE name = '_import'").get() === undefined) return undefined;
   const row = db.prepare('SELECT state FROM _import').get();
-  return row === undefined ? undefined : JSON.parse(String(row['state'])) as ImportState;
+  return row === undefined ? undefined : (JSON.parse(String(row['state'])) as ImportState);
 }
 
 export function writeState(db: DatabaseSync, state: ImportState): void {
-  db.prepare('INSERT OR REPLACE INTO _import (id, run_id, batch, state) VALUES (1, ?, ?, ?)').run(state.runId, state.batch, JSON.stringify(state));
+  db.prepare('INSERT OR REPLACE INTO _import (id, run_id, batch, state) VALUES (1, ?, ?, ?)').run(
+    state.runId,
+    state.batch,
+    JSON.stringify(state),
+  );
 }
 
-export function freshState(runId: string, owner: string, source: SourceFile, { dialect, start, columns }: Shape): ImportState {
+export function freshState(
+  runId: string,
+  owner: string,
+  source: SourceFile,
+  { dialect, start, columns }: Shape,
+): ImportState {
   return {
-    runId, owner, ...source, table: tableNameOf(source.file), dialect, columns, position: start, batch: 0, rows: 0, rejected: {},
-    sums: columns.map(() => ({ count: 0, sum: 0, fractions: false })), startedAt: Date.now(), schemaTold: false, loaded: false,
+    runId,
+    owner,
+    ...source,
+    table: tableNameOf(source.file),
+    dialect,
+    columns,
+    position: start,
+    batch: 0,
+    rows: 0,
+    rejected: {},
+    sums: columns.map(() => ({ count: 0, sum: 0, fractions: false })),
+    startedAt: Date.now(),
+    schemaTold: false,
+    loaded: false,
   };
 }
 
 /** The empty tables of an import, in the place of those of the import before. Throws rather than touch a table of someone else. */
 export function replaceTables(db: DatabaseSync, state: ImportState): void {
   const before = readState(db);
-  if (before) db.exec(`DROP TABLE IF EXISTS ${quoted(before.table)}; DROP TABLE _import; DROP TABLE _batches; DROP TABLE _rejected`);
+  if (before)
+    db.exec(
+      `DROP TABLE IF EXISTS ${quoted(before.table)}; DROP TABLE _import; DROP TABLE _batches; DROP TABLE _rejected`,
+    );
   if (db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(state.table) !== undefined) {
     throw new Error(`The database has a table "${state.table}" that no import made; choose another database.`);
   }
@@ -71,10 +99,15 @@ export function replaceTables(db: DatabaseSync, state: ImportState): void {
 
 function sqlType({ type }: Column): string {
   switch (type) {
-    case 'integer': return 'INTEGER';
-    case 'number': return 'REAL';
-    case 'date': case 'text': return 'TEXT';
-    default: return type satisfies never;
+    case 'integer':
+      return 'INTEGER';
+    case 'number':
+      return 'REAL';
+    case 'date':
+    case 'text':
+      return 'TEXT';
+    default:
+      return type satisfies never;
   }
 }
 

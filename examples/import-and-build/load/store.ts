@@ -63,13 +63,16 @@ export class ImportStore implements Disposable {
     const found = readState(this.db);
     if (!this.#lock && found?.runId !== this.#runId) {
       const by = found ? `run ${found.runId}` : 'another run';
-      throw new DatabaseInUse(`The database ${this.#name} is being written by ${by}, which is still alive. Wait for it, cancel it, or choose another database.`);
+      throw new DatabaseInUse(
+        `The database ${this.#name} is being written by ${by}, which is still alive. Wait for it, cancel it, or choose another database.`,
+      );
     }
     this.db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
     if (found?.runId !== this.#runId) return;
     if (found.size !== source.size || found.mtimeMs !== source.mtimeMs) {
       throw new SourceChanged(
-        `Expected ${found.file} as it was when the run began (${found.size} bytes), got one of ${source.size} bytes that was changed since. Start a new run.`);
+        `Expected ${found.file} as it was when the run began (${found.size} bytes), got one of ${source.size} bytes that was changed since. Start a new run.`,
+      );
     }
     this.#state = { ...found, owner: randomUUID() };
     transaction(this.db, () => writeState(this.db, this.state));
@@ -109,8 +112,11 @@ export class ImportStore implements Disposable {
   /** Marks the import as loaded and folds the journal into the database, so that it is one file that can be copied. */
   finish(): void {
     this.#change((state) => ({
-      ...state, loaded: true,
-      columns: state.columns.map((one, i) => (one.type === 'integer' && state.sums[i]?.fractions ? { ...one, type: 'number' } : one)),
+      ...state,
+      loaded: true,
+      columns: state.columns.map((one, i) =>
+        one.type === 'integer' && state.sums[i]?.fractions ? { ...one, type: 'number' } : one,
+      ),
     }));
     try {
       this.db.exec('PRAGMA journal_mode = DELETE');

@@ -25,11 +25,16 @@ ${body(chart)}</section>
 function body(chart: ChartResult): Html {
   if (!chart.points.some(({ value }) => value !== null)) return html`<p class="none">No data to show here.</p>`;
   switch (chart.kind) {
-    case 'line': return html`${lineChart(chart)}${numbers(chart)}`;
-    case 'bar': return html`${bars(chart)}${numbers(chart)}`;
-    case 'table': return table(chart);
-    case 'number': return tile(chart);
-    default: return chart.kind satisfies never;
+    case 'line':
+      return html`${lineChart(chart)}${numbers(chart)}`;
+    case 'bar':
+      return html`${bars(chart)}${numbers(chart)}`;
+    case 'table':
+      return table(chart);
+    case 'number':
+      return tile(chart);
+    default:
+      return chart.kind satisfies never;
   }
 }
 
@@ -52,14 +57,19 @@ function table(chart: ChartResult): Html {
   const { points, aggregate, measure, x = '' } = chart;
   const write = writer(points.map(({ value }) => value));
   const total = points.reduce((sum, { value }) => sum + (value ?? 0), 0);
-  const shares = (aggregate === 'count' || aggregate === 'sum') && total > 0 && points.every(({ value }) => (value ?? 0) >= 0);
+  const shares =
+    (aggregate === 'count' || aggregate === 'sum') && total > 0 && points.every(({ value }) => (value ?? 0) >= 0);
   const what = describe({ aggregate, ...(measure === undefined ? {} : { measure }) });
   const right = (content: string): Html => html`<td class="r">${content}</td>`;
-  const row = (point: Point): Html => html`<tr class="${kindOf(point)}"><td><bdi>${label(chart, point)}</bdi></td>${right(write.exact(point.value))}${
-    shares ? right(percent((point.value ?? 0) / total)) : ''}${measure === undefined ? '' : right(count(point.rows))}</tr>
+  const row = (
+    point: Point,
+  ): Html => html`<tr class="${kindOf(point)}"><td><bdi>${label(chart, point)}</bdi></td>${right(write.exact(point.value))}${
+    shares ? right(percent((point.value ?? 0) / total)) : ''
+  }${measure === undefined ? '' : right(count(point.rows))}</tr>
 `;
   return html`<table><thead><tr><th scope="col"><bdi>${shown(x)}</bdi></th><th scope="col" class="r"><bdi>${shown(what, 60)}</bdi></th>${
-    shares ? html`<th scope="col" class="r">Share</th>` : ''}${measure === undefined ? '' : html`<th scope="col" class="r">Rows</th>`}</tr></thead>
+    shares ? html`<th scope="col" class="r">Share</th>` : ''
+  }${measure === undefined ? '' : html`<th scope="col" class="r">Rows</th>`}</tr></thead>
 <tbody>${points.map(row)}</tbody></table>`;
 }
 

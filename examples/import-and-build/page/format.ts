@@ -21,9 +21,16 @@ export function writer(values: readonly (number | null)[]): Writer {
   const most = Math.max(0, ...known.map(Math.abs));
   const decimals = known.every(Number.isInteger) ? 0 : most >= 1 ? 2 : Math.min(8, 2 - Math.floor(Math.log10(most)));
   const exactly = new Intl.NumberFormat('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
-  const shortly = new Intl.NumberFormat('en', { notation: 'compact', minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const shortly = new Intl.NumberFormat('en', {
+    notation: 'compact',
+    minimumFractionDigits: 1,
+    maximumFractionDigits: 1,
+  });
   const exact = (value: number | null): string => (value === null ? NOTHING : exactly.format(value));
-  return { exact, compact: (value) => (value === null || Math.abs(value) < 10_000 ? exact(value) : shortly.format(value)) };
+  return {
+    exact,
+    compact: (value) => (value === null || Math.abs(value) < 10_000 ? exact(value) : shortly.format(value)),
+  };
 }
 
 export function count(rows: number): string {
@@ -48,11 +55,35 @@ export function day(iso: string): string {
   return `${date === undefined ? '' : `${Number(date)} `}${MONTHS[Number(month) - 1] ?? month} ${year}`;
 }
 
-const WORDS: Record<Aggregate, string> = { count: 'count', sum: 'sum', avg: 'average', min: 'smallest', max: 'largest', distinct: 'different values' };
+const WORDS: Record<Aggregate, string> = {
+  count: 'count',
+  sum: 'sum',
+  avg: 'average',
+  min: 'smallest',
+  max: 'largest',
+  distinct: 'different values',
+};
 
 /** What a chart shows, in words: `sum of total by category`. */
-export function describe({ aggregate, measure, x, unit }: { aggregate: Aggregate; measure?: string; x?: string; unit?: Unit }): string {
-  const what = measure === undefined ? (aggregate === 'distinct' ? WORDS.distinct : 'number of rows') : `${WORDS[aggregate]} of ${measure}`;
+export function describe({
+  aggregate,
+  measure,
+  x,
+  unit,
+}: {
+  aggregate: Aggregate;
+  measure?: string;
+  x?: string;
+  unit?: Unit;
+}): string {
+  const what =
+    measure === undefined
+      ? aggregate === 'distinct'
+        ? WORDS.distinct
+        : 'number of rows'
+      : `${WORDS[aggregate]} of ${measure}`;
   if (x === undefined) return what;
-  return unit === undefined ? `${what} ${aggregate === 'distinct' && measure === undefined ? 'of' : 'by'} ${x}` : `${what} by ${unit} of ${x}`;
+  return unit === undefined
+    ? `${what} ${aggregate === 'distinct' && measure === undefined ? 'of' : 'by'} ${x}`
+    : `${what} by ${unit} of ${x}`;
 }

@@ -28,7 +28,11 @@ function escaped(text: string): string {
 
 /** Text of a file as it may be shown: no control characters, none that turn the writing direction around, at most `most` characters. */
 export function shown(text: string, most = 80): string {
-  const clean = text.toWellFormed().replace(/\s+/g, ' ').replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\ufffd').trim();
+  const clean = text
+    .toWellFormed()
+    .replace(/\s+/g, ' ')
+    .replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
+    .trim();
   const characters = Array.from(clean.slice(0, most * 4));
   return characters.length > most ? `${characters.slice(0, most - 1).join('')}…` : characters.join('');
 }

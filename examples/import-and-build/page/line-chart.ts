@@ -44,9 +44,12 @@ ${axis(points, x)}`;
 function axis(points: readonly Point[], x: (i: number) => number): Html {
   const step = Math.max(1, Math.ceil((points.length - 1) / 6));
   const at = points.flatMap((_, i) => (i % step === 0 ? [i] : []));
-  const anchor = (i: number): string => (points.length === 1 ? 'middle' : i === 0 ? 'start' : i === points.length - 1 ? 'end' : 'middle');
-  const date = (i: number, n: number): Html => html`<text x="${x(i)}%" y="18" text-anchor="${anchor(i)}" class="${at.length > 3 && n % 2 === 1 ? 'minor' : 'date'}">${
-    day(shown(points[i]?.label ?? ''))}</text>`;
+  const anchor = (i: number): string =>
+    points.length === 1 ? 'middle' : i === 0 ? 'start' : i === points.length - 1 ? 'end' : 'middle';
+  const date = (i: number, n: number): Html =>
+    html`<text x="${x(i)}%" y="18" text-anchor="${anchor(i)}" class="${at.length > 3 && n % 2 === 1 ? 'minor' : 'date'}">${day(
+      shown(points[i]?.label ?? ''),
+    )}</text>`;
   return html`<svg class="axis" aria-hidden="true">${at.map(date)}</svg>`;
 }
 

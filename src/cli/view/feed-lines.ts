@@ -24,5 +24,8 @@ function itemLines({ at, mark }: FeedItem, text: string, room: number, options: 
   const indent = width(time) + width(lead);
   const most = Math.min(room, mark === 'hand-over' || mark === 'say' ? 2 : 1);
   const [first = '', ...rest] = wrap(ownSigns(text, options), options.width - indent, most, ellipsis(options));
-  return [`${paint(time, 'dim', options)}${paint(`${lead}${first}`, tone, options)}`, ...rest.map((line) => `${' '.repeat(indent)}${paint(line, tone, options)}`)];
+  return [
+    `${paint(time, 'dim', options)}${paint(`${lead}${first}`, tone, options)}`,
+    ...rest.map((line) => `${' '.repeat(indent)}${paint(line, tone, options)}`),
+  ];
 }

@@ -56,15 +56,30 @@ function settled(event: OutliveEvent): Line {
 function delivered(event: OutliveEvent): Line {
   const milestone = /:milestone:(.*)$/u.exec(field(event, 'key') ?? '')?.[1];
   const kind = field(event, 'kind');
-  const what = kind === 'gave-up' ? `giving up on ${run(event)}` : milestone !== undefined && kind === 'milestone' ? `milestone ${milestone} of ${run(event)}` : `what became of ${run(event)}`;
-  return event.turnId === undefined ? ['run', `${what} stands in the transcript`] : ['hand-over', `hand-over: ${what} is now the input of ${turn(event)}`];
+  const what =
+    kind === 'gave-up'
+      ? `giving up on ${run(event)}`
+      : milestone !== undefined && kind === 'milestone'
+        ? `milestone ${milestone} of ${run(event)}`
+        : `what became of ${run(event)}`;
+  return event.turnId === undefined
+    ? ['run', `${what} stands in the transcript`]
+    : ['hand-over', `hand-over: ${what} is now the input of ${turn(event)}`];
 }
 
 function message(event: OutliveEvent): Line {
   const { role, parts = [], metadata } = (event['message'] ?? {}) as Partial<UIMessage>;
   if (metadata?.['hidden'] === true) return null;
-  const text = parts.filter((part) => part.type === 'text').map((part) => String(part['text'])).join('\n').trim().split(/[\r\n]/u)[0] ?? '';
-  const tools = parts.filter((part) => typeof part['toolCallId'] === 'string').map((part) => (typeof part['toolName'] === 'string' ? part['toolName'] : part.type.replace(/^tool-/u, '')));
+  const text =
+    parts
+      .filter((part) => part.type === 'text')
+      .map((part) => String(part['text']))
+      .join('\n')
+      .trim()
+      .split(/[\r\n]/u)[0] ?? '';
+  const tools = parts
+    .filter((part) => typeof part['toolCallId'] === 'string')
+    .map((part) => (typeof part['toolName'] === 'string' ? part['toolName'] : part.type.replace(/^tool-/u, '')));
   if (role === 'user') return ['say', `user: ${text}`];
   if (metadata?.['source'] === 'background-run') return ['run', text];
   if (tools.length > 0) return ['tool', `${tools.join(', ')}${text === '' ? '' : ` — ${text}`}`];
@@ -80,7 +95,10 @@ const LINES: Record<string, (event: OutliveEvent) => Line> = {
   'turn.cancelled': (event) => ['trouble', `${turn(event)} cancelled${why(event)}`],
   'turn.skipped': (event) => ['turn', `${turn(event)} skipped${why(event)}`],
   'message.added': message,
-  'run.started': (event) => ['run', `${run(event)} started in the background${event.turnId === undefined ? '' : ', the turn goes on'}`],
+  'run.started': (event) => [
+    'run',
+    `${run(event)} started in the background${event.turnId === undefined ? '' : ', the turn goes on'}`,
+  ],
   'run.milestone': (event) => ['milestone', `${event.runId ?? 'the run'}: ${field(event, 'name') ?? ''}`],
   'run.input_required': (event) => ['run', `${run(event)} waits for an answer`],
   'run.resumed': (event) => ['run', `${run(event)} goes on`],
@@ -90,9 +108,15 @@ const LINES: Record<string, (event: OutliveEvent) => Line> = {
   'run.settled': settled,
   'run.delivered': delivered,
   'request.opened': (event) => ['trouble', `request ${field(event, 'requestId') ?? ''} waits for an answer`],
-  'request.answered': (event) => ['turn', `request ${field(event, 'requestId') ?? ''} ${field(event, 'status') ?? 'answered'}`],
+  'request.answered': (event) => [
+    'turn',
+    `request ${field(event, 'requestId') ?? ''} ${field(event, 'status') ?? 'answered'}`,
+  ],
   'handler.failed': (event) => ['trouble', `handler ${field(event, 'handler') ?? ''} failed${why(event)}`],
   'notice.suspended': (event) => ['trouble', `notice ${field(event, 'key') ?? ''} could not be sent yet`],
-  'input.refused': (event) => ['trouble', `refused${event['name'] === '' ? '' : ` ${field(event, 'name') ?? ''}`}: ${field(event, 'message') ?? ''}`],
+  'input.refused': (event) => [
+    'trouble',
+    `refused${event['name'] === '' ? '' : ` ${field(event, 'name') ?? ''}`}: ${field(event, 'message') ?? ''}`,
+  ],
   'log.truncated': (event) => ['trouble', `events before ${field(event, 'firstSeq') ?? 'this one'} are no longer kept`],
 };

@@ -5,7 +5,10 @@
  */
 
 /** Widths in columns, top to bottom: what has left the screen, and the lines of the last frame. The cursor is below them. */
-export interface Footprint { above: readonly number[]; lines: readonly number[] }
+export interface Footprint {
+  above: readonly number[];
+  lines: readonly number[];
+}
 
 export const NOTHING: Footprint = { above: [], lines: [] };
 
@@ -14,7 +17,11 @@ function rowsOf(widths: readonly number[], columns: number): number {
 }
 
 /** How many rows up the next frame begins in a terminal of this size, and what stays above it, out of reach. */
-export function reach({ above, lines }: Footprint, columns: number, rows: number): { up: number; above: readonly number[] } {
+export function reach(
+  { above, lines }: Footprint,
+  columns: number,
+  rows: number,
+): { up: number; above: readonly number[] } {
   const all = [...above, ...lines];
   const most = Math.max(0, rows - 1);
   let from = all.length;

@@ -32,7 +32,8 @@ export class PlainLog implements Painter {
     this.once('session', snapshot === null ? undefined : `session ${snapshot.sessionId}`);
     for (const { label, url } of links) this.once(`${label}\n${url}`, `${label}: ${url}`);
     for (const row of rows) if (row.status !== 'running') this.tellProgress(row, 'the last');
-    for (const item of this.fresh(feed)) this.write(`${clock(item.at)} ${signOf(MARKS[item.mark], this.look)} ${textOf(item, rows)}`);
+    for (const item of this.fresh(feed))
+      this.write(`${clock(item.at)} ${signOf(MARKS[item.mark], this.look)} ${textOf(item, rows)}`);
     for (const row of rows) if (row.status === 'running') this.tellProgress(row, 'a step');
     for (const line of banner) this.once(`banner\n${line}`, line);
   }
@@ -55,7 +56,10 @@ export class PlainLog implements Painter {
   private fresh(feed: readonly FeedItem[]): readonly FeedItem[] {
     const { last } = this;
     const same = last === undefined ? -1 : feed.lastIndexOf(last);
-    const at = same !== -1 || last === undefined ? same : feed.findLastIndex((item) => item.at === last.at && item.text === last.text);
+    const at =
+      same !== -1 || last === undefined
+        ? same
+        : feed.findLastIndex((item) => item.at === last.at && item.text === last.text);
     this.last = feed.at(-1) ?? last;
     return feed.slice(at + 1);
   }
@@ -73,5 +77,7 @@ export class PlainLog implements Painter {
 
 function progressText({ fraction, phase, message }: Progress): string {
   const words = [phase, message].filter((one) => one !== undefined && one !== '').join(': ');
-  return [fraction === undefined ? '' : `${Math.round(fraction * 100)}%`, words].filter((part) => part !== '').join(' ');
+  return [fraction === undefined ? '' : `${Math.round(fraction * 100)}%`, words]
+    .filter((part) => part !== '')
+    .join(' ');
 }

@@ -23,9 +23,14 @@ export function renderView(model: ViewModel, options: ViewOptions): string[] {
   const enough = height - head.length - banner.length >= LEAST_RUNS + LEAST_FEED + model.links.length;
   const tail = [...banner, ...(enough ? linkLines(model, options) : [])];
   const gap = height >= WITH_GAPS ? [''] : [];
-  const gaps = gap.length * ((model.rows.length > 0 ? 1 : 0) + (model.feed.length > 0 ? 1 : 0) + (tail.length > 0 ? 1 : 0));
+  const gaps =
+    gap.length * ((model.rows.length > 0 ? 1 : 0) + (model.feed.length > 0 ? 1 : 0) + (tail.length > 0 ? 1 : 0));
   const room = height - head.length - tail.length - gaps;
-  const runs = runLines(model.rows, Math.max(Math.min(LEAST_RUNS, room), room - Math.min(LEAST_FEED, model.feed.length)), options);
+  const runs = runLines(
+    model.rows,
+    Math.max(Math.min(LEAST_RUNS, room), room - Math.min(LEAST_FEED, model.feed.length)),
+    options,
+  );
   const feed = feedLines(model, room - runs.length, options);
   const sections = [head, runs, feed, tail].filter((section) => section.length > 0);
   const lines = sections.flatMap((section, i) => (i === 0 ? section : [...gap, ...section]));
@@ -33,11 +38,17 @@ export function renderView(model: ViewModel, options: ViewOptions): string[] {
 }
 
 function bannerLines({ banner = [] }: ViewModel, options: ViewOptions): string[] {
-  return banner.flatMap((line) => wrap(stripControl(line), options.width, MOST_BANNER_LINES, ellipsis(options))).map((line) => paint(line, 'good', options));
+  return banner
+    .flatMap((line) => wrap(stripControl(line), options.width, MOST_BANNER_LINES, ellipsis(options)))
+    .map((line) => paint(line, 'good', options));
 }
 
 function linkLines({ links }: ViewModel, options: ViewOptions): string[] {
-  const labels = Math.min(12, Math.floor(options.width / 3), Math.max(0, ...links.map(({ label }) => width(stripControl(label)))));
+  const labels = Math.min(
+    12,
+    Math.floor(options.width / 3),
+    Math.max(0, ...links.map(({ label }) => width(stripControl(label)))),
+  );
   return links.map(({ label, url }) => {
     const name = pad(stripControl(label), labels, ellipsis(options));
     return `${paint(name, 'dim', options)} ${fit(stripControl(url), options.width - labels - 1, ellipsis(options))}`.trimEnd();

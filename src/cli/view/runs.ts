@@ -15,7 +15,15 @@ export function runLines(rows: readonly Row[], most: number, options: ViewOption
   const columns = columnsOf(chosen, options.width);
   const roomy = chosen.flatMap((row) => [runLine(row, columns, options), ...milestoneLine(row, columns, options)]);
   const lines = roomy.length <= most ? roomy : chosen.map((row) => runLine(row, columns, options));
-  return chosen.length === rows.length ? lines : [...lines, leftOut(rows.filter((row) => !chosen.includes(row)), options)].slice(-Math.max(0, most));
+  return chosen.length === rows.length
+    ? lines
+    : [
+        ...lines,
+        leftOut(
+          rows.filter((row) => !chosen.includes(row)),
+          options,
+        ),
+      ].slice(-Math.max(0, most));
 }
 
 function isLive({ status }: Row): boolean {
@@ -30,18 +38,31 @@ function choose(rows: readonly Row[], most: number): readonly Row[] {
 }
 
 function leftOut(rows: readonly Row[], options: ViewOptions): string {
-  const statuses = [...new Set(rows.map((row) => row.status))].map((status) => `${rows.filter((row) => row.status === status).length} ${status}`);
-  return paint(fit(`${ellipsis(options)} ${rows.length} more ${rows.length === 1 ? 'run' : 'runs'} (${statuses.join(', ')})`, options.width, ellipsis(options)), 'dim', options);
+  const statuses = [...new Set(rows.map((row) => row.status))].map(
+    (status) => `${rows.filter((row) => row.status === status).length} ${status}`,
+  );
+  return paint(
+    fit(
+      `${ellipsis(options)} ${rows.length} more ${rows.length === 1 ? 'run' : 'runs'} (${statuses.join(', ')})`,
+      options.width,
+      ellipsis(options),
+    ),
+    'dim',
+    options,
+  );
 }
 
 function runLine(row: Row, columns: Columns, options: ViewOptions): string {
   const more = ellipsis(options);
   const { tone } = STATUS[row.status];
   const fraction = fractionOf(row);
-  const parts = [`${paint(signOf(STATUS[row.status], options), tone, options)} ${paint(pad(ownSigns(nameOf(row), options), columns.name, more), 'strong', options)}`];
+  const parts = [
+    `${paint(signOf(STATUS[row.status], options), tone, options)} ${paint(pad(ownSigns(nameOf(row), options), columns.name, more), 'strong', options)}`,
+  ];
   if (columns.status > 0) parts.push(paint(pad(row.status, columns.status, more), tone, options));
   if (columns.bar > 0) parts.push(bar(row, columns.bar, options));
-  if (columns.percent > 0) parts.push((fraction === undefined ? '' : `${Math.round(fraction * 100)}%`).padStart(columns.percent));
+  if (columns.percent > 0)
+    parts.push((fraction === undefined ? '' : `${Math.round(fraction * 100)}%`).padStart(columns.percent));
   if (columns.words > 0) parts.push(ending(row, columns, options));
   return parts.join(' ').trimEnd();
 }
@@ -51,7 +72,9 @@ function bar(row: Row, columns: number, options: ViewOptions): string {
   if (fraction === undefined && !isLive(row)) return ' '.repeat(columns);
   const { full, empty } = cells(options);
   const done = Math.floor((fraction ?? 0) * columns);
-  return paint(full.repeat(done), STATUS[row.status].tone, options) + paint(empty.repeat(columns - done), 'dim', options);
+  return (
+    paint(full.repeat(done), STATUS[row.status].tone, options) + paint(empty.repeat(columns - done), 'dim', options)
+  );
 }
 
 /** What a line ends with: what the run says of itself, and its milestones when they belong on the line. */
@@ -66,16 +89,26 @@ function wordsOf(row: Row, options: ViewOptions): string {
   const { status, progress, reason, error, delivery, settledAt, startedAt, createdAt } = row;
   const says = [progress?.phase, progress?.message].filter((one) => one !== undefined && one !== '').join(': ');
   switch (status) {
-    case 'queued': return 'waits for a place';
-    case 'running': return row.cancelRequestedAt === undefined ? says : 'asked to cancel';
-    case 'input_required': return 'waits for an answer';
+    case 'queued':
+      return 'waits for a place';
+    case 'running':
+      return row.cancelRequestedAt === undefined ? says : 'asked to cancel';
+    case 'input_required':
+      return 'waits for an answer';
     case 'completed': {
       const took = between(startedAt ?? createdAt, settledAt);
-      const told = { pending: '', queued: 'its result waits for a turn', delivered: 'delivered', not_required: '' }[delivery.finish.state];
+      const told = { pending: '', queued: 'its result waits for a turn', delivered: 'delivered', not_required: '' }[
+        delivery.finish.state
+      ];
       return [took === '' ? '' : `in ${took}`, told].filter((part) => part !== '').join(dot(options));
     }
-    case 'failed': case 'cancelled': case 'interrupted': return [reason, error?.message].filter((one) => one !== undefined).join(': ');
-    default: status satisfies never; return '';
+    case 'failed':
+    case 'cancelled':
+    case 'interrupted':
+      return [reason, error?.message].filter((one) => one !== undefined).join(': ');
+    default:
+      status satisfies never;
+      return '';
   }
 }
 
@@ -91,5 +124,7 @@ function milestones(row: Row, columns: number, options: ViewOptions): string {
 
 function milestoneLine(row: Row, columns: Columns, options: ViewOptions): string[] {
   if (columns.inline || row.milestones.length === 0) return [];
-  return [paint(`  ${milestones(row, Math.max(0, options.width - 2), options)}`.slice(0, options.width), 'mark', options)];
+  return [
+    paint(`  ${milestones(row, Math.max(0, options.width - 2), options)}`.slice(0, options.width), 'mark', options),
+  ];
 }

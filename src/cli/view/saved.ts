@@ -16,9 +16,16 @@ const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 export function savedBanner({ detachedMs, serialMs, stages = [] }: Saved): string[] {
   const difference = serialMs - detachedMs;
   const share = serialMs > 0 ? ` (${Math.round((Math.abs(difference) / serialMs) * 100)} %)` : '';
-  const verdict = Math.abs(difference) < 100 ? 'no difference' : difference > 0 ? `saved ${seconds(difference)}${share}` : `overlapping was slower by ${seconds(-difference)}${share}`;
+  const verdict =
+    Math.abs(difference) < 100
+      ? 'no difference'
+      : difference > 0
+        ? `saved ${seconds(difference)}${share}`
+        : `overlapping was slower by ${seconds(-difference)}${share}`;
   return [
     `Overlapped ${seconds(detachedMs)}, one after the other ${seconds(serialMs)}: ${verdict}. Both measured.`,
-    ...(stages.length === 0 ? [] : [`Of which ${stages.map(({ label, ms }) => `${stripControl(label)} ${seconds(ms)}`).join(', ')}.`]),
+    ...(stages.length === 0
+      ? []
+      : [`Of which ${stages.map(({ label, ms }) => `${stripControl(label)} ${seconds(ms)}`).join(', ')}.`]),
   ];
 }

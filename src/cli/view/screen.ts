@@ -65,7 +65,9 @@ export class Screen implements Painter {
     this.paint(LAST_HEIGHT);
     const { links = [] } = this.model ?? {};
     // In full, to be copied: the frame cuts what is too wide.
-    for (const { label, url } of links) if (!this.painted.some((line) => line.includes(stripControl(url)))) this.stream.write(`${stripControl(label)}: ${stripControl(url)}\n`);
+    for (const { label, url } of links)
+      if (!this.painted.some((line) => line.includes(stripControl(url))))
+        this.stream.write(`${stripControl(label)}: ${stripControl(url)}\n`);
     this.leave();
   }
 
@@ -83,14 +85,27 @@ export class Screen implements Painter {
     // A terminal that does not know its size says 0.
     const columns = this.stream.columns || 80;
     const rows = this.stream.rows || 24;
-    const feed = this.said.length === 0 ? this.model.feed : [...this.model.feed, ...this.said].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+    const feed =
+      this.said.length === 0
+        ? this.model.feed
+        : [...this.model.feed, ...this.said].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
     // A line as wide as the terminal would leave the cursor in its last column, and one row is the cursor's.
-    const lines = renderView({ ...this.model, feed }, { width: Math.max(1, columns - 1), height: Math.max(leastHeight, rows - 1), now: Date.now(), ...this.look });
-    if (columns === this.columns && lines.length === this.painted.length && lines.every((line, i) => line === this.painted[i])) return;
+    const lines = renderView(
+      { ...this.model, feed },
+      { width: Math.max(1, columns - 1), height: Math.max(leastHeight, rows - 1), now: Date.now(), ...this.look },
+    );
+    if (
+      columns === this.columns &&
+      lines.length === this.painted.length &&
+      lines.every((line, i) => line === this.painted[i])
+    )
+      return;
     const { up, above } = reach(this.footprint, columns, rows);
     this.columns = columns;
     this.painted = lines;
     this.footprint = { above, lines: lines.map((line) => width(line)) };
-    this.stream.write(`${up === 0 ? '' : `\u001b[${up}A`}\r${lines.map((line) => `${line}${ERASE_LINE}\n`).join('')}${ERASE_BELOW}`);
+    this.stream.write(
+      `${up === 0 ? '' : `\u001b[${up}A`}\r${lines.map((line) => `${line}${ERASE_LINE}\n`).join('')}${ERASE_BELOW}`,
+    );
   }
 }

@@ -8,14 +8,27 @@ import type { ViewOptions } from './model.ts';
 
 export type Tone = 'dim' | 'strong' | 'live' | 'good' | 'warn' | 'bad' | 'mark' | 'handed';
 
-const CODES: Record<Tone, string> = { dim: '2', strong: '1', live: '36', good: '32', warn: '33', bad: '31', mark: '35', handed: '1;32' };
+const CODES: Record<Tone, string> = {
+  dim: '2',
+  strong: '1',
+  live: '36',
+  good: '32',
+  warn: '33',
+  bad: '31',
+  mark: '35',
+  handed: '1;32',
+};
 
 /** Text in a tone, where there is colour. */
 export function paint(text: string, tone: Tone | undefined, { color }: Pick<ViewOptions, 'color'>): string {
   return color && tone !== undefined && text.trim() !== '' ? `\u001b[${CODES[tone]}m${text}\u001b[0m` : text;
 }
 
-interface Sign { sign: string; ascii: string; tone: Tone | undefined }
+interface Sign {
+  sign: string;
+  ascii: string;
+  tone: Tone | undefined;
+}
 
 export const STATUS: Record<RunStatus | SessionSnapshot['status'], Sign> = {
   queued: { sign: '○', ascii: 'o', tone: 'dim' },

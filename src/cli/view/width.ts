@@ -3,7 +3,8 @@
  * counts: a line that is a little short looks well, one that wraps breaks the frame.
  */
 
-const WIDE = /^(?:\p{Emoji_Presentation}|[\u1100-\u115f\u2329\u232a\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{1f000}-\u{1faff}\u{20000}-\u{3fffd}])/u;
+const WIDE =
+  /^(?:\p{Emoji_Presentation}|[\u1100-\u115f\u2329\u232a\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{1f000}-\u{1faff}\u{20000}-\u{3fffd}])/u;
 const NONE = /^[\p{Nonspacing_Mark}\p{Enclosing_Mark}\u200b-\u200d]/u;
 /** Makes the sign before it an emoji, two columns wide. */
 const EMOJI_VARIATION = '\ufe0f';
@@ -42,7 +43,9 @@ function head(text: string, columns: number): string {
 export function fit(text: string, columns: number, ellipsis: string): string {
   if (columns <= 0) return '';
   if (width(text) <= columns) return text;
-  return columns < width(ellipsis) ? head(text, columns) : `${head(text, columns - width(ellipsis)).trimEnd()}${ellipsis}`;
+  return columns < width(ellipsis)
+    ? head(text, columns)
+    : `${head(text, columns - width(ellipsis)).trimEnd()}${ellipsis}`;
 }
 
 /** Cut or filled with spaces to exactly so many columns. */

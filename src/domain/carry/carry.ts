@@ -6,7 +6,16 @@
  */
 import { forgetOldest } from '../log/dedupe.ts';
 import { packForgotten, packRow, unpackForgotten, unpackRow } from './row.ts';
-import { packActive, packKeys, packTurn, slotPacker, unpackActive, unpackKeys, unpackSlotRef, unpackTurn } from './turn.ts';
+import {
+  packActive,
+  packKeys,
+  packTurn,
+  slotPacker,
+  unpackActive,
+  unpackKeys,
+  unpackSlotRef,
+  unpackTurn,
+} from './turn.ts';
 import { jsonBytes } from '../state/json.ts';
 import { flushRefusals } from '../log/refusals.ts';
 import { shed, type Scale } from './shed.ts';
@@ -21,10 +30,16 @@ const LOG_BYTES = 128 * KIB;
 /** Room for the log that nothing else may take. */
 const LOG_LEAST = 32 * KIB;
 
-export interface Carried { v: number; state: unknown }
+export interface Carried {
+  v: number;
+  state: unknown;
+}
 
 /** `carried` goes into the next execution, `leaving` into the archive of this one, oldest first. */
-export interface Packed { carried: Carried; leaving: OutliveEvent[] }
+export interface Packed {
+  carried: Carried;
+  leaving: OutliveEvent[];
+}
 
 /**
  * Packs the state, and sheds from it what is not carried; one that goes on after that is packed again. A log that is too long is cut
@@ -41,13 +56,18 @@ export function pack(cx: Cx, again = false): Packed {
   const room = Math.min(LOG_BYTES, most - scale.control() - jsonBytes(state.transcript));
   const fits = tail(state.log, room) === state.log.length;
   const first = fits ? 0 : state.log.length - tail(state.log, again ? 0 : room / 2);
-  return { carried: { v: CARRY_VERSION, state: compact({ ...state, log: state.log.slice(first) }) }, leaving: state.log.slice(0, first) };
+  return {
+    carried: { v: CARRY_VERSION, state: compact({ ...state, log: state.log.slice(first) }) },
+    leaving: state.log.slice(0, first),
+  };
 }
 
 /** The state as it was packed. A newer version than this code knows is refused loudly: an older worker must not guess. */
 export function unpack(carried: Carried): State {
   if (carried.v !== CARRY_VERSION) {
-    throw new Error(`This worker reads carried state of version ${CARRY_VERSION}, got version ${carried.v}: deploy a worker that knows it.`);
+    throw new Error(
+      `This worker reads carried state of version ${CARRY_VERSION}, got version ${carried.v}: deploy a worker that knows it.`,
+    );
   }
   return expand(carried.state as Compact);
 }
@@ -84,7 +104,11 @@ function scaleOf(state: State): Scale {
 }
 
 type Compact = Omit<State, 'runs' | 'queue' | 'forgotten' | 'lines' | 'dedupe'> & {
-  runs: Record<string, unknown>[]; queue: unknown[]; forgotten: unknown[]; lines: unknown[]; dedupe: ReturnType<typeof packKeys>;
+  runs: Record<string, unknown>[];
+  queue: unknown[];
+  forgotten: unknown[];
+  lines: unknown[];
+  dedupe: ReturnType<typeof packKeys>;
 };
 
 /** The state in its carried form. */
@@ -106,17 +130,26 @@ function compact(state: State): Compact {
 function packSelf(self: RunSelf): RunSelf {
   const last = self.milestones.at(-1);
   return {
-    ...self, ...(self.kind === 'agent' ? { input: null } : {}),
+    ...self,
+    ...(self.kind === 'agent' ? { input: null } : {}),
     milestones: self.milestones.filter((one) => one === last || (self.parentGone !== true && one.n > self.told)),
   };
 }
 
 function expand(packed: Compact): State {
   const { epoch } = packed;
-  const base: State = { ...packed, runs: [], queue: [], forgotten: [], lines: [], dedupe: unpackKeys(epoch, packed.dedupe) };
+  const base: State = {
+    ...packed,
+    runs: [],
+    queue: [],
+    forgotten: [],
+    lines: [],
+    dedupe: unpackKeys(epoch, packed.dedupe),
+  };
   const runs = packed.runs.map((row) => unpackRow(base, row));
   return {
-    ...base, runs,
+    ...base,
+    runs,
     turn: packed.turn === null ? null : unpackActive(packed.turn),
     queue: packed.queue.map((turn) => unpackTurn(base, runs, turn)),
     forgotten: packed.forgotten.map((row) => unpackForgotten(base, row)),

@@ -33,7 +33,11 @@ export function shed(cx: Cx, most: number, scale: Scale): void {
   const { state } = cx;
   const transcript = jsonBytes(state.transcript);
   let control = scale.control();
-  for (const [room, steps] of [[TRANSCRIPT_BYTES, oldSteps], [TRANSCRIPT_BEFORE_BODIES, bodySteps], [TRANSCRIPT_LEAST, lastSteps]] as const) {
+  for (const [room, steps] of [
+    [TRANSCRIPT_BYTES, oldSteps],
+    [TRANSCRIPT_BEFORE_BODIES, bodySteps],
+    [TRANSCRIPT_LEAST, lastSteps],
+  ] as const) {
     for (const step of steps) {
       const over = control - (most - Math.min(transcript, room));
       if (over <= 0) break;
@@ -53,9 +57,15 @@ function oldRows(state: State): RunState[] {
 }
 
 const oldSteps: Step[] = [
-  ({ state }, _over, scale) => { for (const row of oldRows(state)) shedBody(row, PREVIEW_BYTES, scale); },
-  ({ state }, _over, scale) => { for (const row of oldRows(state)) shedBody(row, 0, scale); },
-  ...[100, 25, 0].map((kept): Step => ({ state }) => { forgetAllBut(state, oldRows(state), kept); }),
+  ({ state }, _over, scale) => {
+    for (const row of oldRows(state)) shedBody(row, PREVIEW_BYTES, scale);
+  },
+  ({ state }, _over, scale) => {
+    for (const row of oldRows(state)) shedBody(row, 0, scale);
+  },
+  ...[100, 25, 0].map((kept): Step => ({ state }) => {
+    forgetAllBut(state, oldRows(state), kept);
+  }),
   ({ state }) => {
     for (const turn of state.past) {
       delete turn.comment;
@@ -63,14 +73,24 @@ const oldSteps: Step[] = [
       if (turn.error !== undefined) turn.error = { type: turn.error.type, message: previewOf(turn.error.message, 100) };
     }
   },
-  ({ state }) => { keepClosed(state, 0); },
-  ({ state }) => { state.past.splice(0, Math.max(0, state.past.length - 10)); },
-  ({ state }) => { state.forgotten.splice(0, Math.max(0, state.forgotten.length - 500)); },
-  ({ state }) => { if (state.turn !== null) state.turn.parts = fitParts(state.turn.parts, STEP_BYTES); },
+  ({ state }) => {
+    keepClosed(state, 0);
+  },
+  ({ state }) => {
+    state.past.splice(0, Math.max(0, state.past.length - 10));
+  },
+  ({ state }) => {
+    state.forgotten.splice(0, Math.max(0, state.forgotten.length - 500));
+  },
+  ({ state }) => {
+    if (state.turn !== null) state.turn.parts = fitParts(state.turn.parts, STEP_BYTES);
+  },
 ];
 
 const bodySteps: Step[] = [
-  ({ state }, _over, scale) => { for (const row of state.runs) if (isSettled(row)) shedBody(row, PREVIEW_BYTES, scale); },
+  ({ state }, _over, scale) => {
+    for (const row of state.runs) if (isSettled(row)) shedBody(row, PREVIEW_BYTES, scale);
+  },
   ({ state }, _over, scale) => {
     for (const row of state.runs) {
       if (row.progress !== undefined || row.milestones.length > 0) scale.touched(row);
@@ -81,8 +101,13 @@ const bodySteps: Step[] = [
 ];
 
 const lastSteps: Step[] = [
-  ({ state }) => { state.forgotten = []; state.past = []; },
-  ({ state }, _over, scale) => { for (const row of state.runs) shedBody(row, 64, scale); },
+  ({ state }) => {
+    state.forgotten = [];
+    state.past = [];
+  },
+  ({ state }, _over, scale) => {
+    for (const row of state.runs) shedBody(row, 64, scale);
+  },
   ({ state }, _over, scale) => {
     for (const row of state.runs) {
       shedDetails(row);
@@ -91,7 +116,8 @@ const lastSteps: Step[] = [
   },
   (cx) => forgetNames(cx),
   ({ state: { turn } }) => {
-    if (turn !== null) turn.parts = fitParts(turn.parts, STEP_LEAST + turn.calls.reduce((sum, call) => sum + jsonBytes(call.input), 0));
+    if (turn !== null)
+      turn.parts = fitParts(turn.parts, STEP_LEAST + turn.calls.reduce((sum, call) => sum + jsonBytes(call.input), 0));
   },
   giveUpCalls,
 ];
@@ -103,7 +129,8 @@ function shedBody(row: RunState, bytes: number, scale: Scale): void {
     row.resultRef = row.workflowId;
     delete row.result;
   } else if (row.preview !== undefined) row.preview = cutText(row.preview, bytes);
-  if (bytes < PREVIEW_BYTES && row.error !== undefined) row.error = { type: cutText(row.error.type, 24), message: cutText(row.error.message, Math.max(bytes, 40)) };
+  if (bytes < PREVIEW_BYTES && row.error !== undefined)
+    row.error = { type: cutText(row.error.type, 24), message: cutText(row.error.message, Math.max(bytes, 40)) };
 }
 
 /** Leaves of a row what its end and its deliveries need. */
@@ -114,13 +141,16 @@ function shedDetails(row: RunState): void {
   delete row.cancelledBelow;
   const slots = row.delivery.milestones ?? {};
   if (row.milestones.length > 0) row.lastMilestone = lastNumber(row);
-  row.milestones = row.milestones.filter((one, i, all) => slots[one.name]?.state === 'queued' && all.findIndex((other) => other.name === one.name) === i);
+  row.milestones = row.milestones.filter(
+    (one, i, all) => slots[one.name]?.state === 'queued' && all.findIndex((other) => other.name === one.name) === i,
+  );
   if (!isSettled(row)) return;
   if (row.reason !== undefined) row.reason = cutText(row.reason, 24);
   if (row.delivery.milestones !== undefined) {
     row.delivery.milestones = Object.fromEntries(Object.entries(slots).filter(([, slot]) => slot.state === 'queued'));
   }
-  for (const field of ['startedAt', 'epoch', 'cancelRequestedAt', 'cancelReason', 'cancelCascade'] as const) delete row[field];
+  for (const field of ['startedAt', 'epoch', 'cancelRequestedAt', 'cancelReason', 'cancelCascade'] as const)
+    delete row[field];
   row.usage = { inputTokens: 0, outputTokens: 0, totalTokens: 0, modelCalls: 0 };
   row.deadlineAt = row.settledAt ?? row.createdAt;
 }
@@ -128,7 +158,8 @@ function shedDetails(row: RunState): void {
 /** Calls that wait for another attempt are given up, the largest first, and the model reads so. */
 function giveUpCalls(cx: Cx, over: number): void {
   let left = over;
-  for (let { turn } = cx.state; left > 0 && turn !== null && turn.calls.length > 0; { turn } = cx.state) left -= giveUpLargestCall(cx, turn);
+  for (let { turn } = cx.state; left > 0 && turn !== null && turn.calls.length > 0; { turn } = cx.state)
+    left -= giveUpLargestCall(cx, turn);
 }
 
 /** Tool outputs become previews, oldest first; then the oldest messages leave, which the log keeps; the last one stays. */
@@ -138,7 +169,10 @@ function shedTranscript(cx: Cx, room: number): void {
   for (let i = 0; i < state.transcript.length && bytes > room; i++) {
     const entry = state.transcript[i];
     if (entry === undefined) continue;
-    const short: TranscriptEntry = { ...entry, message: { ...entry.message, parts: entry.message.parts.map(cutOutput) } };
+    const short: TranscriptEntry = {
+      ...entry,
+      message: { ...entry.message, parts: entry.message.parts.map(cutOutput) },
+    };
     bytes -= jsonBytes(entry) - jsonBytes(short);
     state.transcript[i] = short;
   }
@@ -149,5 +183,9 @@ function shedTranscript(cx: Cx, room: number): void {
     emit(cx, 'transcript.compacted', { from: gone[0]?.message.id, to: gone.at(-1)?.message.id, messages: gone.length });
   }
   const [last] = state.transcript;
-  if (bytes > room && last !== undefined) last.message = { ...last.message, parts: fitParts(last.message.parts, Math.max(0, room - (bytes - jsonBytes(last.message.parts)))) };
+  if (bytes > room && last !== undefined)
+    last.message = {
+      ...last.message,
+      parts: fitParts(last.message.parts, Math.max(0, room - (bytes - jsonBytes(last.message.parts)))),
+    };
 }

@@ -28,19 +28,31 @@ export function bodyOf(row: RunState, slot: SlotRef): Json {
   }
   if (slot.kind === 'ask') {
     const ask = row.asks?.find((one) => one.requestId === slot.requestId);
-    return { question: ask?.question ?? '', requestId: slot.requestId, ...(ask?.open === true ? {} : { status: 'closed' }) };
+    return {
+      question: ask?.question ?? '',
+      requestId: slot.requestId,
+      ...(ask?.open === true ? {} : { status: 'closed' }),
+    };
   }
   if (slot.kind === 'gave-up') return { reason: row.gaveUpReason ?? null };
   switch (row.status) {
     case 'completed':
-      return row.resultRef === undefined ? { result: row.result ?? null } : { preview: row.preview ?? '', resultRef: row.resultRef };
-    case 'failed': return { error: { type: row.error?.type ?? row.reason ?? 'Error', message: row.error?.message ?? row.reason ?? '' } };
-    default: return { reason: row.reason ?? null };
+      return row.resultRef === undefined
+        ? { result: row.result ?? null }
+        : { preview: row.preview ?? '', resultRef: row.resultRef };
+    case 'failed':
+      return {
+        error: { type: row.error?.type ?? row.reason ?? 'Error', message: row.error?.message ?? row.reason ?? '' },
+      };
+    default:
+      return { reason: row.reason ?? null };
   }
 }
 
 function milestoneBody(name: string, milestone: Milestone | undefined): Json {
-  return milestone === undefined ? { name } : { name, n: milestone.n, ...(milestone.data === undefined ? {} : { data: milestone.data }) };
+  return milestone === undefined
+    ? { name }
+    : { name, n: milestone.n, ...(milestone.data === undefined ? {} : { data: milestone.data }) };
 }
 
 /** The status that the frame shows: a give-up was one even if the run has settled since. */
@@ -54,10 +66,15 @@ export function statusOf(row: RunState, slot: SlotRef): string {
 export function narration(row: RunState, slot: SlotRef): string {
   const name = row.label === undefined ? row.agent : `${row.agent} · ${row.label}`;
   switch (slot.kind) {
-    case 'milestone': return `Background run ${name} reached "${slot.name}".`;
-    case 'gave-up': return `Background run ${name} was given up (${row.gaveUpReason ?? 'budget_exceeded'}).`;
-    case 'finish': return `Background run ${name} ${row.status}${row.reason === undefined ? '' : ` (${row.reason})`}.`;
-    case 'ask': return `Background run ${name} asks.`;
-    default: return slot satisfies never;
+    case 'milestone':
+      return `Background run ${name} reached "${slot.name}".`;
+    case 'gave-up':
+      return `Background run ${name} was given up (${row.gaveUpReason ?? 'budget_exceeded'}).`;
+    case 'finish':
+      return `Background run ${name} ${row.status}${row.reason === undefined ? '' : ` (${row.reason})`}.`;
+    case 'ask':
+      return `Background run ${name} asks.`;
+    default:
+      return slot satisfies never;
   }
 }

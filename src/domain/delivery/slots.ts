@@ -9,7 +9,19 @@ import { bodyOf, frame, narration, statusOf } from './frame.ts';
 import { freshTurnId } from '../log/dedupe.ts';
 import { emit } from '../log/events.ts';
 import { BATCH_INPUTS, FRAME_BYTES, MESSAGE_BYTES } from '../state/sizes.ts';
-import { findRun, forgetAsks, iso, noUsage, slotOf, type Cx, type QueuedTurn, type RunMessage, type RunState, type SlotRef, type TurnInput } from '../state/state.ts';
+import {
+  findRun,
+  forgetAsks,
+  iso,
+  noUsage,
+  slotOf,
+  type Cx,
+  type QueuedTurn,
+  type RunMessage,
+  type RunState,
+  type SlotRef,
+  type TurnInput,
+} from '../state/state.ts';
 import { addMessage, text } from './transcript.ts';
 import { jsonBytes } from '../state/json.ts';
 import type { UIMessage } from '../state/types.ts';
@@ -47,7 +59,12 @@ function narrate(cx: Cx, row: RunState, slot: SlotRef): void {
 function metadataOf(row: RunState, slot: SlotRef, hidden: boolean): NonNullable<UIMessage['metadata']> {
   const key = slotOf(row, slot)?.key ?? '';
   return {
-    source: 'background-run', ...(hidden ? { hidden: true } : {}), kind: slot.kind, key, runId: row.runId, agent: row.agent,
+    source: 'background-run',
+    ...(hidden ? { hidden: true } : {}),
+    kind: slot.kind,
+    key,
+    runId: row.runId,
+    agent: row.agent,
     status: statusOf(row, slot),
   };
 }
@@ -64,7 +81,8 @@ export function markDelivered(cx: Cx, row: RunState, slot: SlotRef, turnId?: str
     forgetAsks(row);
   }
   // A question is told by its request; the log names deliveries of what a run has come to.
-  if (slot.kind !== 'ask') emit(cx, 'run.delivered', { runId: row.runId, key: delivery.key, kind: slot.kind, turnId, agent: row.agent });
+  if (slot.kind !== 'ask')
+    emit(cx, 'run.delivered', { runId: row.runId, key: delivery.key, kind: slot.kind, turnId, agent: row.agent });
 }
 
 /** Appends a background input to the transcript: the moment of its delivery. */
@@ -83,12 +101,20 @@ function enqueue(cx: Cx, row: RunState, slot: SlotRef): void {
   if (delivery === undefined) return;
   delivery.state = 'queued';
   const bytes = Math.min(jsonBytes(bodyOf(row, slot)) + FRAME_BYTES, MESSAGE_BYTES);
-  delivery.turnId = admit(cx, { ref: { source: 'background-run', key: delivery.key }, body: { source: 'background-run', slot }, bytes });
+  delivery.turnId = admit(cx, {
+    ref: { source: 'background-run', key: delivery.key },
+    body: { source: 'background-run', slot },
+    bytes,
+  });
 }
 
 /** In a run: puts a message of its starter into the turn queue. */
 export function enqueueMessage(cx: Cx, message: RunMessage): void {
-  admit(cx, { ref: { source: 'background-run', key: message.messageId }, body: { source: 'message', message }, bytes: jsonBytes(message) + FRAME_BYTES });
+  admit(cx, {
+    ref: { source: 'background-run', key: message.messageId },
+    body: { source: 'message', message },
+    bytes: jsonBytes(message) + FRAME_BYTES,
+  });
 }
 
 /** Admits a background input; answers the turn that will read it. */
@@ -98,8 +124,13 @@ function admit(cx: Cx, input: TurnInput): string {
   // What a slot tells is in its row; a message is nowhere else.
   const cost = input.body.source === 'message' ? bytes : 0;
   const last = state.queue.at(-1);
-  if (last !== undefined && state.settings.turns.batchBackground && last.origin === 'background'
-    && last.pending.length < BATCH_INPUTS && last.bytes + bytes <= MESSAGE_BYTES) {
+  if (
+    last !== undefined &&
+    state.settings.turns.batchBackground &&
+    last.origin === 'background' &&
+    last.pending.length < BATCH_INPUTS &&
+    last.bytes + bytes <= MESSAGE_BYTES
+  ) {
     last.pending.push(input);
     last.inputs.push(input.ref);
     last.bytes += bytes;
@@ -108,8 +139,15 @@ function admit(cx: Cx, input: TurnInput): string {
     return last.turnId;
   }
   const turn: QueuedTurn = {
-    turnId: freshTurnId(state), origin: 'background', inputs: [input.ref], pending: [input], bytes,
-    queuedAt: iso(cx.now), usage: noUsage(), keys: [], cost,
+    turnId: freshTurnId(state),
+    origin: 'background',
+    inputs: [input.ref],
+    pending: [input],
+    bytes,
+    queuedAt: iso(cx.now),
+    usage: noUsage(),
+    keys: [],
+    cost,
   };
   state.queue.push(turn);
   emit(cx, 'turn.queued', { turnId: turn.turnId, inputs: turn.inputs.slice() });
@@ -129,7 +167,23 @@ function appendMessage(cx: Cx, { n, messageId, message }: RunMessage, turnId: st
   if (self === undefined) return;
   const status = 'running';
   const framed = frame({ id: self.runId, agent, status, key: messageId }, { message });
-  addMessage(cx, { role: 'user', parts: [text(framed)], metadata: { source: 'background-run', hidden: true, kind: 'message', key: messageId, runId: self.runId, agent, status } }, turnId);
+  addMessage(
+    cx,
+    {
+      role: 'user',
+      parts: [text(framed)],
+      metadata: {
+        source: 'background-run',
+        hidden: true,
+        kind: 'message',
+        key: messageId,
+        runId: self.runId,
+        agent,
+        status,
+      },
+    },
+    turnId,
+  );
   self.read = Math.max(self.read ?? 0, n);
 }
 

@@ -7,7 +7,8 @@ import type { MessagePart, UIMessage } from '../state/types.ts';
 /** A message's id: the caller's when it is new here, else a minted one. */
 function freshId(cx: Cx, wanted: string | undefined): string {
   const { state } = cx;
-  if (wanted !== undefined && wanted !== '' && !state.transcript.some((entry) => entry.message.id === wanted)) return wanted;
+  if (wanted !== undefined && wanted !== '' && !state.transcript.some((entry) => entry.message.id === wanted))
+    return wanted;
   return mintMessageId(state.epoch, ++state.counters.message);
 }
 
@@ -32,7 +33,9 @@ export function addMessage(cx: Cx, given: NewMessage, turnId?: string): UIMessag
  * to be answered, as providers take a prompt that ends with the assistant's own words for the beginning of its answer.
  */
 export function promptOf(messages: readonly UIMessage[]): UIMessage[] {
-  const last = messages.findLastIndex(({ role, metadata }) => role !== 'assistant' || metadata?.['source'] !== 'background-run');
+  const last = messages.findLastIndex(
+    ({ role, metadata }) => role !== 'assistant' || metadata?.['source'] !== 'background-run',
+  );
   const asked = messages[last];
   return asked === undefined ? messages.slice() : [...messages.toSpliced(last, 1), asked];
 }
@@ -42,7 +45,10 @@ export function text(value: string): MessagePart {
 }
 
 export function textOf(message: UIMessage): string {
-  return message.parts.filter((part) => part.type === 'text').map((part) => String(part['text'])).join('');
+  return message.parts
+    .filter((part) => part.type === 'text')
+    .map((part) => String(part['text']))
+    .join('');
 }
 
 export function isHidden(message: UIMessage): boolean {

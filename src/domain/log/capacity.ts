@@ -43,9 +43,15 @@ export function liveBytes(state: State): number {
 }
 
 export function closed(state: State): Refusal {
-  return refuse('SessionClosed', `Expected an open ${state.kind}, got ${state.workflowId}, which is ${state.closing?.done === true ? 'closed' : 'closing'}.`);
+  return refuse(
+    'SessionClosed',
+    `Expected an open ${state.kind}, got ${state.workflowId}, which is ${state.closing?.done === true ? 'closed' : 'closing'}.`,
+  );
 }
 
 export function full(bytes: number): Refusal {
-  return refuse('QueueFull', `Expected queued inputs, live runs and results that wait to hold at most ${LIVE_BYTES} bytes, got ${bytes}.`);
+  return refuse(
+    'QueueFull',
+    `Expected queued inputs, live runs and results that wait to hold at most ${LIVE_BYTES} bytes, got ${bytes}.`,
+  );
 }

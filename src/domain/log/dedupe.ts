@@ -15,7 +15,11 @@ export const HASH = 11;
 const LIVE = '-';
 const LETTERS: Record<string, string> = { c: 'completed', f: 'failed', x: 'cancelled', s: 'skipped', i: 'interrupted' };
 
-export interface Known { payload: string; status: string | undefined; id: string }
+export interface Known {
+  payload: string;
+  status: string | undefined;
+  id: string;
+}
 
 /** The hash by which two payloads are the same. */
 export function payloadHash(payload: unknown): string {
@@ -48,7 +52,8 @@ export function rememberEnd(dedupe: Record<string, string>, entry: string, statu
 /** Forgets what has ended before the last `keep` entries. */
 export function forgetOldest(dedupe: Record<string, string>, keep: number): void {
   const entries = Object.keys(dedupe);
-  for (const entry of entries.slice(0, Math.max(0, entries.length - keep))) if (dedupe[entry]?.[HASH] !== LIVE) delete dedupe[entry];
+  for (const entry of entries.slice(0, Math.max(0, entries.length - keep)))
+    if (dedupe[entry]?.[HASH] !== LIVE) delete dedupe[entry];
 }
 
 /** A turn id that nobody has chosen. */

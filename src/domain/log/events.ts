@@ -16,7 +16,11 @@ export function emit(cx: Cx, type: EventType, about: About = {}): OutliveEvent {
   const { state } = cx;
   const { self } = state;
   const event: OutliveEvent = {
-    seq: ++state.lastSeq, at: iso(cx.now), type, workflowId: state.workflowId, sessionId: state.sessionId,
+    seq: ++state.lastSeq,
+    at: iso(cx.now),
+    type,
+    workflowId: state.workflowId,
+    sessionId: state.sessionId,
   };
   if (self !== undefined) {
     if (about.runId === undefined) {

@@ -29,7 +29,11 @@ export function refusalsDue({ refusals }: State): number | undefined {
 export function flushRefusals(cx: Cx): void {
   const { refusals } = cx.state;
   if (refusals.suppressed === 0 || isOver(cx.state)) return;
-  emit(cx, 'input.refused', { name: '', message: `${refusals.suppressed} more inputs were refused.`, suppressed: refusals.suppressed });
+  emit(cx, 'input.refused', {
+    name: '',
+    message: `${refusals.suppressed} more inputs were refused.`,
+    suppressed: refusals.suppressed,
+  });
   refusals.suppressed = 0;
 }
 

@@ -6,9 +6,25 @@ import { entryKey, payloadHash, recall } from '../log/dedupe.ts';
 import { workflowIdOfRun } from '../state/ids.ts';
 import { jsonBytes } from '../state/json.ts';
 import { closed, full, liveBytes, queuedBytes } from '../log/capacity.ts';
-import { HOOK_BYTES, LIVE_BYTES, MESSAGE_BYTES, ROW_GROWTH_BYTES, START_WAVE, WATCHED_BYTES, WORKFLOW_ID_CHARS } from '../state/sizes.ts';
+import {
+  HOOK_BYTES,
+  LIVE_BYTES,
+  MESSAGE_BYTES,
+  ROW_GROWTH_BYTES,
+  START_WAVE,
+  WATCHED_BYTES,
+  WORKFLOW_ID_CHARS,
+} from '../state/sizes.ts';
 import { findRun, type State } from '../state/state.ts';
-import { isRefusal, refuse, type Detached, type Json, type OnMilestones, type Refusal, type RunStatus } from '../state/types.ts';
+import {
+  isRefusal,
+  refuse,
+  type Detached,
+  type Json,
+  type OnMilestones,
+  type Refusal,
+  type RunStatus,
+} from '../state/types.ts';
 
 export interface StartRun {
   agent: string;
@@ -19,16 +35,29 @@ export interface StartRun {
   detached?: Partial<Omit<Detached, 'onMilestones'>> & { onMilestones?: OnMilestones };
 }
 
-export interface RunReceipt { runId: string; workflowId: string; status: RunStatus; deduplicated: boolean }
+export interface RunReceipt {
+  runId: string;
+  workflowId: string;
+  status: RunStatus;
+  deduplicated: boolean;
+}
 
 /** Which turn and tool call a run is started from; empty from outside. */
-export interface Origin { turnId?: string; toolCallId?: string }
+export interface Origin {
+  turnId?: string;
+  toolCallId?: string;
+}
 
 /** Places taken: running, waiting for a person, or given up and perhaps still running. */
 export function placesTaken(state: State): number {
   let taken = 0;
   for (const row of state.runs) {
-    if (row.status === 'running' || row.status === 'input_required' || (row.status === 'interrupted' && row.childStillRunning === true)) taken++;
+    if (
+      row.status === 'running' ||
+      row.status === 'input_required' ||
+      (row.status === 'interrupted' && row.childStillRunning === true)
+    )
+      taken++;
   }
   return taken;
 }
@@ -42,10 +71,19 @@ export function waveLeft(state: State): number {
 }
 
 /** `detached` with its defaults filled in. */
-export function fillDetached(state: State, { agent, detached }: Partial<Pick<StartRun, 'agent' | 'detached'>> = {}): Detached {
+export function fillDetached(
+  state: State,
+  { agent, detached }: Partial<Pick<StartRun, 'agent' | 'detached'>> = {},
+): Detached {
   const { maxBudgetMs, noProgressBudgetMs } = state.settings.budgets;
   // Of a workflow in another language nobody knows how often it shows a sign of life.
-  return { notify: 'react', maxBudgetMs, noProgressBudgetMs: agent?.startsWith('workflow:') === true ? 0 : noProgressBudgetMs, onBudget: 'cancel', ...detached };
+  return {
+    notify: 'react',
+    maxBudgetMs,
+    noProgressBudgetMs: agent?.startsWith('workflow:') === true ? 0 : noProgressBudgetMs,
+    onBudget: 'cancel',
+    ...detached,
+  };
 }
 
 export function payloadOf(state: State, request: StartRun): string {
@@ -76,7 +114,10 @@ export function knownRun(state: State, request: StartRun): RunReceipt | Refusal 
 }
 
 function conflict(runId: string): Refusal {
-  return refuse('IdempotencyConflict', `Expected runId "${runId}" to come with the same payload as before, got another.`);
+  return refuse(
+    'IdempotencyConflict',
+    `Expected runId "${runId}" to come with the same payload as before, got another.`,
+  );
 }
 
 /** What is never shed of a run once it is accepted, with what it may grow by. */
@@ -84,7 +125,13 @@ export function coreBytes(request: StartRun, origin: Origin, hooks = 0): number 
   const names = request.detached?.onMilestones?.names ?? [];
   const watched = names === '*' ? 0 : names.reduce((sum, name) => sum + 2 * name.length + WATCHED_BYTES, 0);
   const calls = hooks + (request.detached?.onFinish === undefined ? 0 : 2 + (names === '*' ? 0 : names.length));
-  return jsonBytes({ ...request, input: null, metadata: null }) + jsonBytes(origin) + ROW_GROWTH_BYTES + watched + calls * HOOK_BYTES;
+  return (
+    jsonBytes({ ...request, input: null, metadata: null }) +
+    jsonBytes(origin) +
+    ROW_GROWTH_BYTES +
+    watched +
+    calls * HOOK_BYTES
+  );
 }
 
 export function inputBytes(request: StartRun): number {
@@ -93,7 +140,11 @@ export function inputBytes(request: StartRun): number {
 
 /** The receipts of known requests, `undefined` for new ones, or the refusal of them all. With `hold` none starts, and all are carried. */
 export function admitRuns(
-  state: State, requests: readonly StartRun[], kindOf: (name: string) => boolean | undefined, origin: Origin = {}, hold = false,
+  state: State,
+  requests: readonly StartRun[],
+  kindOf: (name: string) => boolean | undefined,
+  origin: Origin = {},
+  hold = false,
 ): (RunReceipt | undefined)[] | Refusal {
   if (state.closing !== undefined) return closed(state);
   const fresh: StartRun[] = [];
@@ -113,14 +164,26 @@ export function admitRuns(
   return unknownName(fresh, kindOf) ?? unknownHandler(fresh, kindOf) ?? noRoom(state, fresh, origin, hold) ?? answers;
 }
 
-function unknownName(requests: readonly StartRun[], kindOf: (name: string) => boolean | undefined): Refusal | undefined {
+function unknownName(
+  requests: readonly StartRun[],
+  kindOf: (name: string) => boolean | undefined,
+): Refusal | undefined {
   const stranger = requests.find((request) => kindOf(request.agent) === false);
-  return stranger === undefined ? undefined : refuse('UnknownAgent', `Expected agent to name a registered agent or task, got "${stranger.agent}".`);
+  return stranger === undefined
+    ? undefined
+    : refuse('UnknownAgent', `Expected agent to name a registered agent or task, got "${stranger.agent}".`);
 }
 
-function unknownHandler(requests: readonly StartRun[], kindOf: (name: string) => boolean | undefined): Refusal | undefined {
-  const stranger = requests.find(({ detached }) => detached?.onFinish !== undefined && kindOf(`handler:${detached.onFinish}`) === false)?.detached?.onFinish;
-  return stranger === undefined ? undefined : refuse('UnknownHandler', `Expected onFinish to name a registered handler, got "${stranger}".`);
+function unknownHandler(
+  requests: readonly StartRun[],
+  kindOf: (name: string) => boolean | undefined,
+): Refusal | undefined {
+  const stranger = requests.find(
+    ({ detached }) => detached?.onFinish !== undefined && kindOf(`handler:${detached.onFinish}`) === false,
+  )?.detached?.onFinish;
+  return stranger === undefined
+    ? undefined
+    : refuse('UnknownHandler', `Expected onFinish to name a registered handler, got "${stranger}".`);
 }
 
 /** The names that a request needs to be known. */
@@ -131,27 +194,47 @@ export function namesOf({ agent, detached }: StartRun): string[] {
 function noRoom(state: State, requests: readonly StartRun[], origin: Origin, hold: boolean): Refusal | undefined {
   const { maxConcurrentRuns, maxDepth, maxQueuedBytes, maxQueuedRuns } = state.settings.limits;
   if (requests.length > 0 && state.depth + 1 > maxDepth) {
-    return refuse('DepthExceeded', `Expected runs to be nested at most ${maxDepth} deep (limits.maxDepth), got ${state.depth + 1}.`);
+    return refuse(
+      'DepthExceeded',
+      `Expected runs to be nested at most ${maxDepth} deep (limits.maxDepth), got ${state.depth + 1}.`,
+    );
   }
-  const longest = Math.max(0, ...requests.map(({ runId = LONGEST_MINTED }) => workflowIdOfRun(state.workflowId, runId).length));
-  if (longest > WORKFLOW_ID_CHARS) return refuse('DepthExceeded', `Expected the workflow id of the run, which names all above it, to have at most ${WORKFLOW_ID_CHARS} characters, got ${longest}.`);
+  const longest = Math.max(
+    0,
+    ...requests.map(({ runId = LONGEST_MINTED }) => workflowIdOfRun(state.workflowId, runId).length),
+  );
+  if (longest > WORKFLOW_ID_CHARS)
+    return refuse(
+      'DepthExceeded',
+      `Expected the workflow id of the run, which names all above it, to have at most ${WORKFLOW_ID_CHARS} characters, got ${longest}.`,
+    );
   const free = Math.max(0, maxConcurrentRuns - placesTaken(state));
   const wave = hold ? 0 : waveLeft(state);
   let waiting = state.runs.filter((row) => row.status === 'queued').length;
   let queued = queuedBytes(state);
   let live = liveBytes(state);
   for (const request of requests) {
-    if (jsonBytes(request.input) > MESSAGE_BYTES) return refuse('InvalidInput', `Expected input to be at most ${MESSAGE_BYTES} bytes of JSON, got ${jsonBytes(request.input)}.`);
+    if (jsonBytes(request.input) > MESSAGE_BYTES)
+      return refuse(
+        'InvalidInput',
+        `Expected input to be at most ${MESSAGE_BYTES} bytes of JSON, got ${jsonBytes(request.input)}.`,
+      );
     waiting++;
     live += coreBytes(request, origin, state.names[request.agent]?.hooks?.length);
     if (waiting > Math.min(free, wave)) live += inputBytes(request);
     if (waiting > free) {
       if (waiting - free > maxQueuedRuns) {
-        return refuse('RunLimitExceeded', `Expected at most ${maxConcurrentRuns} runs at once and ${maxQueuedRuns} queued (limits.maxConcurrentRuns, limits.maxQueuedRuns), got one more.`);
+        return refuse(
+          'RunLimitExceeded',
+          `Expected at most ${maxConcurrentRuns} runs at once and ${maxQueuedRuns} queued (limits.maxConcurrentRuns, limits.maxQueuedRuns), got one more.`,
+        );
       }
       queued += inputBytes(request);
       if (queued > maxQueuedBytes) {
-        return refuse('QueueFull', `Expected the inputs of queued turns and runs to hold at most ${maxQueuedBytes} bytes (limits.maxQueuedBytes), got ${queued}.`);
+        return refuse(
+          'QueueFull',
+          `Expected the inputs of queued turns and runs to hold at most ${maxQueuedBytes} bytes (limits.maxQueuedBytes), got ${queued}.`,
+        );
       }
     }
     if (live > LIVE_BYTES) return full(live);

@@ -18,30 +18,55 @@ export function marginBelow({ settings: { limits } }: State, depth: number): num
 }
 
 /** Records the request to cancel a run and, when it has started, asks it. */
-export function requestCancel(cx: Cx, row: RunState, reason: string, comment: string | undefined, cascade: boolean): void {
+export function requestCancel(
+  cx: Cx,
+  row: RunState,
+  reason: string,
+  comment: string | undefined,
+  cascade: boolean,
+): void {
   if (row.cancelRequestedAt !== undefined) return;
   row.cancelRequestedAt = iso(cx.now);
   row.cancelReason = reason;
   if (comment !== undefined) row.cancelComment = comment;
   row.cancelCascade = cascade;
-  emit(cx, 'run.cancel_requested', { runId: row.runId, agent: row.agent, label: row.label, reason, comment, parentToolCallId: row.parentToolCallId });
+  emit(cx, 'run.cancel_requested', {
+    runId: row.runId,
+    agent: row.agent,
+    label: row.label,
+    reason,
+    comment,
+    parentToolCallId: row.parentToolCallId,
+  });
   if (row.startedAt !== undefined && row.starting !== true) askToCancel(cx, row);
 }
 
 /** Sends the request on its way. */
 export function askToCancel(cx: Cx, row: RunState): void {
-  row.graceAt = cx.now + cx.state.settings.limits.cancelGraceMs + MARGIN_MS + (row.kind === 'agent' ? marginBelow(cx.state, row.depth) : 0);
+  row.graceAt =
+    cx.now +
+    cx.state.settings.limits.cancelGraceMs +
+    MARGIN_MS +
+    (row.kind === 'agent' ? marginBelow(cx.state, row.depth) : 0);
   cx.effects.push({
-    do: 'cancel-run', runId: row.runId, reason: row.cancelReason ?? 'cancelled_by_user', cascade: row.cancelCascade ?? true,
+    do: 'cancel-run',
+    runId: row.runId,
+    reason: row.cancelReason ?? 'cancelled_by_user',
+    cascade: row.cancelCascade ?? true,
     ...(row.cancelComment === undefined ? {} : { comment: row.cancelComment }),
   });
 }
 
-export interface CancelRun { runId: string; reason?: string; cascade?: boolean }
+export interface CancelRun {
+  runId: string;
+  reason?: string;
+  cascade?: boolean;
+}
 
 export function admitCancelRun(state: State, cancel: CancelRun): Refusal | undefined {
   if (isOver(state)) return closed(state);
-  return presentRun(state, cancel.runId).known ? undefined
+  return presentRun(state, cancel.runId).known
+    ? undefined
     : refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${cancel.runId}".`);
 }
 
@@ -59,9 +84,17 @@ export function cancelRun(cx: Cx, cancel: CancelRun): { runId: string; status: R
 }
 
 /** The receipt of `cancelRun`: which runs below have confirmed, and which not yet. */
-export function cancelReceipt(state: State, runId: string): { runId: string; status: RunStatus; cancelled: string[]; pending: string[] } {
+export function cancelReceipt(
+  state: State,
+  runId: string,
+): { runId: string; status: RunStatus; cancelled: string[]; pending: string[] } {
   const row = findRun(state, runId);
   const { status } = presentRun(state, runId);
-  const cancelled = row !== undefined && status === 'cancelled' ? [runId, ...(row.cancelledBelow ?? []).map((path) => `${runId}/${path}`)] : status === 'cancelled' ? [runId] : [];
+  const cancelled =
+    row !== undefined && status === 'cancelled'
+      ? [runId, ...(row.cancelledBelow ?? []).map((path) => `${runId}/${path}`)]
+      : status === 'cancelled'
+        ? [runId]
+        : [];
   return { runId, status, cancelled, pending: row !== undefined && !isSettled(row) ? [runId] : [] };
 }

@@ -25,7 +25,15 @@ export function giveUp(cx: Cx, row: RunState, reason: GiveUpReason): void {
   row.delivery.gaveUp = { key: gaveUpKey(state.workflowId, row.runId), state: 'pending' };
   row.childStillRunning = !neverStarted && reason !== 'lost';
   callOnFinish(cx, row, { runId: row.runId, kind: 'gave-up' });
-  emit(cx, 'run.gave_up', { runId: row.runId, agent: row.agent, label: row.label, status: 'interrupted', reason, usage: { ...row.usage }, parentToolCallId: row.parentToolCallId });
+  emit(cx, 'run.gave_up', {
+    runId: row.runId,
+    agent: row.agent,
+    label: row.label,
+    status: 'interrupted',
+    reason,
+    usage: { ...row.usage },
+    parentToolCallId: row.parentToolCallId,
+  });
   const cancel = neverStarted || (row.detached.onBudget === 'cancel' && reason !== 'lost');
   if (cancel && row.cancelRequestedAt === undefined) {
     requestCancel(cx, row, 'cancelled_by_budget', undefined, true);

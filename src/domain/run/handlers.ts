@@ -5,7 +5,16 @@
  */
 import { finishKey, gaveUpKey, milestoneKey } from '../state/ids.ts';
 import { emit } from '../log/events.ts';
-import { dueBy, findRun, isOver, type Cx, type HookCall, type RunState, type SlotRef, type State } from '../state/state.ts';
+import {
+  dueBy,
+  findRun,
+  isOver,
+  type Cx,
+  type HookCall,
+  type RunState,
+  type SlotRef,
+  type State,
+} from '../state/state.ts';
 import type { Failure } from '../state/types.ts';
 
 const MOST_CALLS = 10;
@@ -17,12 +26,18 @@ const BACKOFF_MOST_MS = 300_000;
 export function callOnFinish(cx: Cx, row: RunState, slot: Exclude<SlotRef, { kind: 'ask' }>): void {
   const { onFinish } = row.detached;
   if (onFinish === undefined) return;
-  schedule(cx, row, { handler: `handler:${onFinish}`, kind: slot.kind, runId: row.runId, ...(slot.kind === 'milestone' ? { name: slot.name } : {}) });
+  schedule(cx, row, {
+    handler: `handler:${onFinish}`,
+    kind: slot.kind,
+    runId: row.runId,
+    ...(slot.kind === 'milestone' ? { name: slot.name } : {}),
+  });
 }
 
 /** A run has been given its place. */
 export function callOnRunStart(cx: Cx, row: RunState): void {
-  if (cx.state.names[row.agent]?.hooks?.includes('onRunStart') === true) schedule(cx, row, { handler: 'onRunStart', kind: 'start', runId: row.runId });
+  if (cx.state.names[row.agent]?.hooks?.includes('onRunStart') === true)
+    schedule(cx, row, { handler: 'onRunStart', kind: 'start', runId: row.runId });
 }
 
 /** A run has settled, also one that was never started or is silent. */
@@ -76,13 +91,20 @@ export function hookFailed(cx: Cx, call: HookCall, error: Failure): void {
   const hook = state.hooks.find((one) => same(one, call));
   if (hook === undefined || isOver(state)) return;
   if (hook.attempt >= MOST_CALLS) {
-    emit(cx, 'handler.failed', { runId: hook.runId, handler: hook.handler.replace(/^handler:/u, ''), key: keyOfHook(state, hook), error });
+    emit(cx, 'handler.failed', {
+      runId: hook.runId,
+      handler: hook.handler.replace(/^handler:/u, ''),
+      key: keyOfHook(state, hook),
+      error,
+    });
     hookDone(cx, hook);
     return;
   }
   hook.state = 'backoff';
   // Who closes does not wait for minutes.
-  hook.retryAt = cx.now + (state.closing === undefined ? Math.min(BACKOFF_MS * 2 ** (hook.attempt - 1), BACKOFF_MOST_MS) : BACKOFF_MS);
+  hook.retryAt =
+    cx.now +
+    (state.closing === undefined ? Math.min(BACKOFF_MS * 2 ** (hook.attempt - 1), BACKOFF_MOST_MS) : BACKOFF_MS);
   hook.attempt += 1;
 }
 
@@ -96,12 +118,17 @@ export function hookAborted({ state }: Cx, call: HookCall): void {
 export function passHooks(cx: Cx): void {
   const { state, now } = cx;
   for (const hook of state.hooks) {
-    if (hook.state !== 'backoff' || ((hook.retryAt ?? 0) > dueBy(cx) && !(state.closing !== undefined && (hook.retryAt ?? 0) > now + BACKOFF_MS))) continue;
+    if (
+      hook.state !== 'backoff' ||
+      ((hook.retryAt ?? 0) > dueBy(cx) && !(state.closing !== undefined && (hook.retryAt ?? 0) > now + BACKOFF_MS))
+    )
+      continue;
     hook.state = 'ready';
     delete hook.retryAt;
   }
 }
 
 export function* hookDeadlines({ hooks }: State): Generator<{ at: number; what: string }> {
-  for (const hook of hooks) if (hook.retryAt !== undefined) yield { at: hook.retryAt, what: `retry of ${hook.handler}` };
+  for (const hook of hooks)
+    if (hook.retryAt !== undefined) yield { at: hook.retryAt, what: `retry of ${hook.handler}` };
 }

@@ -33,7 +33,14 @@ export function isLookedAt(row: RunState): boolean {
 /** When a run has been silent for as long as it may; nothing while that does not count. */
 export function silenceAt(row: RunState): number | undefined {
   const { noProgressBudgetMs } = row.detached;
-  if (row.status !== 'running' || !isLookedAt(row) || row.cancelRequestedAt !== undefined || noProgressBudgetMs === 0 || row.silent === true) return undefined;
+  if (
+    row.status !== 'running' ||
+    !isLookedAt(row) ||
+    row.cancelRequestedAt !== undefined ||
+    noProgressBudgetMs === 0 ||
+    row.silent === true
+  )
+    return undefined;
   return (row.movedAt ?? Date.parse(row.startedAt ?? row.createdAt)) + noProgressBudgetMs;
 }
 
@@ -59,7 +66,8 @@ export function passLooks(cx: Cx): void {
 /** How long until the next look, a little different for every run so that they spread. */
 function wait(row: RunState): number {
   const looks = row.looks ?? 0;
-  const spread = 1 + (Array.from(row.runId).reduce((sum, character) => sum + (character.codePointAt(0) ?? 0), looks) % 10) / 100;
+  const spread =
+    1 + (Array.from(row.runId).reduce((sum, character) => sum + (character.codePointAt(0) ?? 0), looks) % 10) / 100;
   return Math.round((WAITS_MS[looks] ?? WAIT_MOST_MS) * spread);
 }
 
@@ -74,7 +82,16 @@ export function startLook(cx: Cx): void {
     delete row.due;
     delete row.lookAt;
   }
-  cx.effects.push({ do: 'look', runs: due.map((row) => ({ runId: row.runId, workflowId: row.workflowId, epoch: row.epoch ?? '', kind: row.kind, closely: row.silent === true })) });
+  cx.effects.push({
+    do: 'look',
+    runs: due.map((row) => ({
+      runId: row.runId,
+      workflowId: row.workflowId,
+      epoch: row.epoch ?? '',
+      kind: row.kind,
+      closely: row.silent === true,
+    })),
+  });
 }
 
 /** What a look has seen. A run that it did not come to is looked at again; one that failed altogether is repeated later. */
@@ -94,7 +111,9 @@ export function looked(cx: Cx, asked: readonly string[], sights: readonly Sight[
 function see(cx: Cx, row: RunState, sight: Sight): void {
   row.lookedAt = cx.now;
   switch (sight.found) {
-    case 'closed': settle(cx, row, sight.outcome); return;
+    case 'closed':
+      settle(cx, row, sight.outcome);
+      return;
     case 'nothing':
       row.missed = (row.missed ?? 0) + 1;
       if (row.missed >= LOST_AFTER) {
@@ -106,7 +125,8 @@ function see(cx: Cx, row: RunState, sight: Sight): void {
       delete row.missed;
       seeOpen(cx, row, sight);
       break;
-    default: sight satisfies never;
+    default:
+      sight satisfies never;
   }
   if (!isLookedAt(row)) return;
   row.looks = row.missed === 1 ? 0 : (row.looks ?? 0) + 1;

@@ -17,11 +17,22 @@ export function lastNumber(row: RunState): number {
 export function takeMilestone(cx: Cx, row: RunState, given: Milestone): void {
   const { state } = cx;
   if (isOver(state) || isSettled(row) || given.n <= lastNumber(row) || row.milestones.length >= MAX_MILESTONES) return;
-  const milestone: Milestone = { n: given.n, name: given.name, at: instant(given.at, cx.now), ...(given.data === undefined ? {} : { data: given.data }) };
+  const milestone: Milestone = {
+    n: given.n,
+    name: given.name,
+    at: instant(given.at, cx.now),
+    ...(given.data === undefined ? {} : { data: given.data }),
+  };
   row.milestones.push(milestone);
   moved(row, cx.now, cx.now);
   delete row.silent;
-  emit(cx, 'run.milestone', { runId: row.runId, n: milestone.n, name: milestone.name, data: milestone.data, parentToolCallId: row.parentToolCallId });
+  emit(cx, 'run.milestone', {
+    runId: row.runId,
+    n: milestone.n,
+    name: milestone.name,
+    data: milestone.data,
+    parentToolCallId: row.parentToolCallId,
+  });
   const watch = row.detached.onMilestones;
   if (watch === undefined || (watch.names !== '*' && !watch.names.includes(milestone.name))) return;
   row.delivery.milestones ??= {};

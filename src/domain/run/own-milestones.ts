@@ -6,11 +6,18 @@ import { iso, type Cx, type RunSelf } from '../state/state.ts';
 import { refuse, type Json, type Progress, type Refusal } from '../state/types.ts';
 
 /** Records a milestone, with the progress that the task had reported by then. */
-export function ownMilestone(cx: Cx, name: string, data: Json | undefined, progress?: Progress): { n: number } | Refusal {
+export function ownMilestone(
+  cx: Cx,
+  name: string,
+  data: Json | undefined,
+  progress?: Progress,
+): { n: number } | Refusal {
   const { self } = cx.state;
-  if (self === undefined || self.settled === true) return refuse('RunSettled', 'Expected a running run, got one that has settled.');
+  if (self === undefined || self.settled === true)
+    return refuse('RunSettled', 'Expected a running run, got one that has settled.');
   const n = (self.milestones.at(-1)?.n ?? 0) + 1;
-  if (n > MAX_MILESTONES) return refuse('InvalidInput', `Expected at most ${MAX_MILESTONES} milestones in a run, got one more.`);
+  if (n > MAX_MILESTONES)
+    return refuse('InvalidInput', `Expected at most ${MAX_MILESTONES} milestones in a run, got one more.`);
   self.movedAt = cx.now;
   if (progress !== undefined && progress.n > (self.progress?.n ?? 0)) self.progress = progress;
   self.milestones.push({ n, name, at: iso(cx.now), ...(data === undefined ? {} : { data }) });
@@ -31,5 +38,9 @@ function tellMilestones(cx: Cx, self: RunSelf): void {
   const untold = self.milestones.filter((one) => one.n > self.told);
   if (self.telling === true || self.parentGone === true || self.settled === true || untold.length === 0) return;
   self.telling = true;
-  cx.effects.push({ do: 'tell-milestones', milestones: fitting(untold, MESSAGE_BYTES), ...(self.progress === undefined ? {} : { progress: self.progress }) });
+  cx.effects.push({
+    do: 'tell-milestones',
+    milestones: fitting(untold, MESSAGE_BYTES),
+    ...(self.progress === undefined ? {} : { progress: self.progress }),
+  });
 }

@@ -11,7 +11,18 @@ import { emit } from '../log/events.ts';
 import { liveBytes } from '../log/capacity.ts';
 import { LIVE_BYTES } from '../state/sizes.ts';
 import { jsonBytes } from '../state/json.ts';
-import { findRun, forgetAsks, instant, iso, isOver, isSettled, type Cx, type RequestState, type RunState, type State } from '../state/state.ts';
+import {
+  findRun,
+  forgetAsks,
+  instant,
+  iso,
+  isOver,
+  isSettled,
+  type Cx,
+  type RequestState,
+  type RunState,
+  type State,
+} from '../state/state.ts';
 import { refuse, type Refusal, type Request, type RequestStatus } from '../state/types.ts';
 
 /** Closed requests that are kept to answer a second answer. */
@@ -21,8 +32,20 @@ const COPY_GROWTH = 150;
 /** Questions of one run that are open at once. */
 export const MOST_OPEN = 16;
 
-export interface Answer { requestId: string; decision?: 'approve' | 'reject'; value?: unknown; comment?: string; by?: string }
-export interface AnswerReceipt { requestId: string; status: RequestStatus; deduplicated: boolean; answeredAt?: string; by?: string }
+export interface Answer {
+  requestId: string;
+  decision?: 'approve' | 'reject';
+  value?: unknown;
+  comment?: string;
+  by?: string;
+}
+export interface AnswerReceipt {
+  requestId: string;
+  status: RequestStatus;
+  deduplicated: boolean;
+  answeredAt?: string;
+  by?: string;
+}
 
 export function findRequest(state: State, requestId: string): RequestState | undefined {
   return state.requests.find((one) => one.requestId === requestId);
@@ -33,18 +56,37 @@ export function ownOpen(state: State): RequestState[] {
 }
 
 /** Opens a question of this run's agent to its parent. */
-export function askParent(cx: Cx, about: { turnId: string; toolCallId: string; question: string }): RequestState | Refusal {
+export function askParent(
+  cx: Cx,
+  about: { turnId: string; toolCallId: string; question: string },
+): RequestState | Refusal {
   const { state } = cx;
   const { self } = state;
-  if (self === undefined || self.parentGone === true) return refuse('InvalidInput', 'Expected a parent to ask, got none: it is closed. Decide yourself.');
-  if (ownOpen(state).length >= MOST_OPEN) return refuse('QueueFull', `Expected at most ${MOST_OPEN} open questions, got one more.`);
+  if (self === undefined || self.parentGone === true)
+    return refuse('InvalidInput', 'Expected a parent to ask, got none: it is closed. Decide yourself.');
+  if (ownOpen(state).length >= MOST_OPEN)
+    return refuse('QueueFull', `Expected at most ${MOST_OPEN} open questions, got one more.`);
   const request: RequestState = {
-    requestId: mintRequestId(state.workflowId, ++state.counters.request), kind: 'ask_parent', workflowId: state.workflowId, runId: self.runId, turnId: about.turnId,
-    toolCallId: about.toolCallId, question: about.question, status: 'open', openedAt: iso(cx.now), expiresAt: iso(cx.now + state.settings.budgets.requestTtlMs),
+    requestId: mintRequestId(state.workflowId, ++state.counters.request),
+    kind: 'ask_parent',
+    workflowId: state.workflowId,
+    runId: self.runId,
+    turnId: about.turnId,
+    toolCallId: about.toolCallId,
+    question: about.question,
+    status: 'open',
+    openedAt: iso(cx.now),
+    expiresAt: iso(cx.now + state.settings.budgets.requestTtlMs),
   };
   state.requests.push(request);
   const { requestId, kind } = request;
-  emit(cx, 'request.opened', { requestId, kind, question: about.question, turnId: about.turnId, toolCallId: about.toolCallId });
+  emit(cx, 'request.opened', {
+    requestId,
+    kind,
+    question: about.question,
+    turnId: about.turnId,
+    toolCallId: about.toolCallId,
+  });
   tell(state, requestId);
   state.pausedAt ??= cx.now;
   return request;
@@ -93,7 +135,8 @@ function shorten(request: RequestState): void {
 
 /** Closed ones leave, but none that the parent has not been told of. */
 export function keepClosed(state: State, most: number): void {
-  const leaves = (one: RequestState): boolean => one.status !== 'open' && state.self?.untold?.includes(one.requestId) !== true;
+  const leaves = (one: RequestState): boolean =>
+    one.status !== 'open' && state.self?.untold?.includes(one.requestId) !== true;
   let surplus = state.requests.filter(leaves).length - most;
   if (surplus > 0) state.requests = state.requests.filter((one) => !leaves(one) || surplus-- <= 0);
 }
@@ -105,49 +148,83 @@ export function withdraw(cx: Cx, turnId: string): void {
 
 /** Nobody is left who could answer. */
 export function parentClosed(cx: Cx): void {
-  for (const request of ownOpen(cx.state)) if (request.kind === 'ask_parent') closeRequest(cx, request, 'parent_closed');
+  for (const request of ownOpen(cx.state))
+    if (request.kind === 'ask_parent') closeRequest(cx, request, 'parent_closed');
 }
 
 export function receiptOf({ requestId, status, answeredAt, by }: RequestState, deduplicated: boolean): AnswerReceipt {
-  return { requestId, status, deduplicated, ...(answeredAt === undefined ? {} : { answeredAt }), ...(by === undefined ? {} : { by }) };
+  return {
+    requestId,
+    status,
+    deduplicated,
+    ...(answeredAt === undefined ? {} : { answeredAt }),
+    ...(by === undefined ? {} : { by }),
+  };
 }
 
 /** Whether an answer can be for a request of this tree; whose it is decides what becomes of it. */
 export function admitAnswer(state: State, { requestId }: { requestId: string }): Refusal | undefined {
   const { workflowId } = partsOfRequestId(requestId);
   const mine = workflowId === state.workflowId;
-  if (mine ? findRequest(state, requestId) !== undefined : workflowId.startsWith(`${state.workflowId}/`)) return undefined;
-  return refuse('UnknownRequest', `Expected requestId to name a request of this ${state.kind}, got "${requestId.slice(0, 200)}".`);
+  if (mine ? findRequest(state, requestId) !== undefined : workflowId.startsWith(`${state.workflowId}/`))
+    return undefined;
+  return refuse(
+    'UnknownRequest',
+    `Expected requestId to name a request of this ${state.kind}, got "${requestId.slice(0, 200)}".`,
+  );
 }
 
 /** Answers an own request; one that is no longer open stays as it is. */
 export function answerOwn(cx: Cx, answer: Answer): AnswerReceipt | Refusal {
   const { state } = cx;
   const request = findRequest(state, answer.requestId);
-  if (request === undefined || request.workflowId !== state.workflowId) return refuse('UnknownRequest', `Expected requestId to name a request of this ${state.kind}, got "${answer.requestId.slice(0, 200)}".`);
+  if (request === undefined || request.workflowId !== state.workflowId)
+    return refuse(
+      'UnknownRequest',
+      `Expected requestId to name a request of this ${state.kind}, got "${answer.requestId.slice(0, 200)}".`,
+    );
   if (request.status !== 'open') return receiptOf(request, true);
   const value = answer.value ?? answer.comment ?? answer.decision;
-  if (value === undefined || value === null) return refuse('InvalidInput', 'Expected value to be the answer to the question, got nothing.');
+  if (value === undefined || value === null)
+    return refuse('InvalidInput', 'Expected value to be the answer to the question, got nothing.');
   const call = state.turn?.calls.find((one) => one.wait?.for === 'answer' && one.wait.requestId === answer.requestId);
-  if (call?.wait?.for === 'answer') call.wait.given = { answer: value as never, ...(answer.comment === undefined ? {} : { comment: answer.comment }), ...(answer.by === undefined ? {} : { by: answer.by }) };
+  if (call?.wait?.for === 'answer')
+    call.wait.given = {
+      answer: value as never,
+      ...(answer.comment === undefined ? {} : { comment: answer.comment }),
+      ...(answer.by === undefined ? {} : { by: answer.by }),
+    };
   closeRequest(cx, request, 'answered', answer.by);
   return receiptOf(request, false);
 }
 
 /** What a run says of a request, its own or of one below. */
-export function takeRequest(cx: Cx, { runId, request: given }: { runId: string; request: RequestState }): Refusal | undefined {
+export function takeRequest(
+  cx: Cx,
+  { runId, request: given }: { runId: string; request: RequestState },
+): Refusal | undefined {
   const { state } = cx;
   const row = findRun(state, runId);
   if (row === undefined || isSettled(row) || isOver(state)) return undefined;
   const { workflowId, n } = partsOfRequestId(given.requestId);
-  if (workflowId !== given.workflowId || (workflowId !== row.workflowId && !workflowId.startsWith(`${row.workflowId}/`))) {
-    return refuse('InvalidInput', `Expected request to be one of run "${runId}" or below it, got "${given.requestId.slice(0, 200)}".`);
+  if (
+    workflowId !== given.workflowId ||
+    (workflowId !== row.workflowId && !workflowId.startsWith(`${row.workflowId}/`))
+  ) {
+    return refuse(
+      'InvalidInput',
+      `Expected request to be one of run "${runId}" or below it, got "${given.requestId.slice(0, 200)}".`,
+    );
   }
   const before = findRequest(state, given.requestId);
   if (before !== undefined && before.status !== 'open') return undefined;
   const direct = workflowId === row.workflowId;
   if (before === undefined) {
-    const copy: RequestState = { ...given, openedAt: instant(given.openedAt, cx.now), expiresAt: instant(given.expiresAt, cx.now) };
+    const copy: RequestState = {
+      ...given,
+      openedAt: instant(given.openedAt, cx.now),
+      expiresAt: instant(given.expiresAt, cx.now),
+    };
     const bytes = liveBytes(state) + (direct ? 2 : 1) * (jsonBytes(copy) + COPY_GROWTH);
     if (given.status === 'open' && bytes > LIVE_BYTES) {
       // Not to be kept: whoever asks reads so and decides alone. One from further below is only not shown here.
@@ -175,10 +252,24 @@ function opened(cx: Cx, row: RunState, { requestId, kind, question = '' }: Reque
   const { state } = cx;
   row.asks ??= [];
   if (row.asks.some((ask) => ask.requestId === requestId)) return;
-  row.asks.push({ requestId, question, open: true, delivery: { key: askKey(state.workflowId, row.runId, n), state: kind === 'ask_parent' ? 'pending' : 'not_required' } });
+  row.asks.push({
+    requestId,
+    question,
+    open: true,
+    delivery: {
+      key: askKey(state.workflowId, row.runId, n),
+      state: kind === 'ask_parent' ? 'pending' : 'not_required',
+    },
+  });
   row.pausedAt ??= cx.now;
   if (row.status === 'running') row.status = 'input_required';
-  emit(cx, 'run.input_required', { runId: row.runId, agent: row.agent, label: row.label, requestId, parentToolCallId: row.parentToolCallId });
+  emit(cx, 'run.input_required', {
+    runId: row.runId,
+    agent: row.agent,
+    label: row.label,
+    requestId,
+    parentToolCallId: row.parentToolCallId,
+  });
   if (kind === 'ask_parent') deliver(cx, row, { runId: row.runId, kind: 'ask', requestId }, 'react');
 }
 
@@ -186,20 +277,33 @@ function answered(cx: Cx, row: RunState, requestId: string): void {
   const ask = row.asks?.find((one) => one.requestId === requestId);
   if (ask !== undefined) ask.open = false;
   forgetAsks(row);
-  if (row.pausedAt === undefined || cx.state.requests.some((one) => one.status === 'open' && one.workflowId === row.workflowId)) return;
+  if (
+    row.pausedAt === undefined ||
+    cx.state.requests.some((one) => one.status === 'open' && one.workflowId === row.workflowId)
+  )
+    return;
   row.deadlineAt = iso(Date.parse(row.deadlineAt) + cx.now - row.pausedAt);
   row.movedAt = cx.now;
   delete row.pausedAt;
   if (row.status !== 'input_required') return;
   row.status = 'running';
-  emit(cx, 'run.resumed', { runId: row.runId, agent: row.agent, label: row.label, parentToolCallId: row.parentToolCallId });
+  emit(cx, 'run.resumed', {
+    runId: row.runId,
+    agent: row.agent,
+    label: row.label,
+    parentToolCallId: row.parentToolCallId,
+  });
 }
 
 /** A run has settled: whatever it and those below it asked is not asked any more. */
 export function dropRequests(cx: Cx, row: RunState): void {
   const { state } = cx;
   for (const request of state.requests) {
-    if (request.status !== 'open' || (request.workflowId !== row.workflowId && !request.workflowId.startsWith(`${row.workflowId}/`))) continue;
+    if (
+      request.status !== 'open' ||
+      (request.workflowId !== row.workflowId && !request.workflowId.startsWith(`${row.workflowId}/`))
+    )
+      continue;
     request.status = 'withdrawn';
     request.answeredAt = iso(cx.now);
     shorten(request);
@@ -234,10 +338,17 @@ export function requestTold(cx: Cx): void {
 export function requestRefused(cx: Cx, { requestId }: { requestId: string }): Refusal | undefined {
   const { state } = cx;
   const request = findRequest(state, requestId);
-  if (request === undefined || request.workflowId !== state.workflowId) return refuse('UnknownRequest', `Expected requestId to name a request of this ${state.kind}, got "${requestId.slice(0, 200)}".`);
+  if (request === undefined || request.workflowId !== state.workflowId)
+    return refuse(
+      'UnknownRequest',
+      `Expected requestId to name a request of this ${state.kind}, got "${requestId.slice(0, 200)}".`,
+    );
   if (request.status !== 'open') return undefined;
   const call = state.turn?.calls.find((one) => one.wait?.for === 'answer' && one.wait.requestId === requestId);
-  if (call?.wait?.for === 'answer') call.wait.given = { error: 'QueueFull: whoever started you holds too much to take a question now. Decide yourself, or ask later.' };
+  if (call?.wait?.for === 'answer')
+    call.wait.given = {
+      error: 'QueueFull: whoever started you holds too much to take a question now. Decide yourself, or ask later.',
+    };
   closeRequest(cx, request, 'withdrawn');
   return undefined;
 }

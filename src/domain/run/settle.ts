@@ -14,7 +14,18 @@ import { seeProgress } from './progress.ts';
 import { dropRequests } from './requests.ts';
 import { resultAsTold } from './result.ts';
 import { KEPT_FORGOTTEN, KEPT_ROWS, MESSAGE_BYTES } from '../state/sizes.ts';
-import { addUsage, isDone, iso, isOver, isSettled, isWaitedFor, type Cx, type Outcome, type RunState, type State } from '../state/state.ts';
+import {
+  addUsage,
+  isDone,
+  iso,
+  isOver,
+  isSettled,
+  isWaitedFor,
+  type Cx,
+  type Outcome,
+  type RunState,
+  type State,
+} from '../state/state.ts';
 import type { Milestone, Progress, Usage } from '../state/types.ts';
 
 export interface Settled extends Outcome {
@@ -29,21 +40,42 @@ export interface Settled extends Outcome {
 /** The run has ended, whoever says so: recorded once, delivered once. */
 export function settle(cx: Cx, row: RunState, given: Settled): void {
   const { state } = cx;
-  const settled: Settled = row.forced === true && given.reason === 'lost' ? { ...given, status: 'cancelled', reason: 'cancelled_by_user' } : given;
+  const settled: Settled =
+    row.forced === true && given.reason === 'lost'
+      ? { ...given, status: 'cancelled', reason: 'cancelled_by_user' }
+      : given;
   if (isSettled(row) || isOver(state)) return;
   for (const milestone of settled.milestones ?? []) takeMilestone(cx, row, milestone);
   shrink(row);
   row.status = settled.status;
   delete row.reason;
   delete row.childStillRunning;
-  for (const field of ['graceAt', 'movedAt', 'silent', 'lookAt', 'looks', 'due', 'missed', 'seenEvents', 'lookedAt'] as const) delete row[field];
+  for (const field of [
+    'graceAt',
+    'movedAt',
+    'silent',
+    'lookAt',
+    'looks',
+    'due',
+    'missed',
+    'seenEvents',
+    'lookedAt',
+  ] as const)
+    delete row[field];
   if (state.self !== undefined) state.self.movedAt = cx.now;
   if (settled.status === 'cancelled') {
     row.reason = row.cancelReason ?? settled.reason ?? 'cancelled_by_user';
     if (row.cancelRequestedAt === undefined) {
       // Asked for at the run itself, with Temporal's own cancel.
       row.cancelRequestedAt = iso(cx.now);
-      emit(cx, 'run.cancel_requested', { runId: row.runId, agent: row.agent, label: row.label, reason: row.reason, comment: settled.comment, parentToolCallId: row.parentToolCallId });
+      emit(cx, 'run.cancel_requested', {
+        runId: row.runId,
+        agent: row.agent,
+        label: row.label,
+        reason: row.reason,
+        comment: settled.comment,
+        parentToolCallId: row.parentToolCallId,
+      });
     }
   }
   if (settled.status === 'failed') row.reason = settled.reason ?? 'agent_error';
@@ -57,11 +89,21 @@ export function settle(cx: Cx, row: RunState, given: Settled): void {
     addUsage(state.usage, settled.usage);
   }
   if (settled.status === 'completed') keepResult(row, settled);
-  if (settled.cancelled !== undefined && settled.cancelled.length > 0) row.cancelledBelow = fitting(settled.cancelled, MESSAGE_BYTES);
+  if (settled.cancelled !== undefined && settled.cancelled.length > 0)
+    row.cancelledBelow = fitting(settled.cancelled, MESSAGE_BYTES);
   rememberEnd(state.dedupe, entryKey('run', row.runId), row.status);
   emit(cx, 'run.settled', {
-    runId: row.runId, agent: row.agent, label: row.label, status: row.status, reason: row.reason, comment: row.comment, error: row.error,
-    resultRef: row.resultRef, usage: { ...row.usage }, cancelled: row.cancelledBelow?.map((path) => `${row.runId}/${path}`), parentToolCallId: row.parentToolCallId,
+    runId: row.runId,
+    agent: row.agent,
+    label: row.label,
+    status: row.status,
+    reason: row.reason,
+    comment: row.comment,
+    error: row.error,
+    resultRef: row.resultRef,
+    usage: { ...row.usage },
+    cancelled: row.cancelledBelow?.map((path) => `${row.runId}/${path}`),
+    parentToolCallId: row.parentToolCallId,
     // What it was told and never read.
     unread: row.unread?.map((one) => one.messageId),
   });
@@ -94,7 +136,11 @@ function announced(row: RunState): boolean {
 
 /** Rows of runs that settled long ago, with nothing left to deliver, shrink to what a receipt needs. */
 function forgetOldRows(state: State): void {
-  forgetAllBut(state, state.runs.filter((row) => isSettled(row) && isDone(row)), KEPT_ROWS);
+  forgetAllBut(
+    state,
+    state.runs.filter((row) => isSettled(row) && isDone(row)),
+    KEPT_ROWS,
+  );
 }
 
 /** Forgets of these rows all but the last that settled. */
@@ -112,7 +158,12 @@ export function forget(state: State, row: RunState): void {
     return;
   }
   state.forgotten.push({
-    ordinal: row.ordinal, runId: row.runId, status: row.status as 'completed' | 'failed' | 'cancelled', ...(row.reason === undefined ? {} : { reason: row.reason }), settledAt: row.settledAt ?? row.createdAt, forgotten: true,
+    ordinal: row.ordinal,
+    runId: row.runId,
+    status: row.status as 'completed' | 'failed' | 'cancelled',
+    ...(row.reason === undefined ? {} : { reason: row.reason }),
+    settledAt: row.settledAt ?? row.createdAt,
+    forgotten: true,
   });
   if (state.forgotten.length > KEPT_FORGOTTEN) state.forgotten.splice(0, state.forgotten.length - KEPT_FORGOTTEN);
 }

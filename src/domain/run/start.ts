@@ -4,9 +4,32 @@ import { entryKey, remember } from '../log/dedupe.ts';
 import { callOnRunStart } from './handlers.ts';
 import { finishKey, mintRunId, workflowIdOfRun } from '../state/ids.ts';
 import { emit } from '../log/events.ts';
-import { admitRuns, coreBytes, fillDetached, inputBytes, knownRun, payloadOf, placesTaken, presentRun, receiptOf, waveLeft, type Origin, type RunReceipt, type StartRun } from './admission.ts';
+import {
+  admitRuns,
+  coreBytes,
+  fillDetached,
+  inputBytes,
+  knownRun,
+  payloadOf,
+  placesTaken,
+  presentRun,
+  receiptOf,
+  waveLeft,
+  type Origin,
+  type RunReceipt,
+  type StartRun,
+} from './admission.ts';
 import { settle, shrink } from './settle.ts';
-import { findRun, iso, isSettled, noUsage, type Cx, type RunRequest, type RunState, type State } from '../state/state.ts';
+import {
+  findRun,
+  iso,
+  isSettled,
+  noUsage,
+  type Cx,
+  type RunRequest,
+  type RunState,
+  type State,
+} from '../state/state.ts';
 import { isRefusal, refuse, type Refusal } from '../state/types.ts';
 
 /** Accepts one run or says why not. It answers before the run has done anything. */
@@ -37,10 +60,22 @@ function accept(cx: Cx, request: StartRun, origin: Origin): RunReceipt {
   if (request.label !== undefined) kept.label = request.label;
   if (request.metadata !== undefined) kept.metadata = request.metadata;
   const row: RunState = {
-    runId, workflowId: workflowIdOfRun(state.workflowId, runId), agent: request.agent, kind: facts === undefined || facts.kind === 'handler' ? 'task' : facts.kind,
-    status: 'queued', depth: state.depth + 1, createdAt: iso(cx.now), deadlineAt: iso(cx.now + detached.maxBudgetMs), milestones: [], usage: noUsage(),
+    runId,
+    workflowId: workflowIdOfRun(state.workflowId, runId),
+    agent: request.agent,
+    kind: facts === undefined || facts.kind === 'handler' ? 'task' : facts.kind,
+    status: 'queued',
+    depth: state.depth + 1,
+    createdAt: iso(cx.now),
+    deadlineAt: iso(cx.now + detached.maxBudgetMs),
+    milestones: [],
+    usage: noUsage(),
     delivery: { finish: { key: finishKey(state.workflowId, runId), state: 'pending' } },
-    ordinal: ++state.counters.start, request: kept, detached, bytes: coreBytes(request, origin, facts?.hooks?.length), inputBytes: inputBytes(request),
+    ordinal: ++state.counters.start,
+    request: kept,
+    detached,
+    bytes: coreBytes(request, origin, facts?.hooks?.length),
+    inputBytes: inputBytes(request),
   };
   if (facts?.hooks?.includes('onRunFinish') === true) row.finishHook = true;
   if (request.label !== undefined) row.label = request.label;
@@ -48,7 +83,13 @@ function accept(cx: Cx, request: StartRun, origin: Origin): RunReceipt {
   if (origin.toolCallId !== undefined) row.parentToolCallId = origin.toolCallId;
   remember(state.dedupe, entryKey('run', runId), payloadOf(state, request), '');
   state.runs.push(row);
-  emit(cx, 'run.queued', { runId, agent: row.agent, label: row.label, turnId: row.turnId, parentToolCallId: row.parentToolCallId });
+  emit(cx, 'run.queued', {
+    runId,
+    agent: row.agent,
+    label: row.label,
+    turnId: row.turnId,
+    parentToolCallId: row.parentToolCallId,
+  });
   return receiptOf(state, runId, 'queued', false);
 }
 
@@ -72,7 +113,13 @@ export function startQueued(cx: Cx): void {
     row.starting = true;
     row.movedAt = cx.now;
     places--;
-    emit(cx, 'run.started', { runId: row.runId, agent: row.agent, label: row.label, turnId: row.turnId, parentToolCallId: row.parentToolCallId });
+    emit(cx, 'run.started', {
+      runId: row.runId,
+      agent: row.agent,
+      label: row.label,
+      turnId: row.turnId,
+      parentToolCallId: row.parentToolCallId,
+    });
     callOnRunStart(cx, row);
     cx.effects.push({ do: 'start', runId: row.runId });
   }

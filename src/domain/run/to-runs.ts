@@ -13,21 +13,41 @@ import { answerOwn, findRequest } from './requests.ts';
 import { closed, full, liveBytes } from '../log/capacity.ts';
 import { presentRun } from './admission.ts';
 import { LIVE_BYTES, MESSAGE_BYTES } from '../state/sizes.ts';
-import { findRun, isOver, isSettled, type Cx, type ForwardedAnswer, type RunMessage, type RunState, type State } from '../state/state.ts';
+import {
+  findRun,
+  isOver,
+  isSettled,
+  type Cx,
+  type ForwardedAnswer,
+  type RunMessage,
+  type RunState,
+  type State,
+} from '../state/state.ts';
 import { isRefusal, refuse, type Refusal } from '../state/types.ts';
 
 const MOST_UNREAD = 100;
 /** What a message takes beside its text when it is carried. */
 const MESSAGE_GROWTH = 120;
 
-export interface MessageRun { runId: string; message: string; messageId?: string }
-export interface MessageReceipt { messageId: string; deduplicated: boolean }
+export interface MessageRun {
+  runId: string;
+  message: string;
+  messageId?: string;
+}
+export interface MessageReceipt {
+  messageId: string;
+  deduplicated: boolean;
+}
 
 function known(state: State, { runId, message, messageId }: MessageRun): MessageReceipt | Refusal | undefined {
   const found = messageId === undefined ? undefined : recall(state.dedupe, entryKey('message', messageId));
   if (messageId === undefined || found === undefined) return undefined;
-  return found.payload === payloadHash({ runId, message }) ? { messageId, deduplicated: true }
-    : refuse('IdempotencyConflict', `Expected messageId "${messageId}" to come with the same payload as before, got another.`);
+  return found.payload === payloadHash({ runId, message })
+    ? { messageId, deduplicated: true }
+    : refuse(
+        'IdempotencyConflict',
+        `Expected messageId "${messageId}" to come with the same payload as before, got another.`,
+      );
 }
 
 /** The receipt of a known message, a refusal, or nothing yet. */
@@ -38,14 +58,23 @@ export function admitMessage(state: State, message: MessageRun): MessageReceipt 
   const { runId } = message;
   const { known: isKnown, status } = presentRun(state, runId);
   if (!isKnown) return refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${runId}".`);
-  if (isSettled({ status })) return refuse('RunSettled', `Expected a run that has not settled, got "${runId}", which is ${status}.`);
+  if (isSettled({ status }))
+    return refuse('RunSettled', `Expected a run that has not settled, got "${runId}", which is ${status}.`);
   const row = findRun(state, runId);
-  if (row === undefined) return refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${runId}".`);
-  if (row.kind === 'workflow') return refuse('InvalidInput', `Expected runId to name a run of an agent or a task, got "${runId}", which is a workflow and takes no messages.`);
+  if (row === undefined)
+    return refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${runId}".`);
+  if (row.kind === 'workflow')
+    return refuse(
+      'InvalidInput',
+      `Expected runId to name a run of an agent or a task, got "${runId}", which is a workflow and takes no messages.`,
+    );
   const unread = (row.unread ?? []).reduce((sum, one) => sum + one.bytes, 0);
   const bytes = utf8Length(message.message);
   if ((row.unread?.length ?? 0) >= MOST_UNREAD || (unread > 0 && unread + bytes > MESSAGE_BYTES)) {
-    return refuse('QueueFull', `Expected a run that has read what it was sent, got "${runId}", which has ${row.unread?.length ?? 0} messages of ${unread} bytes to read.`);
+    return refuse(
+      'QueueFull',
+      `Expected a run that has read what it was sent, got "${runId}", which has ${row.unread?.length ?? 0} messages of ${unread} bytes to read.`,
+    );
   }
   const live = liveBytes(state) + jsonBytes(message.message) + MESSAGE_GROWTH;
   return live > LIVE_BYTES ? full(live) : undefined;
@@ -57,14 +86,25 @@ export function messageRun(cx: Cx, message: MessageRun): MessageReceipt | Refusa
   const before = admitMessage(state, message);
   if (before !== undefined) return before;
   const row = findRun(state, message.runId);
-  if (row === undefined) return refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${message.runId}".`);
+  if (row === undefined)
+    return refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${message.runId}".`);
   const messageId = message.messageId ?? mintMessageId(state.epoch, ++state.counters.message);
-  remember(state.dedupe, entryKey('message', messageId), payloadHash({ runId: message.runId, message: message.message }), '');
+  remember(
+    state.dedupe,
+    entryKey('message', messageId),
+    payloadHash({ runId: message.runId, message: message.message }),
+    '',
+  );
   rememberEnd(state.dedupe, entryKey('message', messageId), 'completed');
   row.messages = (row.messages ?? 0) + 1;
   row.unread ??= [];
   row.unread.push({ n: row.messages, messageId, bytes: utf8Length(message.message), message: message.message });
-  emit(cx, 'message.sent', { runId: row.runId, messageId, message: message.message, parentToolCallId: row.parentToolCallId });
+  emit(cx, 'message.sent', {
+    runId: row.runId,
+    messageId,
+    message: message.message,
+    parentToolCallId: row.parentToolCallId,
+  });
   return { messageId, deduplicated: false };
 }
 
@@ -80,7 +120,9 @@ export function sendMessages(cx: Cx): void {
 }
 
 function unsentOf(row: RunState): RunMessage[] {
-  return (row.unread ?? []).flatMap(({ n, messageId, message }) => (message === undefined ? [] : [{ n, messageId, message }]));
+  return (row.unread ?? []).flatMap(({ n, messageId, message }) =>
+    message === undefined ? [] : [{ n, messageId, message }],
+  );
 }
 
 /** A run has the messages up to a number, or is gone and will not read any more. */
@@ -99,10 +141,14 @@ export function messagesRead(row: RunState, n: number): void {
 }
 
 /** In the run: messages of its starter. Repeated ones leave no event. */
-export function takeMessages(cx: Cx, { epoch, messages }: { epoch: string; messages: readonly RunMessage[] }): Refusal | undefined {
+export function takeMessages(
+  cx: Cx,
+  { epoch, messages }: { epoch: string; messages: readonly RunMessage[] },
+): Refusal | undefined {
   const { state } = cx;
   const { self } = state;
-  if (self === undefined || epoch !== state.epoch) return refuse('InvalidInput', `Expected epoch to be "${state.epoch}", got another.`);
+  if (self === undefined || epoch !== state.epoch)
+    return refuse('InvalidInput', `Expected epoch to be "${state.epoch}", got another.`);
   for (const message of messages) {
     const entry = entryKey('message', message.messageId);
     if (recall(state.dedupe, entry) !== undefined || isOver(state)) continue;
@@ -137,7 +183,14 @@ export function taskRead(cx: Cx, n: number): void {
 /** Lets the parent know how far its messages were read. */
 export function tellRead(cx: Cx): void {
   const { self } = cx.state;
-  if (self === undefined || self.tellingRead === true || self.parentGone === true || self.settled === true || (self.read ?? 0) <= (self.readTold ?? 0)) return;
+  if (
+    self === undefined ||
+    self.tellingRead === true ||
+    self.parentGone === true ||
+    self.settled === true ||
+    (self.read ?? 0) <= (self.readTold ?? 0)
+  )
+    return;
   self.tellingRead = true;
   cx.effects.push({ do: 'tell-read', n: self.read ?? 0 });
 }

@@ -27,14 +27,23 @@ export function cancelSelf(cx: Cx, reason: string, comment: string | undefined, 
 /** What the run was asked with cannot be its first turn. */
 export function refuseInput(cx: Cx, { refused, message }: Refusal): void {
   const { self } = cx.state;
-  if (self !== undefined && self.outcome === undefined) decide(cx, self, { status: 'failed', reason: 'agent_error', error: { type: refused, message } }, true);
+  if (self !== undefined && self.outcome === undefined)
+    decide(cx, self, { status: 'failed', reason: 'agent_error', error: { type: refused, message } }, true);
 }
 
 function decide(cx: Cx, self: RunSelf, outcome: Outcome, cascade: boolean): void {
   self.outcome = outcome;
   beginClosing(cx, {
     ...(outcome.comment === undefined ? {} : { reason: outcome.comment }),
-    runs: cascade ? 'cancel' : 'keep', turn: 'cancel', code: 'cancelled_by_parent', turnCode: outcome.reason === 'session_closed' ? 'session_closed' : 'cancelled_by_user', cascade, graceAt: cx.now + cx.state.settings.limits.cancelGraceMs + (cx.state.runs.every(isSettled) ? 0 : marginBelow(cx.state, cx.state.depth)),
+    runs: cascade ? 'cancel' : 'keep',
+    turn: 'cancel',
+    code: 'cancelled_by_parent',
+    turnCode: outcome.reason === 'session_closed' ? 'session_closed' : 'cancelled_by_user',
+    cascade,
+    graceAt:
+      cx.now +
+      cx.state.settings.limits.cancelGraceMs +
+      (cx.state.runs.every(isSettled) ? 0 : marginBelow(cx.state, cx.state.depth)),
   });
 }
 
@@ -53,13 +62,21 @@ export function taskDone(cx: Cx, result: Json, progress: Progress | undefined): 
   if (self.outcome === undefined || self.outcome.status === 'cancelled') self.outcome = { status: 'completed', result };
 }
 
-export function taskFailed(cx: Cx, failure: { type: string; message: string; reason?: string }, progress: Progress | undefined): void {
+export function taskFailed(
+  cx: Cx,
+  failure: { type: string; message: string; reason?: string },
+  progress: Progress | undefined,
+): void {
   const self = running(cx);
   if (self === undefined) return;
   self.task = 'done';
   if (progress !== undefined) self.progress = progress;
   if (failure.reason === 'cancelled_by_user') self.outcome ??= { status: 'cancelled', reason: failure.reason };
-  self.outcome ??= { status: 'failed', reason: failure.reason ?? 'agent_error', error: { type: failure.type, message: failure.message } };
+  self.outcome ??= {
+    status: 'failed',
+    reason: failure.reason ?? 'agent_error',
+    error: { type: failure.type, message: failure.message },
+  };
 }
 
 /** The task's worker was given up so that the workflow could continue as new; the task is run again from its checkpoint. */
@@ -74,7 +91,8 @@ export function taskAborted(cx: Cx, progress: Progress | undefined, checkpoint: 
 /** The parent is gone: nobody hears this run any more, it goes on and keeps its ceiling. */
 export function parentGone(cx: Cx, epoch: string): Refusal | undefined {
   const { self } = cx.state;
-  if (self === undefined || epoch !== self.parent.epoch) return refuse('InvalidInput', 'Expected epoch to be that of the parent, got another.');
+  if (self === undefined || epoch !== self.parent.epoch)
+    return refuse('InvalidInput', 'Expected epoch to be that of the parent, got another.');
   self.parentGone = true;
   delete self.telling;
   delete self.asking;
@@ -89,7 +107,13 @@ export function noticeFailedTurn(cx: Cx): void {
   const { self, past } = cx.state;
   if (self === undefined || self.outcome !== undefined) return;
   const failed = past.find((turn) => turn.status === 'failed');
-  if (failed !== undefined) decide(cx, self, { status: 'failed', reason: 'agent_error', error: failed.error ?? { type: 'Error', message: 'A turn failed.' } }, true);
+  if (failed !== undefined)
+    decide(
+      cx,
+      self,
+      { status: 'failed', reason: 'agent_error', error: failed.error ?? { type: 'Error', message: 'A turn failed.' } },
+      true,
+    );
 }
 
 /** What the run does next by itself: task, settle. */
@@ -111,7 +135,9 @@ export function advanceSelf(cx: Cx): void {
     return;
   }
   if (state.turn === null && state.queue.length === 0 && state.runs.every(isDone) && state.hooks.length === 0) {
-    const last = state.transcript.findLast((entry) => entry.message.role === 'assistant' && entry.message.metadata?.['source'] === undefined);
+    const last = state.transcript.findLast(
+      (entry) => entry.message.role === 'assistant' && entry.message.metadata?.['source'] === undefined,
+    );
     self.outcome = { status: 'completed', result: last === undefined ? '' : textOf(last.message) };
     settleSelf(cx, self);
   }
@@ -130,7 +156,14 @@ function settleSelf(cx: Cx, self: RunSelf): void {
   const untold = self.milestones.filter((one) => one.n > self.told);
   for (const one of untold.slice(fitting(untold, MESSAGE_BYTES).length)) delete one.data;
   if (cx.state.closing !== undefined) cx.state.closing.done = true;
-  emit(cx, 'run.settled', { status: outcome.status, reason: outcome.reason, comment: outcome.comment, error: outcome.error, usage: { ...cx.state.usage }, cancelled: cancelledBelow(cx) });
+  emit(cx, 'run.settled', {
+    status: outcome.status,
+    reason: outcome.reason,
+    comment: outcome.comment,
+    error: outcome.error,
+    usage: { ...cx.state.usage },
+    cancelled: cancelledBelow(cx),
+  });
   cx.effects.push({ do: 'settle' });
 }
 
@@ -138,7 +171,10 @@ function settleSelf(cx: Cx, self: RunSelf): void {
 export function cancelledBelow(cx: Pick<Cx, 'state'>): string[] | undefined {
   const { state } = cx;
   if (state.self?.outcome?.status === 'completed') return undefined;
-  const paths = state.runs.flatMap((row) => (row.status === 'cancelled' && row.reason === 'cancelled_by_parent'
-    ? [row.runId, ...(row.cancelledBelow ?? []).map((path) => `${row.runId}/${path}`)] : []));
+  const paths = state.runs.flatMap((row) =>
+    row.status === 'cancelled' && row.reason === 'cancelled_by_parent'
+      ? [row.runId, ...(row.cancelledBelow ?? []).map((path) => `${row.runId}/${path}`)]
+      : [],
+  );
   return paths.length === 0 ? undefined : fitting(paths, MESSAGE_BYTES);
 }

@@ -7,15 +7,25 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 const LIMITS: Limits = {
-  maxConcurrentRuns: 16, maxQueuedRuns: 1000, maxRunsPerTurn: 32, maxDepth: 4, maxQueuedTurns: 1000,
-  maxQueuedBytes: 256 * KIB, maxSteps: 100, cancelGraceMs: 30_000,
+  maxConcurrentRuns: 16,
+  maxQueuedRuns: 1000,
+  maxRunsPerTurn: 32,
+  maxDepth: 4,
+  maxQueuedTurns: 1000,
+  maxQueuedBytes: 256 * KIB,
+  maxSteps: 100,
+  cancelGraceMs: 30_000,
 };
 
 const BUDGETS: Budgets = { maxBudgetMs: DAY, noProgressBudgetMs: HOUR, turnMs: 30 * MINUTE, requestTtlMs: 30 * DAY };
 
 const TURNS: TurnSettings = { onBusy: 'queue', batchBackground: true };
 
-export interface GivenSettings { limits?: Partial<Limits>; budgets?: Partial<Budgets>; turns?: Partial<TurnSettings> }
+export interface GivenSettings {
+  limits?: Partial<Limits>;
+  budgets?: Partial<Budgets>;
+  turns?: Partial<TurnSettings>;
+}
 
 /** Settings of a session or of a run: the defaults for its kind under what was given. */
 export function settingsOf(kind: 'session' | 'run', given: GivenSettings = {}): Settings {

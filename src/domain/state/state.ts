@@ -5,8 +5,24 @@
  * the time of the input and collects what is to be done; nothing here reads a clock, makes randomness or waits.
  */
 import type {
-  Delivery, Detached, Failure, ForgottenRow, InputRef, Json, MessagePart, Milestone, OutliveEvent, Progress, Request, Row, RunKind, Settings,
-  SettledStatus, TurnStatus, UIMessage, Usage,
+  Delivery,
+  Detached,
+  Failure,
+  ForgottenRow,
+  InputRef,
+  Json,
+  MessagePart,
+  Milestone,
+  OutliveEvent,
+  Progress,
+  Request,
+  Row,
+  RunKind,
+  Settings,
+  SettledStatus,
+  TurnStatus,
+  UIMessage,
+  Usage,
 } from './types.ts';
 
 /** What a queued turn will append to the transcript. A background body points at its row: the row is the memory. */
@@ -16,7 +32,11 @@ export type Body =
   | { source: 'message'; message: RunMessage };
 
 /** A message from a starter to its run; `n` counts from 1 for each run. */
-export interface RunMessage { n: number; messageId: string; message: string }
+export interface RunMessage {
+  n: number;
+  messageId: string;
+  message: string;
+}
 
 /** A delivery slot: which run, and which of its facts. */
 export type SlotRef =
@@ -26,7 +46,12 @@ export type SlotRef =
   | { runId: string; kind: 'ask'; requestId: string };
 
 /** `metadata`: that of the user's input, kept with it because inputs merge. */
-export interface TurnInput { ref: InputRef; body: Body; bytes: number; metadata?: Json }
+export interface TurnInput {
+  ref: InputRef;
+  body: Body;
+  bytes: number;
+  metadata?: Json;
+}
 
 interface TurnCore {
   turnId: string;
@@ -49,7 +74,11 @@ export interface QueuedTurn extends TurnCore {
 }
 
 /** How a call of a custom tool is to be treated; told by the worker with the model's answer. */
-export interface ToolPolicy { idempotent: boolean; timeoutMs: number; retries: number }
+export interface ToolPolicy {
+  idempotent: boolean;
+  timeoutMs: number;
+  retries: number;
+}
 
 export interface ToolCall {
   toolCallId: string;
@@ -108,7 +137,13 @@ export interface PastTurn {
 }
 
 /** What a run was asked with; kept until its start is confirmed. */
-export interface RunRequest { agent: string; input: Json; label?: string; metadata?: Json; detached: Detached }
+export interface RunRequest {
+  agent: string;
+  input: Json;
+  label?: string;
+  metadata?: Json;
+  detached: Detached;
+}
 
 /** A row with what its starter needs beside what it shows. */
 export interface RunState extends Row {
@@ -192,12 +227,20 @@ export interface Ask {
 }
 
 /** A question as it is kept: one's own, or a copy of one of a run below. */
-export interface RequestState extends Request { answeredAt?: string; by?: string }
+export interface RequestState extends Request {
+  answeredAt?: string;
+  by?: string;
+}
 
 /** What is kept of a forgotten run, with its place in the order of lists. */
-export interface OldRow extends ForgottenRow { ordinal: number }
+export interface OldRow extends ForgottenRow {
+  ordinal: number;
+}
 
-export interface TranscriptEntry { message: UIMessage; turnId?: string }
+export interface TranscriptEntry {
+  message: UIMessage;
+  turnId?: string;
+}
 
 /** Where a run stands towards the workflow that started it. */
 export interface RunSelf {
@@ -241,7 +284,13 @@ export interface RunSelf {
   settled?: boolean;
 }
 
-export interface Outcome { status: SettledStatus; reason?: string; comment?: string; result?: Json; error?: Failure }
+export interface Outcome {
+  status: SettledStatus;
+  reason?: string;
+  comment?: string;
+  result?: Json;
+  error?: Failure;
+}
 
 export interface Closing {
   reason?: string;
@@ -339,10 +388,20 @@ export type Effect =
   | { do: 'closed' };
 
 /** An answer on its way to the run that has asked. One that comes too late is a message all the same when it has a `messageId`. */
-export interface ForwardedAnswer { requestId: string; value: string; messageId: string }
+export interface ForwardedAnswer {
+  requestId: string;
+  value: string;
+  messageId: string;
+}
 
 /** A run to look at; `closely`: it has been silent for too long, so that every trace of progress counts. */
-export interface LookedFor { runId: string; workflowId: string; epoch: string; kind: RunKind; closely: boolean }
+export interface LookedFor {
+  runId: string;
+  workflowId: string;
+  epoch: string;
+  kind: RunKind;
+  closely: boolean;
+}
 
 /** One input being decided: the state it changes, its time, and what is to be done. */
 export interface Cx {
@@ -398,9 +457,25 @@ export interface NewState {
 
 export function newState(given: NewState, now: number): State {
   return {
-    v: 1, ...given, createdAt: iso(now), names: {}, lastSeq: 0, log: [], transcript: [], turn: null, queue: [], past: [], runs: [],
-    forgotten: [], dedupe: {}, counters: { turn: 0, run: 0, message: 0, start: 0, request: 0 }, usage: noUsage(),
-    refusals: { since: 0, count: 0, suppressed: 0 }, lines: [], requests: [], hooks: [],
+    v: 1,
+    ...given,
+    createdAt: iso(now),
+    names: {},
+    lastSeq: 0,
+    log: [],
+    transcript: [],
+    turn: null,
+    queue: [],
+    past: [],
+    runs: [],
+    forgotten: [],
+    dedupe: {},
+    counters: { turn: 0, run: 0, message: 0, start: 0, request: 0 },
+    usage: noUsage(),
+    refusals: { since: 0, count: 0, suppressed: 0 },
+    lines: [],
+    requests: [],
+    hooks: [],
   };
 }
 
@@ -440,7 +515,11 @@ export function isSettled(row: { status: string }): boolean {
 export function delivered(row: RunState): boolean {
   const { finish, gaveUp, milestones } = row.delivery;
   if (row.asks?.some((ask) => !isFilled(ask.delivery)) === true) return false;
-  return isFilled(finish) && (gaveUp === undefined || isFilled(gaveUp)) && (milestones === undefined || Object.values(milestones).every(isFilled));
+  return (
+    isFilled(finish) &&
+    (gaveUp === undefined || isFilled(gaveUp)) &&
+    (milestones === undefined || Object.values(milestones).every(isFilled))
+  );
 }
 
 function isFilled(slot: Delivery): boolean {
@@ -454,10 +533,15 @@ export function isOver(state: State): boolean {
 
 export function slotOf(row: RunState, slot: SlotRef): Delivery | undefined {
   switch (slot.kind) {
-    case 'finish': return row.delivery.finish;
-    case 'gave-up': return row.delivery.gaveUp;
-    case 'milestone': return row.delivery.milestones?.[slot.name];
-    case 'ask': return row.asks?.find((ask) => ask.requestId === slot.requestId)?.delivery;
-    default: return slot satisfies never;
+    case 'finish':
+      return row.delivery.finish;
+    case 'gave-up':
+      return row.delivery.gaveUp;
+    case 'milestone':
+      return row.delivery.milestones?.[slot.name];
+    case 'ask':
+      return row.asks?.find((ask) => ask.requestId === slot.requestId)?.delivery;
+    default:
+      return slot satisfies never;
   }
 }

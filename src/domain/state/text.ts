@@ -16,7 +16,8 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/gu;
  * Whatever means something in Markdown or HTML. A point, dash or underscore inside a word, a colon in a time or before a space mean
  * nothing and are left as they are, so that names stay readable where the page is read as it is.
  */
-const MEANINGFUL = /[\\`*{}[\]()#+!|~$<>&=@^]|(?<![A-Za-z0-9])[._-]|[._-](?![A-Za-z0-9])|(?<=www)\.|:(?![ \d])|(?<!\d):(?! )|^:/giu;
+const MEANINGFUL =
+  /[\\`*{}[\]()#+!|~$<>&=@^]|(?<![A-Za-z0-9])[._-]|[._-](?![A-Za-z0-9])|(?<=www)\.|:(?![ \d])|(?<!\d):(?! )|^:/giu;
 
 /** One line without anything that could move a cursor, colour or reorder what is around it. Controls are shown as `\ufffd`. */
 export function stripControl(text: string): string {
@@ -28,7 +29,9 @@ export function stripControl(text: string): string {
  * shows `&lt;` as these four characters, and its parser splits a cell at a pipe before it looks at backslashes.
  */
 export function escapeMarkdown(text: string): string {
-  return stripControl(text).trim().replaceAll(MEANINGFUL, (character) => `&#${character.codePointAt(0)};`);
+  return stripControl(text)
+    .trim()
+    .replaceAll(MEANINGFUL, (character) => `&#${character.codePointAt(0)};`);
 }
 
 const JOINED = /^(?:\p{Mark}|\p{Join_Control}|\p{Variation_Selector}|\p{Emoji_Modifier})/u;

@@ -59,15 +59,40 @@ export interface TurnSettings {
   batchBackground: boolean;
 }
 
-export interface Settings { limits: Limits; budgets: Budgets; turns: TurnSettings }
+export interface Settings {
+  limits: Limits;
+  budgets: Budgets;
+  turns: TurnSettings;
+}
 
-export interface Usage { inputTokens: number; outputTokens: number; totalTokens: number; modelCalls: number; costUsd?: number }
+export interface Usage {
+  inputTokens: number;
+  outputTokens: number;
+  totalTokens: number;
+  modelCalls: number;
+  costUsd?: number;
+}
 
-export interface Failure { type: string; message: string }
+export interface Failure {
+  type: string;
+  message: string;
+}
 
-export interface Progress { fraction?: number; phase?: string; message?: string; data?: Json; n: number; at: string }
+export interface Progress {
+  fraction?: number;
+  phase?: string;
+  message?: string;
+  data?: Json;
+  n: number;
+  at: string;
+}
 
-export interface Milestone { n: number; name: string; at: string; data?: Json }
+export interface Milestone {
+  n: number;
+  name: string;
+  at: string;
+  data?: Json;
+}
 
 export type RunKind = 'agent' | 'task' | 'workflow';
 export type RunStatus = 'queued' | 'running' | 'input_required' | 'completed' | 'failed' | 'cancelled' | 'interrupted';
@@ -81,7 +106,10 @@ export interface Delivery {
   at?: string;
 }
 
-export interface OnMilestones { names: string[] | '*'; mode: 'narrate' | 'react' }
+export interface OnMilestones {
+  names: string[] | '*';
+  mode: 'narrate' | 'react';
+}
 
 /** `detached` of `startRun` with every default filled in. */
 export interface Detached {
@@ -123,17 +151,48 @@ export interface Row {
 }
 
 /** What is kept of a run that settled long ago. */
-export interface ForgottenRow { runId: string; status: SettledStatus; reason?: string; settledAt: string; forgotten: true }
+export interface ForgottenRow {
+  runId: string;
+  status: SettledStatus;
+  reason?: string;
+  settledAt: string;
+  forgotten: true;
+}
 
-export interface InputRef { source: 'user' | 'background-run' | 'notice'; key?: string }
+export interface InputRef {
+  source: 'user' | 'background-run' | 'notice';
+  key?: string;
+}
 
 export type EventType =
-  | 'session.started' | 'session.closed'
-  | 'turn.queued' | 'turn.joined' | 'turn.started' | 'turn.completed' | 'turn.failed' | 'turn.cancelled' | 'turn.skipped'
+  | 'session.started'
+  | 'session.closed'
+  | 'turn.queued'
+  | 'turn.joined'
+  | 'turn.started'
+  | 'turn.completed'
+  | 'turn.failed'
+  | 'turn.cancelled'
+  | 'turn.skipped'
   | 'message.added'
-  | 'run.queued' | 'run.started' | 'run.input_required' | 'run.resumed' | 'run.detached' | 'run.cancel_requested' | 'run.milestone' | 'run.gave_up' | 'run.settled' | 'run.delivered'
-  | 'message.sent' | 'message.received' | 'request.opened' | 'request.answered' | 'handler.failed'
-  | 'input.refused' | 'transcript.compacted' | 'log.truncated';
+  | 'run.queued'
+  | 'run.started'
+  | 'run.input_required'
+  | 'run.resumed'
+  | 'run.detached'
+  | 'run.cancel_requested'
+  | 'run.milestone'
+  | 'run.gave_up'
+  | 'run.settled'
+  | 'run.delivered'
+  | 'message.sent'
+  | 'message.received'
+  | 'request.opened'
+  | 'request.answered'
+  | 'handler.failed'
+  | 'input.refused'
+  | 'transcript.compacted'
+  | 'log.truncated';
 
 /** A durable, numbered entry in the log of one workflow id; (`workflowId`, `seq`) is its identity. */
 export interface OutliveEvent {
@@ -153,15 +212,32 @@ export interface OutliveEvent {
 }
 
 export const ERROR_TYPES = [
-  'InvalidInput', 'UnknownAgent', 'UnknownRun', 'UnknownTurn', 'UnknownRequest', 'UnknownHandler', 'IdempotencyConflict',
-  'RunSettled', 'RunFailed', 'QueueFull', 'RunLimitExceeded', 'DepthExceeded', 'NestedTurn', 'SessionClosed', 'ResultTooLarge',
-  'ModelStalled', 'BudgetExceeded',
+  'InvalidInput',
+  'UnknownAgent',
+  'UnknownRun',
+  'UnknownTurn',
+  'UnknownRequest',
+  'UnknownHandler',
+  'IdempotencyConflict',
+  'RunSettled',
+  'RunFailed',
+  'QueueFull',
+  'RunLimitExceeded',
+  'DepthExceeded',
+  'NestedTurn',
+  'SessionClosed',
+  'ResultTooLarge',
+  'ModelStalled',
+  'BudgetExceeded',
 ] as const;
 
 export type ErrorType = (typeof ERROR_TYPES)[number];
 
 /** Why something was not accepted: one sentence and its type. A value, not an exception. */
-export interface Refusal { refused: ErrorType; message: string }
+export interface Refusal {
+  refused: ErrorType;
+  message: string;
+}
 
 export function refuse(refused: ErrorType, message: string): Refusal {
   return { refused, message };
@@ -199,7 +275,14 @@ export interface SessionSnapshot {
   title?: string;
   metadata?: Json;
   createdAt: string;
-  turn: { turnId: string; status: TurnStatus; step: number; attempt: number; recovering: boolean; startedAt: string } | null;
+  turn: {
+    turnId: string;
+    status: TurnStatus;
+    step: number;
+    attempt: number;
+    recovering: boolean;
+    startedAt: string;
+  } | null;
   queue: { turnId: string; position: number; inputs: InputRef[]; queuedAt: string }[];
   runs: Record<RunStatus, number>;
   /** The open ones of the whole tree. */

@@ -13,7 +13,16 @@ import { KEY_BYTES, LIVE_BYTES } from '../state/sizes.ts';
 import { iso, noUsage, type Cx, type QueuedTurn, type State, type TurnInput } from '../state/state.ts';
 import { remain } from './past.ts';
 import { endTurn } from './turn.ts';
-import { refuse, isRefusal, type InputRef, type Json, type OnBusy, type Refusal, type TurnStatus, type UIMessage } from '../state/types.ts';
+import {
+  refuse,
+  isRefusal,
+  type InputRef,
+  type Json,
+  type OnBusy,
+  type Refusal,
+  type TurnStatus,
+  type UIMessage,
+} from '../state/types.ts';
 
 export interface SubmitTurn {
   /** User messages; an id may be empty and is minted then. */
@@ -24,7 +33,12 @@ export interface SubmitTurn {
   onBusy?: OnBusy;
 }
 
-export interface TurnReceipt { turnId: string; status: TurnStatus; position: number; deduplicated: boolean }
+export interface TurnReceipt {
+  turnId: string;
+  status: TurnStatus;
+  position: number;
+  deduplicated: boolean;
+}
 
 export function presentTurn(state: State, turnId: string): { status: TurnStatus; position: number } | undefined {
   if (state.turn?.turnId === turnId) return { status: 'running', position: 0 };
@@ -37,7 +51,8 @@ export function presentTurn(state: State, turnId: string): { status: TurnStatus;
 function samePayload(submit: SubmitTurn, state: State): { payload: string; keyed: string } {
   const filled = {
     input: submit.input.map((message) => ({ ...message, id: message.id === '' ? undefined : message.id })),
-    metadata: submit.metadata, onBusy: submit.onBusy ?? state.settings.turns.onBusy,
+    metadata: submit.metadata,
+    onBusy: submit.onBusy ?? state.settings.turns.onBusy,
   };
   return { payload: payloadHash(filled), keyed: payloadHash({ ...filled, turnId: submit.turnId }) };
 }
@@ -54,18 +69,28 @@ function known(state: State, submit: SubmitTurn): TurnReceipt | Refusal | undefi
     if (found !== undefined) {
       return found.payload === keyed
         ? receiptOf(state, found, found.id === '' ? (submit.turnId ?? '') : found.id)
-        : refuse('IdempotencyConflict', `Expected idempotencyKey "${echo(submit.idempotencyKey)}" to come with the same payload as before, got another.`);
+        : refuse(
+            'IdempotencyConflict',
+            `Expected idempotencyKey "${echo(submit.idempotencyKey)}" to come with the same payload as before, got another.`,
+          );
     }
   }
   if (submit.turnId === undefined) return undefined;
   const found = recall(state.dedupe, entryKey('turn', submit.turnId));
   if (found === undefined) {
-    return presentTurn(state, submit.turnId) === undefined ? undefined
-      : refuse('IdempotencyConflict', `Expected turnId "${submit.turnId}" to be new or to come with the same payload as before, got another.`);
+    return presentTurn(state, submit.turnId) === undefined
+      ? undefined
+      : refuse(
+          'IdempotencyConflict',
+          `Expected turnId "${submit.turnId}" to be new or to come with the same payload as before, got another.`,
+        );
   }
   return found.payload === payload
     ? receiptOf(state, found, found.id === '' ? submit.turnId : found.id)
-    : refuse('IdempotencyConflict', `Expected turnId "${submit.turnId}" to come with the same payload as before, got another.`);
+    : refuse(
+        'IdempotencyConflict',
+        `Expected turnId "${submit.turnId}" to come with the same payload as before, got another.`,
+      );
 }
 
 /** What would be answered without changing anything: a refusal, the receipt of a known key, or nothing yet. */
@@ -80,14 +105,24 @@ export function admitTurn(state: State, submit: SubmitTurn): TurnReceipt | Refus
   const replaced = onBusy === 'latest' ? users : [];
   if (busy(state)) {
     if (targetOf(state, submit, onBusy) === undefined && users.length - replaced.length >= limits.maxQueuedTurns) {
-      return refuse('QueueFull', `Expected at most ${limits.maxQueuedTurns} queued turns (limits.maxQueuedTurns), got one more.`);
+      return refuse(
+        'QueueFull',
+        `Expected at most ${limits.maxQueuedTurns} queued turns (limits.maxQueuedTurns), got one more.`,
+      );
     }
     const bytes = queuedBytes(state) - replaced.reduce((sum, turn) => sum + turn.bytes, 0) + inputBytes(submit);
     if (bytes > limits.maxQueuedBytes) {
-      return refuse('QueueFull', `Expected the inputs of queued turns and runs to hold at most ${limits.maxQueuedBytes} bytes (limits.maxQueuedBytes), got ${bytes}.`);
+      return refuse(
+        'QueueFull',
+        `Expected the inputs of queued turns and runs to hold at most ${limits.maxQueuedBytes} bytes (limits.maxQueuedBytes), got ${bytes}.`,
+      );
     }
   }
-  const live = liveBytes(state) - replaced.reduce((sum, turn) => sum + turn.cost, 0) + turnCost(submit.turnId ?? mintTurnId(state.epoch, state.counters.turn)) + costOf(submit);
+  const live =
+    liveBytes(state) -
+    replaced.reduce((sum, turn) => sum + turn.cost, 0) +
+    turnCost(submit.turnId ?? mintTurnId(state.epoch, state.counters.turn)) +
+    costOf(submit);
   return live > LIVE_BYTES ? full(live) : undefined;
 }
 
@@ -109,7 +144,9 @@ function skipReason(state: State, submit: SubmitTurn, onBusy: OnBusy): 'empty' |
 function targetOf(state: State, submit: SubmitTurn, onBusy: OnBusy): QueuedTurn | undefined {
   if (skipReason(state, submit, onBusy) !== undefined) return undefined;
   if (onBusy === 'merge') return state.queue.findLast((turn) => turn.origin === 'user');
-  return typeof onBusy === 'object' ? state.queue.findLast((turn) => turn.origin === 'user' && turn.startAfter !== undefined) : undefined;
+  return typeof onBusy === 'object'
+    ? state.queue.findLast((turn) => turn.origin === 'user' && turn.startAfter !== undefined)
+    : undefined;
 }
 
 function busy(state: State): boolean {
@@ -129,8 +166,16 @@ export function submitTurn(cx: Cx, submit: SubmitTurn): TurnReceipt | Refusal {
   const target = targetOf(state, submit, onBusy);
   const turnId = target?.turnId ?? submit.turnId ?? freshTurnId(state);
   const keys = rememberSubmit(state, submit, turnId, payload, keyed);
-  const ref: InputRef = submit.idempotencyKey === undefined ? { source: 'user' } : { source: 'user', key: submit.idempotencyKey };
-  const core = { turnId, inputs: [ref], queuedAt: iso(cx.now), usage: noUsage(), keys, ...(submit.metadata === undefined ? {} : { metadata: submit.metadata }) };
+  const ref: InputRef =
+    submit.idempotencyKey === undefined ? { source: 'user' } : { source: 'user', key: submit.idempotencyKey };
+  const core = {
+    turnId,
+    inputs: [ref],
+    queuedAt: iso(cx.now),
+    usage: noUsage(),
+    keys,
+    ...(submit.metadata === undefined ? {} : { metadata: submit.metadata }),
+  };
 
   const skipped = skipReason(state, submit, onBusy);
   if (skipped !== undefined) {
@@ -139,15 +184,27 @@ export function submitTurn(cx: Cx, submit: SubmitTurn): TurnReceipt | Refusal {
     return { turnId, status: 'skipped', position: 0, deduplicated: false };
   }
   const bytes = inputBytes(submit);
-  const input: TurnInput = { ref, body: { source: 'user', messages: submit.input }, bytes, ...(submit.metadata === undefined ? {} : { metadata: submit.metadata }) };
+  const input: TurnInput = {
+    ref,
+    body: { source: 'user', messages: submit.input },
+    bytes,
+    ...(submit.metadata === undefined ? {} : { metadata: submit.metadata }),
+  };
   if (target !== undefined) {
     target.cost += costOf(submit);
     join(cx, target, input, keys, typeof onBusy === 'object' ? cx.now + onBusy.debounceMs : undefined);
     return { turnId, status: 'queued', position: state.queue.indexOf(target) + 1, deduplicated: false };
   }
-  const turn: QueuedTurn = { ...core, origin: 'user', pending: [input], bytes, cost: turnCost(turnId) + costOf(submit) };
+  const turn: QueuedTurn = {
+    ...core,
+    origin: 'user',
+    pending: [input],
+    bytes,
+    cost: turnCost(turnId) + costOf(submit),
+  };
   if (typeof onBusy === 'object') turn.startAfter = cx.now + onBusy.debounceMs;
-  if (onBusy === 'latest') for (const old of state.queue.filter((one) => one.origin === 'user')) endQueued(cx, old, 'skipped', 'superseded');
+  if (onBusy === 'latest')
+    for (const old of state.queue.filter((one) => one.origin === 'user')) endQueued(cx, old, 'skipped', 'superseded');
   if (onBusy === 'interrupt') {
     if (state.turn !== null) endTurn(cx, 'cancelled', { reason: 'interrupted' });
     state.queue.unshift(turn);
@@ -195,23 +252,47 @@ function join(cx: Cx, target: QueuedTurn, input: TurnInput, keys: string[], star
 }
 
 /** Ends a user turn that never started: none of its messages enter the transcript. */
-export function endQueued(cx: Cx, turn: QueuedTurn, status: 'cancelled' | 'skipped', reason: string, comment?: string): void {
+export function endQueued(
+  cx: Cx,
+  turn: QueuedTurn,
+  status: 'cancelled' | 'skipped',
+  reason: string,
+  comment?: string,
+): void {
   const { state } = cx;
   state.queue.splice(state.queue.indexOf(turn), 1);
   remain(cx, {
-    turnId: turn.turnId, status, reason, ...(comment === undefined ? {} : { comment }), inputs: turn.inputs,
-    ...(turn.metadata === undefined ? {} : { metadata: turn.metadata }), steps: 0, queuedAt: turn.queuedAt, endedAt: iso(cx.now), usage: turn.usage,
+    turnId: turn.turnId,
+    status,
+    reason,
+    ...(comment === undefined ? {} : { comment }),
+    inputs: turn.inputs,
+    ...(turn.metadata === undefined ? {} : { metadata: turn.metadata }),
+    steps: 0,
+    queuedAt: turn.queuedAt,
+    endedAt: iso(cx.now),
+    usage: turn.usage,
     keys: turn.keys,
   });
-  emit(cx, status === 'skipped' ? 'turn.skipped' : 'turn.cancelled', { turnId: turn.turnId, inputs: turn.inputs.slice(), reason, comment });
+  emit(cx, status === 'skipped' ? 'turn.skipped' : 'turn.cancelled', {
+    turnId: turn.turnId,
+    inputs: turn.inputs.slice(),
+    reason,
+    comment,
+  });
 }
 
-export interface CancelTurn { turnId?: string; reason?: string }
+export interface CancelTurn {
+  turnId?: string;
+  reason?: string;
+}
 
 export function admitCancelTurn(state: State, cancel: CancelTurn): Refusal | undefined {
-  if (cancel.turnId === undefined) return state.turn === null ? refuse('UnknownTurn', 'Expected a running turn, got none.') : undefined;
+  if (cancel.turnId === undefined)
+    return state.turn === null ? refuse('UnknownTurn', 'Expected a running turn, got none.') : undefined;
   const turnId = cancel.turnId;
-  if (presentTurn(state, turnId) !== undefined || recall(state.dedupe, entryKey('turn', turnId)) !== undefined) return undefined;
+  if (presentTurn(state, turnId) !== undefined || recall(state.dedupe, entryKey('turn', turnId)) !== undefined)
+    return undefined;
   return refuse('UnknownTurn', `Expected turnId to name a turn of this ${state.kind}, got "${turnId}".`);
 }
 
@@ -234,7 +315,10 @@ export function cancelTurn(cx: Cx, cancel: CancelTurn): { turnId: string; status
   }
   const queued = state.queue.find((turn) => turn.turnId === turnId);
   if (queued === undefined) {
-    const status = presentTurn(state, turnId)?.status ?? recall(state.dedupe, entryKey('turn', cancel.turnId ?? turnId))?.status ?? 'completed';
+    const status =
+      presentTurn(state, turnId)?.status ??
+      recall(state.dedupe, entryKey('turn', cancel.turnId ?? turnId))?.status ??
+      'completed';
     return { turnId, status: status as TurnStatus };
   }
   if (queued.origin === 'background') appendWithoutTurn(cx, queued);

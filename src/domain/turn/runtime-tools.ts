@@ -12,7 +12,15 @@ import { ownMilestone } from '../run/own-milestones.ts';
 import { settle } from '../run/settle.ts';
 import { LIST_BYTES, SMALL_BYTES, TEXT_CHARS } from '../state/sizes.ts';
 import { startFromTool } from './start-tool.ts';
-import { findRun, isSettled, type ActiveTurn, type Cx, type NameFacts, type RunState, type Wait } from '../state/state.ts';
+import {
+  findRun,
+  isSettled,
+  type ActiveTurn,
+  type Cx,
+  type NameFacts,
+  type RunState,
+  type Wait,
+} from '../state/state.ts';
 import { messageRun } from '../run/to-runs.ts';
 import { isRefusal, type Json, type Refusal, type RunStatus } from '../state/types.ts';
 import { jsonBytes } from '../state/json.ts';
@@ -37,18 +45,31 @@ const ANSWER_BYTES = LIST_BYTES / 16;
 type Asked = { [key: string]: Json | undefined };
 
 /** Does what a call asks for: an outcome at once, or what the call waits for. */
-export function callRuntimeTool(cx: Cx, turn: ActiveTurn, call: { toolCallId: string; toolName: RuntimeTool; input: Json }, canStart: Record<string, NameFacts>): Outcome | { wait: Wait } {
+export function callRuntimeTool(
+  cx: Cx,
+  turn: ActiveTurn,
+  call: { toolCallId: string; toolName: RuntimeTool; input: Json },
+  canStart: Record<string, NameFacts>,
+): Outcome | { wait: Wait } {
   const { toolName, input } = call;
   const asked = typeof input === 'object' && input !== null && !Array.isArray(input) ? (input as Asked) : {};
   switch (toolName) {
-    case 'start_run': return startFromTool(cx, turn, call, canStart);
-    case 'list_runs': return list(cx, asked);
-    case 'inspect_run': return inspect(cx, turn, call.toolCallId, asked);
-    case 'message_run': return message(cx, turn, call.toolCallId, asked);
-    case 'cancel_run': return cancel(cx, asked);
-    case 'report_milestone': return milestone(cx, asked);
-    case 'ask_parent': return ask(cx, turn, call.toolCallId, asked);
-    default: return toolName satisfies never;
+    case 'start_run':
+      return startFromTool(cx, turn, call, canStart);
+    case 'list_runs':
+      return list(cx, asked);
+    case 'inspect_run':
+      return inspect(cx, turn, call.toolCallId, asked);
+    case 'message_run':
+      return message(cx, turn, call.toolCallId, asked);
+    case 'cancel_run':
+      return cancel(cx, asked);
+    case 'report_milestone':
+      return milestone(cx, asked);
+    case 'ask_parent':
+      return ask(cx, turn, call.toolCallId, asked);
+    default:
+      return toolName satisfies never;
   }
 }
 
@@ -57,8 +78,14 @@ function refused({ refused: type, message: sentence }: Refusal): Outcome {
 }
 
 function unknownRun(cx: Cx, runId: Json | undefined): Outcome {
-  const known = cx.state.runs.slice(-20).map((row) => `"${row.runId}"`).join(', ') || 'none';
-  return { errorText: `UnknownRun: Expected runId to name a run that was started here (${known}), got ${JSON.stringify(runId ?? null).slice(0, 80)}.` };
+  const known =
+    cx.state.runs
+      .slice(-20)
+      .map((row) => `"${row.runId}"`)
+      .join(', ') || 'none';
+  return {
+    errorText: `UnknownRun: Expected runId to name a run that was started here (${known}), got ${JSON.stringify(runId ?? null).slice(0, 80)}.`,
+  };
 }
 
 function rowOf(cx: Cx, asked: Asked): RunState | undefined {
@@ -66,7 +93,10 @@ function rowOf(cx: Cx, asked: Asked): RunState | undefined {
 }
 
 function list(cx: Cx, { status }: Asked): Outcome {
-  const { runs } = listRuns(cx.state, { limit: 1000, ...(typeof status === 'string' ? { status: status as RunStatus } : {}) });
+  const { runs } = listRuns(cx.state, {
+    limit: 1000,
+    ...(typeof status === 'string' ? { status: status as RunStatus } : {}),
+  });
   const digests: Json[] = [];
   let bytes = 0;
   // The newest matter most when not all fit.
@@ -93,14 +123,26 @@ function inspect(cx: Cx, turn: ActiveTurn, toolCallId: string, asked: Asked): Ou
 function message(cx: Cx, turn: ActiveTurn, toolCallId: string, asked: Asked): Outcome {
   const { runId, message: words } = asked;
   if (typeof runId !== 'string' || !presentRun(cx.state, runId).known) return unknownRun(cx, runId);
-  if (typeof words !== 'string' || words === '') return { errorText: 'InvalidInput: Expected message to be a text, got nothing.' };
+  if (typeof words !== 'string' || words === '')
+    return { errorText: 'InvalidInput: Expected message to be a text, got nothing.' };
   const messageId = messageIdOfToolCall(cx.state.epoch, turn.turnId, turn.step, toolCallId);
   const ask = findRun(cx.state, runId)?.asks?.find((one) => one.open);
   if (ask !== undefined) {
     // The first word to a run that asks is its answer.
     ask.open = false;
-    emit(cx, 'message.sent', { runId, messageId, message: words, requestId: ask.requestId, turnId: turn.turnId, toolCallId });
-    cx.effects.push({ do: 'answer-request', workflowId: ask.requestId.slice(0, ask.requestId.lastIndexOf('#')), answer: { requestId: ask.requestId, value: words, messageId } });
+    emit(cx, 'message.sent', {
+      runId,
+      messageId,
+      message: words,
+      requestId: ask.requestId,
+      turnId: turn.turnId,
+      toolCallId,
+    });
+    cx.effects.push({
+      do: 'answer-request',
+      workflowId: ask.requestId.slice(0, ask.requestId.lastIndexOf('#')),
+      answer: { requestId: ask.requestId, value: words, messageId },
+    });
     return { output: { messageId, deduplicated: false, answered: ask.requestId } };
   }
   const receipt = messageRun(cx, { runId, message: words, messageId });
@@ -113,21 +155,38 @@ function cancel(cx: Cx, asked: Asked): Outcome | { wait: Wait } {
   const row = rowOf(cx, asked);
   if (row !== undefined && !isSettled(row)) {
     const queued = row.status === 'queued';
-    requestCancel(cx, row, 'cancelled_by_agent', typeof reason === 'string' ? Array.from(reason).slice(0, TEXT_CHARS).join('').toWellFormed() : undefined, true);
+    requestCancel(
+      cx,
+      row,
+      'cancelled_by_agent',
+      typeof reason === 'string' ? Array.from(reason).slice(0, TEXT_CHARS).join('').toWellFormed() : undefined,
+      true,
+    );
     if (queued) settle(cx, row, { status: 'cancelled', reason: 'cancelled_by_agent' });
   }
   return { wait: { for: 'cancel', runId, until: cx.now + CANCEL_WAIT_MS } };
 }
 
 function milestone(cx: Cx, { name, data }: Asked): Outcome {
-  if (typeof name !== 'string' || !NAME_PATTERN.test(name)) return { errorText: `InvalidInput: Expected name to match ${NAME_PATTERN.source}, got ${JSON.stringify(name ?? null).slice(0, 80)}.` };
-  if (data !== undefined && jsonBytes(data) > SMALL_BYTES) return { errorText: `InvalidInput: Expected data to be at most ${SMALL_BYTES} bytes of JSON, got ${jsonBytes(data)}.` };
+  if (typeof name !== 'string' || !NAME_PATTERN.test(name))
+    return {
+      errorText: `InvalidInput: Expected name to match ${NAME_PATTERN.source}, got ${JSON.stringify(name ?? null).slice(0, 80)}.`,
+    };
+  if (data !== undefined && jsonBytes(data) > SMALL_BYTES)
+    return {
+      errorText: `InvalidInput: Expected data to be at most ${SMALL_BYTES} bytes of JSON, got ${jsonBytes(data)}.`,
+    };
   const taken = ownMilestone(cx, name, data);
   return isRefusal(taken) ? refused(taken) : { output: { name, n: taken.n } };
 }
 
 function ask(cx: Cx, turn: ActiveTurn, toolCallId: string, { question }: Asked): Outcome | { wait: Wait } {
-  if (typeof question !== 'string' || question === '') return { errorText: 'InvalidInput: Expected question to be a text, got nothing.' };
-  const request = askParent(cx, { turnId: turn.turnId, toolCallId, question: Array.from(question).slice(0, TEXT_CHARS).join('').toWellFormed() });
+  if (typeof question !== 'string' || question === '')
+    return { errorText: 'InvalidInput: Expected question to be a text, got nothing.' };
+  const request = askParent(cx, {
+    turnId: turn.turnId,
+    toolCallId,
+    question: Array.from(question).slice(0, TEXT_CHARS).join('').toWellFormed(),
+  });
   return isRefusal(request) ? refused(request) : { wait: { for: 'answer', requestId: request.requestId } };
 }

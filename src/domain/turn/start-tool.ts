@@ -9,27 +9,48 @@ import type { Outcome } from './waits.ts';
 
 /** Starts the run at once, inside the step; a refusal is an error result that the model reads. */
 export function startFromTool(
-  cx: Cx, turn: ActiveTurn, call: { toolCallId: string; input: Json }, canStart: Record<string, NameFacts>,
+  cx: Cx,
+  turn: ActiveTurn,
+  call: { toolCallId: string; input: Json },
+  canStart: Record<string, NameFacts>,
 ): Outcome | { wait: Wait } {
   const { state } = cx;
-  const asked = typeof call.input === 'object' && call.input !== null && !Array.isArray(call.input) ? (call.input as { [key: string]: Json | undefined }) : {};
+  const asked =
+    typeof call.input === 'object' && call.input !== null && !Array.isArray(call.input)
+      ? (call.input as { [key: string]: Json | undefined })
+      : {};
   const agent = asked['agent'];
   if (typeof agent !== 'string' || !Object.hasOwn(canStart, agent)) {
-    return { errorText: `UnknownAgent: Expected agent to be one of ${Object.keys(canStart).map((name) => `"${name}"`).join(', ') || 'none'}, got ${JSON.stringify(agent ?? null).slice(0, 80)}.` };
+    return {
+      errorText: `UnknownAgent: Expected agent to be one of ${
+        Object.keys(canStart)
+          .map((name) => `"${name}"`)
+          .join(', ') || 'none'
+      }, got ${JSON.stringify(agent ?? null).slice(0, 80)}.`,
+    };
   }
   const facts = canStart[agent];
   if (facts !== undefined) state.names[agent] = facts;
   const { maxRunsPerTurn } = state.settings.limits;
   if (turn.runsStarted >= maxRunsPerTurn) {
-    return { errorText: `RunLimitExceeded: Expected at most ${maxRunsPerTurn} runs in one turn (limits.maxRunsPerTurn), got one more.` };
+    return {
+      errorText: `RunLimitExceeded: Expected at most ${maxRunsPerTurn} runs in one turn (limits.maxRunsPerTurn), got one more.`,
+    };
   }
-  const request: StartRun = { agent, input: asked['input'] ?? {}, runId: runIdOfToolCall(state.epoch, turn.turnId, turn.step, call.toolCallId) };
-  if (typeof asked['label'] === 'string') request.label = Array.from(asked['label']).slice(0, LABEL_CHARS).join('').toWellFormed();
+  const request: StartRun = {
+    agent,
+    input: asked['input'] ?? {},
+    runId: runIdOfToolCall(state.epoch, turn.turnId, turn.step, call.toolCallId),
+  };
+  if (typeof asked['label'] === 'string')
+    request.label = Array.from(asked['label']).slice(0, LABEL_CHARS).join('').toWellFormed();
   const receipt = startRun(cx, request, { turnId: turn.turnId, toolCallId: call.toolCallId });
   if (isRefusal(receipt)) return { errorText: `${receipt.refused}: ${receipt.message}` };
   if (!receipt.deduplicated) turn.runsStarted += 1;
   const { runId, workflowId, status } = receipt;
   if (asked['wait'] !== true) return { output: { runId, workflowId, status } };
   const after = asked['detachAfterMs'];
-  return { wait: { for: 'settle', runId, ...(typeof after === 'number' && after > 0 ? { until: cx.now + after } : {}) } };
+  return {
+    wait: { for: 'settle', runId, ...(typeof after === 'number' && after > 0 ? { until: cx.now + after } : {}) },
+  };
 }

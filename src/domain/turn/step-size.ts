@@ -47,7 +47,9 @@ export function cutOutput(part: MessagePart): MessagePart {
 
 /** A tool call that has no answer yet. */
 export function isOpen(part: MessagePart): boolean {
-  return typeof part['toolCallId'] === 'string' && part['state'] !== 'output-available' && part['state'] !== 'output-error';
+  return (
+    typeof part['toolCallId'] === 'string' && part['state'] !== 'output-available' && part['state'] !== 'output-error'
+  );
 }
 
 function cutField(part: MessagePart, field: 'output' | 'text' | 'input', bytes: number): MessagePart {
@@ -62,7 +64,8 @@ function cutField(part: MessagePart, field: 'output' | 'text' | 'input', bytes: 
 function least(part: MessagePart): MessagePart {
   const kept: MessagePart = { type: part.type };
   for (const field of ['toolCallId', 'state'] as const) if (part[field] !== undefined) kept[field] = part[field];
-  for (const field of ['output', 'text', 'input'] as const) if (part[field] !== undefined) kept[field] = isOpen(part) ? part[field] : cutField(part, field, LEAST_BYTES)[field];
+  for (const field of ['output', 'text', 'input'] as const)
+    if (part[field] !== undefined) kept[field] = isOpen(part) ? part[field] : cutField(part, field, LEAST_BYTES)[field];
   if (typeof part['errorText'] === 'string') kept['errorText'] = cutText(part['errorText'], LEAST_BYTES);
   return kept;
 }
@@ -70,6 +73,7 @@ function least(part: MessagePart): MessagePart {
 /** The beginning of a text that takes at most so many bytes inside JSON. */
 export function cutText(text: string, bytes: number): string {
   let short = previewOf(text, bytes);
-  while (jsonBytes(short) - 2 > bytes) short = short.slice(0, Math.floor(short.length * Math.min(0.9, bytes / jsonBytes(short)))).toWellFormed();
+  while (jsonBytes(short) - 2 > bytes)
+    short = short.slice(0, Math.floor(short.length * Math.min(0.9, bytes / jsonBytes(short)))).toWellFormed();
   return short;
 }

@@ -13,7 +13,18 @@ import { MAX_CALLS, MESSAGE_BYTES, STEP_BYTES } from '../state/sizes.ts';
 import { presentRun } from '../run/admission.ts';
 import { withdraw } from '../run/requests.ts';
 import { callRuntimeTool, type RuntimeTool } from './runtime-tools.ts';
-import { addUsage, findRun, iso, isSettled, type ActiveTurn, type Cx, type NameFacts, type QueuedTurn, type ToolCall, type ToolPolicy } from '../state/state.ts';
+import {
+  addUsage,
+  findRun,
+  iso,
+  isSettled,
+  type ActiveTurn,
+  type Cx,
+  type NameFacts,
+  type QueuedTurn,
+  type ToolCall,
+  type ToolPolicy,
+} from '../state/state.ts';
 import { fitParts, isOpen } from './step-size.ts';
 import { addMessage } from '../delivery/transcript.ts';
 import { refuse, type Failure, type Json, type MessagePart, type Refusal, type Usage } from '../state/types.ts';
@@ -43,7 +54,13 @@ export type ModelCall =
  * A step's failure. `retryable` ones are tried again at most `maxAttempts` times. `lost`: its worker was; that uses up no attempt,
  * but a step that takes every worker with it ends too.
  */
-export interface StepFailure { error: Failure; retryable: boolean; maxAttempts?: number; retryAfterMs?: number; lost?: boolean }
+export interface StepFailure {
+  error: Failure;
+  retryable: boolean;
+  maxAttempts?: number;
+  retryAfterMs?: number;
+  lost?: boolean;
+}
 
 /** Starts a queued turn: its inputs enter the transcript, which is their delivery. */
 export function startTurn(cx: Cx, queued: QueuedTurn): void {
@@ -51,8 +68,22 @@ export function startTurn(cx: Cx, queued: QueuedTurn): void {
   state.queue.splice(state.queue.indexOf(queued), 1);
   const { turnId, inputs, queuedAt, usage, keys } = queued;
   state.turn = {
-    turnId, inputs, queuedAt, usage, keys, cost: activeCost(queued), ...(queued.metadata === undefined ? {} : { metadata: queued.metadata }),
-    startedAt: iso(cx.now), deadline: cx.now + state.settings.budgets.turnMs, step: 1, attempt: 1, phase: 'ready', parts: [], calls: [], stepsDone: 0, runsStarted: 0,
+    turnId,
+    inputs,
+    queuedAt,
+    usage,
+    keys,
+    cost: activeCost(queued),
+    ...(queued.metadata === undefined ? {} : { metadata: queued.metadata }),
+    startedAt: iso(cx.now),
+    deadline: cx.now + state.settings.budgets.turnMs,
+    step: 1,
+    attempt: 1,
+    phase: 'ready',
+    parts: [],
+    calls: [],
+    stepsDone: 0,
+    runsStarted: 0,
   };
   emit(cx, 'turn.started', { turnId, inputs: inputs.slice() });
   for (const input of queued.pending) {
@@ -79,13 +110,20 @@ function present(cx: Cx, turnId: string, step: number): ActiveTurn | undefined {
   return turn !== null && turn.turnId === turnId && turn.step === step ? turn : undefined;
 }
 
-export function modelAnswered(cx: Cx, at: { turnId: string; step: number; attempt: number }, answer: ModelAnswer): void {
+export function modelAnswered(
+  cx: Cx,
+  at: { turnId: string; step: number; attempt: number },
+  answer: ModelAnswer,
+): void {
   const turn = present(cx, at.turnId, at.step);
   if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
   addUsage(turn.usage, answer.usage);
   addUsage(cx.state.usage, answer.usage);
   const tooMany = new Set(answer.calls.slice(MAX_CALLS).map((call) => call.toolCallId));
-  turn.parts = fitParts(answer.parts.filter((part) => !tooMany.has(String(part['toolCallId']))), STEP_BYTES);
+  turn.parts = fitParts(
+    answer.parts.filter((part) => !tooMany.has(String(part['toolCallId']))),
+    STEP_BYTES,
+  );
   turn.phase = 'tools';
   turn.attempt = 1;
   delete turn.losses;
@@ -94,16 +132,30 @@ export function modelAnswered(cx: Cx, at: { turnId: string; step: number; attemp
   let room = MESSAGE_BYTES;
   for (const call of answer.calls.slice(0, MAX_CALLS)) {
     if (call.kind === 'tool' && (room -= jsonBytes(call.input)) < 0) {
-      output(turn, call.toolCallId, { errorText: `Expected the inputs of one step's calls to be at most ${MESSAGE_BYTES} bytes of JSON, got more.` });
+      output(turn, call.toolCallId, {
+        errorText: `Expected the inputs of one step's calls to be at most ${MESSAGE_BYTES} bytes of JSON, got more.`,
+      });
       continue;
     }
     switch (call.kind) {
-      case 'invalid': output(turn, call.toolCallId, { errorText: call.error }); break;
-      case 'runtime': callRuntime(cx, turn, call, answer.canStart); break;
-      case 'tool':
-        turn.calls.push({ toolCallId: call.toolCallId, toolName: call.toolName, input: call.input, policy: call.policy, attempt: 1, state: 'ready' });
+      case 'invalid':
+        output(turn, call.toolCallId, { errorText: call.error });
         break;
-      default: call satisfies never;
+      case 'runtime':
+        callRuntime(cx, turn, call, answer.canStart);
+        break;
+      case 'tool':
+        turn.calls.push({
+          toolCallId: call.toolCallId,
+          toolName: call.toolName,
+          input: call.input,
+          policy: call.policy,
+          attempt: 1,
+          state: 'ready',
+        });
+        break;
+      default:
+        call satisfies never;
     }
   }
   if (turn.calls.length === 0) finishStep(cx, turn);
@@ -111,10 +163,16 @@ export function modelAnswered(cx: Cx, at: { turnId: string; step: number; attemp
 
 const RUNTIME: ToolPolicy = { idempotent: true, timeoutMs: 0, retries: 0 };
 
-function callRuntime(cx: Cx, turn: ActiveTurn, call: Extract<ModelCall, { kind: 'runtime' }>, canStart: Record<string, NameFacts>): void {
+function callRuntime(
+  cx: Cx,
+  turn: ActiveTurn,
+  call: Extract<ModelCall, { kind: 'runtime' }>,
+  canStart: Record<string, NameFacts>,
+): void {
   const { toolCallId, toolName, input } = call;
   const outcome = callRuntimeTool(cx, turn, call, canStart);
-  if ('wait' in outcome) turn.calls.push({ toolCallId, toolName, input, policy: RUNTIME, attempt: 1, state: 'waiting', wait: outcome.wait });
+  if ('wait' in outcome)
+    turn.calls.push({ toolCallId, toolName, input, policy: RUNTIME, attempt: 1, state: 'waiting', wait: outcome.wait });
   else output(turn, toolCallId, outcome);
 }
 
@@ -136,7 +194,8 @@ export function detachRun(cx: Cx, { runId }: { runId: string }): DetachReceipt |
   const { turn } = state;
   const row = findRun(state, runId);
   const call = turn?.calls.find((one) => one.wait?.for === 'settle' && one.wait.runId === runId);
-  if (turn === null || row === undefined || call === undefined || isSettled(row)) return { runId, status, deduplicated: true };
+  if (turn === null || row === undefined || call === undefined || isSettled(row))
+    return { runId, status, deduplicated: true };
   answered(cx, turn, call, letGo(cx, row, 'requested'));
   return { runId, status, deduplicated: false };
 }
@@ -145,9 +204,10 @@ function output(turn: ActiveTurn, toolCallId: string, outcome: Outcome): void {
   const index = turn.parts.findIndex((part) => part['toolCallId'] === toolCallId && isOpen(part));
   const part = turn.parts[index];
   if (part === undefined) return;
-  turn.parts[index] = 'output' in outcome
-    ? { ...part, state: 'output-available', output: outcome.output }
-    : { ...part, state: 'output-error', errorText: outcome.errorText };
+  turn.parts[index] =
+    'output' in outcome
+      ? { ...part, state: 'output-available', output: outcome.output }
+      : { ...part, state: 'output-error', errorText: outcome.errorText };
   if (jsonBytes(turn.parts) > STEP_BYTES) turn.parts = fitParts(turn.parts, STEP_BYTES);
 }
 
@@ -155,7 +215,10 @@ export function modelFailed(cx: Cx, at: { turnId: string; step: number; attempt:
   const turn = present(cx, at.turnId, at.step);
   if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
   if (failure.lost === true) turn.losses = (turn.losses ?? 0) + 1;
-  const over = failure.lost === true ? (turn.losses ?? 0) >= MOST_LOSSES : turn.attempt - (turn.losses ?? 0) >= (failure.maxAttempts ?? 5);
+  const over =
+    failure.lost === true
+      ? (turn.losses ?? 0) >= MOST_LOSSES
+      : turn.attempt - (turn.losses ?? 0) >= (failure.maxAttempts ?? 5);
   if (!failure.retryable || over) {
     endTurn(cx, 'failed', { error: failure.error });
     return;
@@ -174,15 +237,23 @@ export function stepAborted(cx: Cx, at: { turnId: string; step: number; toolCall
   const turn = present(cx, at.turnId, at.step);
   if (turn === undefined) return;
   if (turn.phase === 'model') turn.phase = 'ready';
-  for (const call of turn.calls) if (call.state === 'running' && (at.toolCallId === undefined || at.toolCallId === call.toolCallId)) call.state = 'ready';
+  for (const call of turn.calls)
+    if (call.state === 'running' && (at.toolCallId === undefined || at.toolCallId === call.toolCallId))
+      call.state = 'ready';
 }
 
 function presentCall(turn: ActiveTurn | undefined, toolCallId: string, attempt: number): ToolCall | undefined {
   if (turn === undefined || turn.phase !== 'tools') return undefined;
-  return turn.calls.find((call) => call.toolCallId === toolCallId && call.attempt === attempt && call.state === 'running');
+  return turn.calls.find(
+    (call) => call.toolCallId === toolCallId && call.attempt === attempt && call.state === 'running',
+  );
 }
 
-export function toolAnswered(cx: Cx, at: { turnId: string; step: number; toolCallId: string; attempt: number }, result: Json): void {
+export function toolAnswered(
+  cx: Cx,
+  at: { turnId: string; step: number; toolCallId: string; attempt: number },
+  result: Json,
+): void {
   const turn = present(cx, at.turnId, at.step);
   const call = presentCall(turn, at.toolCallId, at.attempt);
   if (turn !== undefined && call !== undefined) answered(cx, turn, call, { output: result });
@@ -199,12 +270,18 @@ function answered(cx: Cx, turn: ActiveTurn, call: ToolCall, outcome: Outcome): v
 export function giveUpLargestCall(cx: Cx, turn: ActiveTurn): number {
   const [largest] = turn.calls.toSorted((a, b) => jsonBytes(b.input) - jsonBytes(a.input));
   if (largest === undefined) return 0;
-  answered(cx, turn, largest, { errorText: 'This call was given up before it had an answer, because its input was too large to be kept.' });
+  answered(cx, turn, largest, {
+    errorText: 'This call was given up before it had an answer, because its input was too large to be kept.',
+  });
   return jsonBytes(largest.input);
 }
 
 /** `threw`: the tool itself did, and its `retries` count; otherwise its worker was lost, which uses up no retry. */
-export function toolFailed(cx: Cx, at: { turnId: string; step: number; toolCallId: string; attempt: number }, failure: { error: Failure; threw: boolean; retryable: boolean }): void {
+export function toolFailed(
+  cx: Cx,
+  at: { turnId: string; step: number; toolCallId: string; attempt: number },
+  failure: { error: Failure; threw: boolean; retryable: boolean },
+): void {
   const turn = present(cx, at.turnId, at.step);
   const call = presentCall(turn, at.toolCallId, at.attempt);
   if (turn === undefined || call === undefined) return;
@@ -230,7 +307,9 @@ function finishStep(cx: Cx, turn: ActiveTurn): void {
   }
   const { maxSteps } = cx.state.settings.limits;
   if (turn.step >= maxSteps) {
-    endTurn(cx, 'failed', { error: { type: 'BudgetExceeded', message: `The turn took ${maxSteps} steps, as many as limits.maxSteps allows.` } });
+    endTurn(cx, 'failed', {
+      error: { type: 'BudgetExceeded', message: `The turn took ${maxSteps} steps, as many as limits.maxSteps allows.` },
+    });
     return;
   }
   turn.step += 1;
@@ -249,7 +328,11 @@ function addStepMessage(cx: Cx, turn: ActiveTurn): void {
   narrateWaiting(cx);
 }
 
-export interface TurnEnd { reason?: string; comment?: string | undefined; error?: Failure }
+export interface TurnEnd {
+  reason?: string;
+  comment?: string | undefined;
+  error?: Failure;
+}
 
 /** Ends the running turn. What it finished stays; calls of the present step that have no answer get one that says so. */
 export function endTurn(cx: Cx, status: 'completed' | 'failed' | 'cancelled', end: TurnEnd = {}): void {
@@ -260,18 +343,33 @@ export function endTurn(cx: Cx, status: 'completed' | 'failed' | 'cancelled', en
   if (inFlight) cx.effects.push({ do: 'abort-step' });
   withdraw(cx, turn.turnId);
   if (turn.phase === 'tools') {
-    for (const call of turn.calls) output(turn, call.toolCallId, endWait(cx, turn, call) ?? { errorText: 'The turn ended before this call had an answer.' });
+    for (const call of turn.calls)
+      output(
+        turn,
+        call.toolCallId,
+        endWait(cx, turn, call) ?? { errorText: 'The turn ended before this call had an answer.' },
+      );
     addStepMessage(cx, turn);
   }
   const { turnId, inputs, queuedAt, startedAt, usage, keys } = turn;
   const told = {
-    ...(end.reason === undefined ? {} : { reason: end.reason }), ...(end.comment === undefined ? {} : { comment: end.comment }),
+    ...(end.reason === undefined ? {} : { reason: end.reason }),
+    ...(end.comment === undefined ? {} : { comment: end.comment }),
     ...(end.error === undefined ? {} : { error: end.error }),
   };
   state.turn = null;
   remain(cx, {
-    turnId, status, ...told, inputs, ...(turn.metadata === undefined ? {} : { metadata: turn.metadata }), steps: turn.stepsDone, queuedAt, startedAt,
-    endedAt: iso(cx.now), usage, keys,
+    turnId,
+    status,
+    ...told,
+    inputs,
+    ...(turn.metadata === undefined ? {} : { metadata: turn.metadata }),
+    steps: turn.stepsDone,
+    queuedAt,
+    startedAt,
+    endedAt: iso(cx.now),
+    usage,
+    keys,
   });
   emit(cx, `turn.${status}`, { turnId, inputs: inputs.slice(), ...told, usage: { ...usage } });
 }

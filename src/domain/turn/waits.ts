@@ -10,7 +10,16 @@ import { emit } from '../log/events.ts';
 import { isLookedAt } from '../run/looks.ts';
 import { presentRun } from '../run/admission.ts';
 import { findRequest } from '../run/requests.ts';
-import { dueBy, findRun, isSettled, type ActiveTurn, type Cx, type RunState, type State, type ToolCall } from '../state/state.ts';
+import {
+  dueBy,
+  findRun,
+  isSettled,
+  type ActiveTurn,
+  type Cx,
+  type RunState,
+  type State,
+  type ToolCall,
+} from '../state/state.ts';
 import type { Json, RunStatus } from '../state/types.ts';
 
 export type Outcome = { output: Json } | { errorText: string };
@@ -26,25 +35,36 @@ export function outcomeOf(cx: Cx, turn: ActiveTurn, call: ToolCall): Outcome | u
       const row = findRun(state, wait.runId);
       if (row === undefined || isSettled(row)) return handOver(state, turn, wait.runId);
       // Its question waits behind this very turn: whoever waits for it could never answer.
-      if (row.asks?.some((ask) => ask.open && ask.delivery.state === 'queued') === true) return letGo(cx, row, 'requested');
+      if (row.asks?.some((ask) => ask.open && ask.delivery.state === 'queued') === true)
+        return letGo(cx, row, 'requested');
       return wait.until !== undefined && wait.until <= due ? letGo(cx, row, 'timeout') : undefined;
     }
     case 'cancel': {
       const row = findRun(state, wait.runId);
-      return row === undefined || isSettled(row) || wait.until <= due ? { output: cancelReceipt(state, wait.runId) } : undefined;
+      return row === undefined || isSettled(row) || wait.until <= due
+        ? { output: cancelReceipt(state, wait.runId) }
+        : undefined;
     }
     case 'look': {
       const row = findRun(state, wait.runId);
-      if (row === undefined || !isLookedAt(row) || (row.lookedAt ?? 0) >= wait.since || wait.until <= due) return inspected(cx, turn, call, wait.runId);
+      if (row === undefined || !isLookedAt(row) || (row.lookedAt ?? 0) >= wait.since || wait.until <= due)
+        return inspected(cx, turn, call, wait.runId);
       return undefined;
     }
     case 'answer': {
       const request = findRequest(state, wait.requestId);
       if (request !== undefined && request.status === 'open') return undefined;
       const { requestId } = wait;
-      return { output: { requestId, status: request?.status ?? 'withdrawn', ...(wait.given as { [key: string]: Json } | undefined) } };
+      return {
+        output: {
+          requestId,
+          status: request?.status ?? 'withdrawn',
+          ...(wait.given as { [key: string]: Json } | undefined),
+        },
+      };
     }
-    default: return wait satisfies never;
+    default:
+      return wait satisfies never;
   }
 }
 
@@ -53,12 +73,20 @@ function handOver(state: State, turn: ActiveTurn, runId: string): Outcome {
   const row = findRun(state, runId);
   if (row === undefined) return { output: { runId, status: presentRun(state, runId).status } };
   (turn.handed ??= []).push(runId);
-  return { output: { runId, status: row.status, ...(bodyOf(row, { runId, kind: 'finish' }) as { [key: string]: Json }) } };
+  return {
+    output: { runId, status: row.status, ...(bodyOf(row, { runId, kind: 'finish' }) as { [key: string]: Json }) },
+  };
 }
 
 /** The turn does not wait any longer; the run is not disturbed, and its outcome is delivered like any other. */
 export function letGo(cx: Cx, row: RunState, reason: 'timeout' | 'requested' | 'turn_ended'): Outcome {
-  emit(cx, 'run.detached', { runId: row.runId, agent: row.agent, label: row.label, reason, parentToolCallId: row.parentToolCallId });
+  emit(cx, 'run.detached', {
+    runId: row.runId,
+    agent: row.agent,
+    label: row.label,
+    reason,
+    parentToolCallId: row.parentToolCallId,
+  });
   return { output: { runId: row.runId, status: row.status, detached: true } };
 }
 
@@ -74,7 +102,8 @@ export function endWait(cx: Cx, turn: ActiveTurn, call: ToolCall): Outcome | und
 export function deliverHanded(cx: Cx, turn: ActiveTurn): void {
   for (const runId of turn.handed ?? []) {
     const row = findRun(cx.state, runId);
-    if (row !== undefined && row.delivery.finish.state === 'pending') markDelivered(cx, row, { runId, kind: 'finish' }, turn.turnId);
+    if (row !== undefined && row.delivery.finish.state === 'pending')
+      markDelivered(cx, row, { runId, kind: 'finish' }, turn.turnId);
   }
   delete turn.handed;
 }
@@ -92,12 +121,40 @@ function inspected(cx: Cx, turn: ActiveTurn, call: ToolCall, runId: string): Out
 
 /** What a model needs to know of a run. */
 export function digestOf(row: RunState): { [key: string]: Json } {
-  const { runId, agent, label, status, reason, createdAt, startedAt, settledAt, deadlineAt, progress, milestones, childStillRunning } = row;
+  const {
+    runId,
+    agent,
+    label,
+    status,
+    reason,
+    createdAt,
+    startedAt,
+    settledAt,
+    deadlineAt,
+    progress,
+    milestones,
+    childStillRunning,
+  } = row;
   const digest = {
-    runId, agent, label, status, reason, createdAt, startedAt, settledAt, deadlineAt: settledAt === undefined ? deadlineAt : undefined, childStillRunning, progress,
-    milestones: milestones.slice(-20).map(({ n, name, at }) => ({ n, name, at })), ...(isSettled({ status }) ? (bodyOf(row, { runId, kind: 'finish' }) as object) : {}),
+    runId,
+    agent,
+    label,
+    status,
+    reason,
+    createdAt,
+    startedAt,
+    settledAt,
+    deadlineAt: settledAt === undefined ? deadlineAt : undefined,
+    childStillRunning,
+    progress,
+    milestones: milestones.slice(-20).map(({ n, name, at }) => ({ n, name, at })),
+    ...(isSettled({ status }) ? (bodyOf(row, { runId, kind: 'finish' }) as object) : {}),
   };
   return JSON.parse(JSON.stringify(digest)) as { [key: string]: Json };
 }
 
-export interface DetachReceipt { runId: string; status: RunStatus; deduplicated: boolean }
+export interface DetachReceipt {
+  runId: string;
+  status: RunStatus;
+  deduplicated: boolean;
+}

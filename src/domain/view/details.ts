@@ -20,7 +20,12 @@ const SUMMARY_BYTES = 200;
 
 /** The page, at most 20,000 bytes. Live runs come first, then the latest of the others. `now` says of when it is. */
 export function sessionDetails(snapshot: SessionSnapshot, rows: readonly Row[], now?: number): string {
-  const lines = within(MOST_HEAD_BYTES, [...heading(snapshot), ...queue(snapshot), ...requests(snapshot), ...totals(snapshot, now)]);
+  const lines = within(MOST_HEAD_BYTES, [
+    ...heading(snapshot),
+    ...queue(snapshot),
+    ...requests(snapshot),
+    ...totals(snapshot, now),
+  ]);
   const live = rows.filter(isLive);
   const ordered = [...live, ...rows.filter((row) => !isLive(row)).toReversed()];
   const table = within(MOST_BYTES - REST_BYTES - bytesOf(lines), [...TABLE, ...ordered.map(tableRow)]);
@@ -58,9 +63,18 @@ function instant(at: string): string {
 }
 
 function heading({ status, agent, title, turn }: SessionSnapshot): string[] {
-  const lines = [`**${cell(status)}** · agent ${cell(agent)}${title === undefined ? '' : ` · ${cell(title, 200)}`}`, ''];
+  const lines = [
+    `**${cell(status)}** · agent ${cell(agent)}${title === undefined ? '' : ` · ${cell(title, 200)}`}`,
+    '',
+  ];
   if (turn === null) return [...lines, 'No turn is running.', ''];
-  const what = [`turn ${cell(turn.turnId)}`, cell(turn.status), `step ${turn.step}`, ...(turn.attempt > 1 ? [`attempt ${turn.attempt}`] : []), ...(turn.recovering ? ['**recovering**'] : [])];
+  const what = [
+    `turn ${cell(turn.turnId)}`,
+    cell(turn.status),
+    `step ${turn.step}`,
+    ...(turn.attempt > 1 ? [`attempt ${turn.attempt}`] : []),
+    ...(turn.recovering ? ['**recovering**'] : []),
+  ];
   return [...lines, `${what.join(' · ')} · since ${instant(turn.startedAt)}`, ''];
 }
 
@@ -73,13 +87,23 @@ function queue({ queue: waiting }: SessionSnapshot): string[] {
     });
     return `- ${cell(turnId)} · ${sources.join(', ')} · since ${instant(queuedAt)}`;
   });
-  return [`Queue: ${waiting.length} ${waiting.length === 1 ? 'turn' : 'turns'}`, '', ...lines, ...more(waiting.length), ''];
+  return [
+    `Queue: ${waiting.length} ${waiting.length === 1 ? 'turn' : 'turns'}`,
+    '',
+    ...lines,
+    ...more(waiting.length),
+    '',
+  ];
 }
 
 function requests({ requests: open }: SessionSnapshot): string[] {
   if (open.length === 0) return [];
-  const lines = open.slice(0, MOST_LISTED).map(({ requestId, kind, question, expiresAt }) =>
-    `- ${cell(kind)} ${cell(requestId, 200)}${question === undefined ? '' : ` · ${cell(question, 120)}`} · until ${instant(expiresAt)}`);
+  const lines = open
+    .slice(0, MOST_LISTED)
+    .map(
+      ({ requestId, kind, question, expiresAt }) =>
+        `- ${cell(kind)} ${cell(requestId, 200)}${question === undefined ? '' : ` · ${cell(question, 120)}`} · until ${instant(expiresAt)}`,
+    );
   return [`Requests: ${open.length}`, '', ...lines, ...more(open.length), ''];
 }
 
@@ -88,22 +112,42 @@ function more(count: number): string[] {
 }
 
 function totals({ usage, lastSeq, runs }: SessionSnapshot, now: number | undefined): string[] {
-  const counts = (Object.entries(runs) as [RunStatus, number][]).filter(([, count]) => count > 0).map(([status, count]) => `${count} ${status}`).join(', ');
+  const counts = (Object.entries(runs) as [RunStatus, number][])
+    .filter(([, count]) => count > 0)
+    .map(([status, count]) => `${count} ${status}`)
+    .join(', ');
   const cost = usage.costUsd === undefined ? '' : ` · USD ${usage.costUsd.toFixed(4)}`;
-  const when = now === undefined || Number.isNaN(new Date(now).getTime()) ? '' : ` · as of ${instant(new Date(now).toISOString())}`;
-  return [`Tokens: ${usage.totalTokens} (${usage.inputTokens} in, ${usage.outputTokens} out) in ${usage.modelCalls} model calls${cost} · events: ${lastSeq}${when}`, '', `Runs: ${counts === '' ? 'none' : counts}`, ''];
+  const when =
+    now === undefined || Number.isNaN(new Date(now).getTime())
+      ? ''
+      : ` · as of ${instant(new Date(now).toISOString())}`;
+  return [
+    `Tokens: ${usage.totalTokens} (${usage.inputTokens} in, ${usage.outputTokens} out) in ${usage.modelCalls} model calls${cost} · events: ${lastSeq}${when}`,
+    '',
+    `Runs: ${counts === '' ? 'none' : counts}`,
+    '',
+  ];
 }
 
 const TABLE = ['| run | agent | label | status | progress | deadline |', '| --- | --- | --- | --- | --- | --- |'];
 
 function isLive(row: Row): boolean {
-  return row.status === 'running' || row.status === 'queued' || row.status === 'input_required' || row.childStillRunning === true;
+  return (
+    row.status === 'running' ||
+    row.status === 'queued' ||
+    row.status === 'input_required' ||
+    row.childStillRunning === true
+  );
 }
 
 function tableRow(row: Row): string {
   const status = row.reason === undefined ? cell(row.status) : `${cell(row.status)} / ${cell(row.reason)}`;
   const asked = isLive(row) && row.cancelRequestedAt !== undefined ? ', asked to cancel' : '';
-  const until = isLive(row) ? instant(row.deadlineAt) : row.settledAt === undefined ? '' : `settled ${instant(row.settledAt)}`;
+  const until = isLive(row)
+    ? instant(row.deadlineAt)
+    : row.settledAt === undefined
+      ? ''
+      : `settled ${instant(row.settledAt)}`;
   return `| ${[cell(row.runId), cell(row.agent), cell(row.label ?? ''), status + asked, progressCell(row), until].join(' | ')} |`;
 }
 
@@ -116,6 +160,14 @@ function progressCell({ progress, milestones }: Row): string {
   }
   const words = [progress?.phase, progress?.message].filter((one) => one !== undefined && one !== '').join(': ');
   if (words !== '') parts.push(cell(words));
-  if (milestones.length > 0) parts.push(`◆ ${cell(milestones.slice(-3).map((one) => one.name).join(' ◆ '))}`);
+  if (milestones.length > 0)
+    parts.push(
+      `◆ ${cell(
+        milestones
+          .slice(-3)
+          .map((one) => one.name)
+          .join(' ◆ '),
+      )}`,
+    );
   return parts.join(' ');
 }

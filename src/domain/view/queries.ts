@@ -6,7 +6,17 @@ import { presentRun } from '../run/admission.ts';
 import { findRun, iso, type OldRow, type PastTurn, type RunState, type State } from '../state/state.ts';
 import { isHidden } from '../delivery/transcript.ts';
 import type {
-  ForgottenRow, OutliveEvent, Request, Row, RunStatus, SessionSnapshot, UIMessage, Usage, InputRef, Failure, TurnStatus,
+  ForgottenRow,
+  OutliveEvent,
+  Request,
+  Row,
+  RunStatus,
+  SessionSnapshot,
+  UIMessage,
+  Usage,
+  InputRef,
+  Failure,
+  TurnStatus,
 } from '../state/types.ts';
 
 /** So many inputs, each with the longest key, are less than 1 MiB. */
@@ -15,37 +25,68 @@ const FEW_INPUTS = 700;
 /** @param undecided messages have come that take effect only once the names in them have been looked up: the session does not rest. */
 export function sessionView(state: State, undecided = false): SessionSnapshot {
   const { turn } = state;
-  const counts: Record<RunStatus, number> = { queued: 0, running: 0, input_required: 0, interrupted: 0, completed: 0, failed: 0, cancelled: 0 };
+  const counts: Record<RunStatus, number> = {
+    queued: 0,
+    running: 0,
+    input_required: 0,
+    interrupted: 0,
+    completed: 0,
+    failed: 0,
+    cancelled: 0,
+  };
   for (const row of state.runs) counts[row.status] += 1;
   for (const row of state.forgotten) counts[row.status] += 1;
   return {
-    sessionId: state.sessionId, epoch: state.epoch, status: statusOf(state, undecided), agent: state.agent,
-    ...(state.title === undefined ? {} : { title: state.title }), ...(state.metadata === undefined ? {} : { metadata: state.metadata }),
+    sessionId: state.sessionId,
+    epoch: state.epoch,
+    status: statusOf(state, undecided),
+    agent: state.agent,
+    ...(state.title === undefined ? {} : { title: state.title }),
+    ...(state.metadata === undefined ? {} : { metadata: state.metadata }),
     createdAt: state.createdAt,
-    turn: turn === null ? null : {
-      turnId: turn.turnId, status: turnStatus(state), step: turn.step, attempt: turn.attempt, recovering: turn.phase === 'backoff' || turn.attempt > 1,
-      startedAt: turn.startedAt,
-    },
+    turn:
+      turn === null
+        ? null
+        : {
+            turnId: turn.turnId,
+            status: turnStatus(state),
+            step: turn.step,
+            attempt: turn.attempt,
+            recovering: turn.phase === 'backoff' || turn.attempt > 1,
+            startedAt: turn.startedAt,
+          },
     queue: queueView(state),
-    runs: counts, requests: openRequests(state), usage: { ...state.usage }, lastSeq: state.lastSeq,
+    runs: counts,
+    requests: openRequests(state),
+    usage: { ...state.usage },
+    lastSeq: state.lastSeq,
     ...(state.self === undefined ? {} : { progressAt: iso(state.self.movedAt) }),
   };
 }
 
 /** The queue, cut at 1 MiB. This is asked for after every input, so a short one is not weighed. */
 function queueView(state: State): SessionSnapshot['queue'] {
-  const queue = state.queue.map((queued, i) => ({ turnId: queued.turnId, position: i + 1, inputs: queued.inputs.slice(), queuedAt: queued.queuedAt }));
+  const queue = state.queue.map((queued, i) => ({
+    turnId: queued.turnId,
+    position: i + 1,
+    inputs: queued.inputs.slice(),
+    queuedAt: queued.queuedAt,
+  }));
   const inputs = queue.reduce((sum, queued) => sum + queued.inputs.length, 0);
   return inputs <= FEW_INPUTS ? queue : cut(queue, queue.length, 'queue').queue;
 }
 
 /** A turn that only waits for an answer. */
 function turnStatus({ turn, pausedAt }: State): 'running' | 'input_required' {
-  return pausedAt !== undefined && turn !== null && turn.calls.every((call) => call.state === 'waiting') ? 'input_required' : 'running';
+  return pausedAt !== undefined && turn !== null && turn.calls.every((call) => call.state === 'waiting')
+    ? 'input_required'
+    : 'running';
 }
 
 function openRequests({ requests }: State): Request[] {
-  const open = requests.filter((one) => one.status === 'open').map(({ answeredAt: _at, by: _by, ...request }): Request => request);
+  const open = requests
+    .filter((one) => one.status === 'open')
+    .map(({ answeredAt: _at, by: _by, ...request }): Request => request);
   return cut(open, open.length, 'requests').requests;
 }
 
@@ -59,11 +100,42 @@ function statusOf(state: State, undecided: boolean): SessionSnapshot['status'] {
 /** A row as it is shown: without what only its starter needs. */
 export function rowView(row: RunState, withResult: boolean): Row {
   const {
-    request: _request, detached: _detached, starting: _starting, epoch: _epoch, bytes: _bytes, cancelReason: _reason, cancelComment: _comment, cancelCascade: _cascade,
-    graceAt: _grace, movedAt: _moved, silent: _silent, lookAt: _lookAt, looks: _looks, due: _due, lookedAt: _lookedAt, unread: _unread, messages: _messages, sending: _sending, asks: _asks, hooks: _hooks, finishHook: _finishHook, forced: _forced, pausedAt: _pausedAt, missed: _missed, seenEvents: _seenEvents, cancelledBelow: _below, gaveUpReason: _gaveUp, ordinal: _ordinal, inputBytes: _inputBytes, lastMilestone: _last, result, ...shown
+    request: _request,
+    detached: _detached,
+    starting: _starting,
+    epoch: _epoch,
+    bytes: _bytes,
+    cancelReason: _reason,
+    cancelComment: _comment,
+    cancelCascade: _cascade,
+    graceAt: _grace,
+    movedAt: _moved,
+    silent: _silent,
+    lookAt: _lookAt,
+    looks: _looks,
+    due: _due,
+    lookedAt: _lookedAt,
+    unread: _unread,
+    messages: _messages,
+    sending: _sending,
+    asks: _asks,
+    hooks: _hooks,
+    finishHook: _finishHook,
+    forced: _forced,
+    pausedAt: _pausedAt,
+    missed: _missed,
+    seenEvents: _seenEvents,
+    cancelledBelow: _below,
+    gaveUpReason: _gaveUp,
+    ordinal: _ordinal,
+    inputBytes: _inputBytes,
+    lastMilestone: _last,
+    result,
+    ...shown
   } = row;
   // A thousand milestones with all their data are more than a query can answer; the log has them.
-  if (jsonBytes(shown.milestones) > LIST_BYTES / 4) shown.milestones = shown.milestones.map(({ data: _data, ...one }) => one);
+  if (jsonBytes(shown.milestones) > LIST_BYTES / 4)
+    shown.milestones = shown.milestones.map(({ data: _data, ...one }) => one);
   return withResult && result !== undefined ? { ...shown, result } : shown;
 }
 
@@ -71,17 +143,32 @@ function oldRowView({ ordinal: _ordinal, ...shown }: OldRow): ForgottenRow {
   return shown;
 }
 
-export interface ListRuns { status?: RunStatus; limit?: number; after?: string }
+export interface ListRuns {
+  status?: RunStatus;
+  limit?: number;
+  after?: string;
+}
 
 /** The runs in the order they were started, the forgotten ones among them. */
-export function listRuns(state: State, { status, limit = 100, after }: ListRuns): { runs: (Row | ForgottenRow)[]; hasMore: boolean } {
+export function listRuns(
+  state: State,
+  { status, limit = 100, after }: ListRuns,
+): { runs: (Row | ForgottenRow)[]; hasMore: boolean } {
   const all = [...state.forgotten, ...state.runs].sort((a, b) => a.ordinal - b.ordinal);
   const start = after === undefined ? 0 : all.findIndex((row) => row.runId === after) + 1;
   const wanted = all.slice(start).filter((row) => status === undefined || row.status === status);
-  return cut(wanted.slice(0, limit + 1).map((row) => ('forgotten' in row ? oldRowView(row) : rowView(row, false))), limit, 'runs');
+  return cut(
+    wanted.slice(0, limit + 1).map((row) => ('forgotten' in row ? oldRowView(row) : rowView(row, false))),
+    limit,
+    'runs',
+  );
 }
 
-function cut<T, K extends string>(items: readonly T[], limit: number, name: K): { [P in K]: T[] } & { hasMore: boolean } {
+function cut<T, K extends string>(
+  items: readonly T[],
+  limit: number,
+  name: K,
+): { [P in K]: T[] } & { hasMore: boolean } {
   const taken: T[] = [];
   let bytes = 0;
   for (const item of items) {
@@ -121,14 +208,30 @@ export function getTurn(state: State, turnId: string): TurnView | null {
   const { turn } = state;
   if (turn?.turnId === turnId) {
     return {
-      turnId, status: turnStatus(state), inputs: turn.inputs, position: 0, steps: turn.stepsDone, queuedAt: turn.queuedAt, startedAt: turn.startedAt,
-      usage: turn.usage, messages: shown,
+      turnId,
+      status: turnStatus(state),
+      inputs: turn.inputs,
+      position: 0,
+      steps: turn.stepsDone,
+      queuedAt: turn.queuedAt,
+      startedAt: turn.startedAt,
+      usage: turn.usage,
+      messages: shown,
     };
   }
   const queued = state.queue.findIndex((one) => one.turnId === turnId);
   const waiting = state.queue[queued];
   if (waiting !== undefined) {
-    return { turnId, status: 'queued', inputs: waiting.inputs, position: queued + 1, steps: 0, queuedAt: waiting.queuedAt, usage: waiting.usage, messages: [] };
+    return {
+      turnId,
+      status: 'queued',
+      inputs: waiting.inputs,
+      position: queued + 1,
+      steps: 0,
+      queuedAt: waiting.queuedAt,
+      usage: waiting.usage,
+      messages: [],
+    };
   }
   const past: PastTurn | undefined = state.past.find((one) => one.turnId === turnId);
   if (past === undefined) return null;
@@ -136,13 +239,22 @@ export function getTurn(state: State, turnId: string): TurnView | null {
   return { ...rest, position: 0, messages: shown };
 }
 
-export interface GetTranscript { after?: string; limit?: number; includeHidden?: boolean }
+export interface GetTranscript {
+  after?: string;
+  limit?: number;
+  includeHidden?: boolean;
+}
 
 /** The messages after the one named; with `includeHidden` exactly what the model sees, in the order of `promptOf`. */
-export function getTranscript(state: State, { after, limit = 100, includeHidden = false }: GetTranscript): { messages: UIMessage[]; hasMore: boolean } {
+export function getTranscript(
+  state: State,
+  { after, limit = 100, includeHidden = false }: GetTranscript,
+): { messages: UIMessage[]; hasMore: boolean } {
   const start = after === undefined ? 0 : state.transcript.findIndex((entry) => entry.message.id === after) + 1;
   const messages = state.transcript.slice(start).map((entry) => entry.message);
-  const wanted = includeHidden ? messages : messages.filter((message) => !isHidden(message)).map((message) => withPresentRuns(state, message));
+  const wanted = includeHidden
+    ? messages
+    : messages.filter((message) => !isHidden(message)).map((message) => withPresentRuns(state, message));
   return cut(wanted, limit, 'messages');
 }
 
@@ -160,10 +272,17 @@ function withPresentRuns(state: State, message: UIMessage): UIMessage {
   };
 }
 
-export interface GetEvents { after?: number; limit?: number; types?: readonly string[] }
+export interface GetEvents {
+  after?: number;
+  limit?: number;
+  types?: readonly string[];
+}
 
 /** The events after a number; what lies before `firstSeq` is in the archive. */
-export function getEvents(state: State, { after = 0, limit = 500, types }: GetEvents): { events: OutliveEvent[]; firstSeq: number; lastSeq: number; hasMore: boolean } {
+export function getEvents(
+  state: State,
+  { after = 0, limit = 500, types }: GetEvents,
+): { events: OutliveEvent[]; firstSeq: number; lastSeq: number; hasMore: boolean } {
   const first = firstSeq(state);
   const wanted = state.log.filter((event) => event.seq > after && (types === undefined || types.includes(event.type)));
   return { ...cut(wanted, limit, 'events'), firstSeq: first, lastSeq: state.lastSeq };
