@@ -108,10 +108,11 @@ async function outcomeOf(client: Client, { workflowId, runId }: WorkflowExecutio
 }
 
 /** A run's own result, cut as it would have told it. */
-function settledAs(workflowId: string, { status, reason, result, error, usage }: RunResult): Settled {
+function settledAs(workflowId: string, { status, reason, result, error, usage, delivered }: RunResult): Settled {
   const told: Settled = {
     status,
     usage,
+    delivered,
     ...(reason === undefined ? {} : { reason }),
     ...(error === undefined ? {} : { error }),
   };

@@ -5,7 +5,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 
 /** When a model was called and when its answer had ended, milliseconds. */
 export interface Stamp {
@@ -20,6 +20,12 @@ export interface WorkerSettings {
   taskQueue: string;
 }
 
+/** What can be run until it is told to stop. */
+interface Runnable {
+  run(): Promise<void>;
+  shutdown(): void;
+}
+
 /** In a worker process: what it was started with. */
 export function settingsOfWorker(): WorkerSettings {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
@@ -32,7 +38,7 @@ export function stamp(when: Stamp): void {
 }
 
 /** In a worker process: runs the workers until the bench ends, and answers how much CPU time this process has used. */
-export async function serve(workers: readonly Worker[]): Promise<void> {
+export async function serve(workers: readonly Runnable[]): Promise<void> {
   process.on('message', () => {
     const { user, system } = process.cpuUsage();
     process.send?.({ cpuMs: (user + system) / 1000 } satisfies Said);

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { OutliveClient, type SessionHandle, type SessionInput } from '../src/client.ts';
+import { taskQueueOf } from '../src/contract.ts';
 import { findCli, startDevServer, type DevServer } from '../src/server.ts';
 import { WorkerProcess } from './process.ts';
 
@@ -18,6 +19,8 @@ const POLL_MS = 250;
 
 export const OUTLIVE_QUEUE = 'bench-outlive';
 export const BASELINE_QUEUE = 'bench-baseline';
+export const BASELINE_MODELS = taskQueueOf(BASELINE_QUEUE, 'models');
+export const BASELINE_TASKS = taskQueueOf(BASELINE_QUEUE, 'tasks');
 
 export class Rig implements AsyncDisposable {
   readonly client: OutliveClient;

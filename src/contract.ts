@@ -32,13 +32,20 @@ export const SESSION_ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
 export * from './domain/state/sizes.ts';
 
+/** What a worker may serve, each on a task queue of its own: workflows with short errands, model calls, tools and handlers, tasks. */
+export const SERVED = ['workflows', 'models', 'tools', 'tasks'] as const;
+export type Served = (typeof SERVED)[number];
+
+/** The task queue of what is served: that of workflows is named in the configuration, the others are named after it. */
+export function taskQueueOf(taskQueue: string, served: Served): string {
+  return served === 'workflows' ? taskQueue : `${taskQueue}.${served}`;
+}
+
 /** Keep-alive of activities: a worker that is lost is noticed after this long. */
 export const HEARTBEAT_TIMEOUT_MS = 10_000;
 
 /** In the memo of a run's workflow: the epoch of the workflow that started it. */
 export const PARENT_EPOCH = 'outliveParentEpoch';
-/** In the memo of a workflow that has ended its part: the runs that it hears no more, while it puts the last of its log into the archive. */
-export const UNHEARD = 'outliveUnheard';
 
 /** Failure type of what a stopping worker hands back undone. */
 export const HANDED_BACK = 'WorkerShutdown';
@@ -147,21 +154,18 @@ export interface Activities {
   look(arg: { runs: LookedFor[] }): Promise<Sight[]>;
   /** Sends an answer to the workflow that has asked; null when that is closed. */
   answerRequest(arg: { workflowId: string; answer: Answer }): Promise<AnswerReceipt | Refusal | null>;
-  /**
-   * Which execution chain has a workflow id now, whether it is open, which runs it hears no more, and, of a run, the epoch of the
-   * workflow that started it. With `afterTask` the answer waits, at most 5 s, until the workflow has taken what has come to it.
-   */
-  lookAtWorkflow(arg: {
-    workflowId: string;
-    afterTask?: boolean;
-  }): Promise<{ epoch: string; open: boolean; parentEpoch?: string; unheard: readonly string[] } | null>;
+  /** Which execution chain has a workflow id now, whether it is open, and, of a run, the epoch of the workflow that started it. */
+  lookAtWorkflow(arg: { workflowId: string }): Promise<{ epoch: string; open: boolean; parentEpoch?: string } | null>;
   terminateRun(arg: { workflowId: string; epoch: string; reason: string }): Promise<void>;
+  /** Does nothing: that it was scheduled puts its argument into the history, where readers of the log find it. */
+  archiveLog(arg: Archived): Promise<void>;
 }
 
-/** The one local activity. Nothing may hang on when its answer comes: see docs/design.md, "The end of an execution". */
-export interface LocalActivities {
-  /** Returns its argument, so that it stands in a marker of the history: the archive of the log. */
-  archiveLog(arg: { v: 1; events: OutliveEvent[] }): Promise<{ v: 1; events: OutliveEvent[] }>;
+/** A part of a log that has left the state, oldest first; `first` is the number of its first event. */
+export interface Archived {
+  v: 1;
+  first: number;
+  events: OutliveEvent[];
 }
 
 /** What a query is told that comes between an event and the workflow task for it; nothing is wrong. */

@@ -8,7 +8,7 @@ import { isRuntimeTool } from './domain/turn/runtime-tools.ts';
 import { isRefusal } from './domain/state/types.ts';
 import { InvalidInput } from './errors.ts';
 import { parse, sessionInput } from './schemas.ts';
-import { NAME_PATTERN, type Json, type Limits, type Row } from './contract.ts';
+import { NAME_PATTERN, SERVED, type Json, type Limits, type Row, type Served } from './contract.ts';
 
 /** What a task reports while it works. Every field optional; the latest report wins. */
 export interface ProgressReport {
@@ -117,8 +117,15 @@ export interface Config {
   /** Where Temporal is. Left out: the standard Temporal environment configuration. */
   connection?: { address?: string };
   namespace?: string;
-  /** Default `outlive`. */
+  /** Of workflows; `<taskQueue>.models`, `.tools` and `.tasks` are made of it. Default `outlive`. */
   taskQueue?: string;
+  /** What a worker of this configuration serves. Default: workflows, models, tools (with handlers) and tasks, all of them. */
+  serve?: readonly Served[];
+  /**
+   * How many a worker takes at once, of each kind by itself. Defaults: 100 model calls, 100 tools and handlers, 100 tasks, 40
+   * workflow tasks (at least 2).
+   */
+  concurrency?: Partial<Record<Served, number>>;
   /** The first one is the agent of sessions that name none. */
   agents: readonly AgentDefinition[];
   tasks?: readonly TaskDefinition<any, any>[];
@@ -217,6 +224,14 @@ export function defineTool<Input, Output>(
  */
 export function defineConfig(config: Config): Readonly<Config> {
   unsupported('the configuration', config, 'dataConverter', 'channels');
+  if (config.serve?.length === 0)
+    throw new InvalidInput(`Expected serve to name at least one of ${SERVED.join(', ')}, got none.`);
+  for (const kind of [...(config.serve ?? []), ...Object.keys(config.concurrency ?? {})])
+    if (!(SERVED as readonly string[]).includes(kind))
+      throw new InvalidInput(
+        `Expected serve and concurrency to name ${SERVED.join(', ')}, got ${JSON.stringify(kind)}.`,
+      );
+  for (const kind of SERVED) count(`concurrency.${kind}`, config.concurrency?.[kind], kind === 'workflows' ? 2 : 1);
   if (config.agents.length === 0) throw new InvalidInput('Expected agents to name at least one agent, got none.');
   const names = new Set<string>();
   for (const { name } of [...config.agents, ...(config.tasks ?? [])]) {

@@ -4,9 +4,8 @@ import { Client } from '@temporalio/client';
 import { bundleWorkflowCode, Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import { Registry } from '../activities/registry.ts';
-import { DEFAULT_TASK_QUEUE, NAMES_GLOBAL } from './contract.ts';
+import { DEFAULT_TASK_QUEUE, NAMES_GLOBAL, SERVED, taskQueueOf, type Activities, type Served } from './contract.ts';
 import type { Config } from './define.ts';
-import { InvalidInput } from './errors.ts';
 
 export interface WorkerSetup {
   connection: NativeConnection;
@@ -14,7 +13,7 @@ export interface WorkerSetup {
   namespace?: string;
   /** A bundle made before by `bundleWorkflows`, to save its 2 s. */
   bundle?: { code: string };
-  /** Laid over the worker's options, for operators and tests. */
+  /** Laid over the options of Temporal's worker of each task queue, for operators and tests. */
   options?: Partial<WorkerOptions>;
 }
 
@@ -24,6 +23,8 @@ const STICKY_TIMEOUT = '2s';
 const SHUTDOWN_GRACE = '10s';
 const SHUTDOWN_FORCE = '15s';
 const HEARTBEAT_THROTTLE = '200ms';
+/** Of one kind, unless the configuration says otherwise. */
+const ACTIVITIES_AT_ONCE = 100;
 
 const converterPath = fileURLToPath(new URL('./payload-converter.ts', import.meta.url));
 
@@ -37,40 +38,110 @@ export async function bundleWorkflows(): Promise<{ code: string }> {
   });
 }
 
-/**
- * A worker for everything that the configuration names. `run()` it; it stops on `shutdown()`.
- *
- * @throws InvalidInput when `options` turn the cache of workflows off.
- */
+/** The activities of each task queue. */
+const ACTIVITIES: Record<Served, readonly (keyof Activities)[]> = {
+  workflows: ['resolveName', 'look', 'lookAtWorkflow', 'answerRequest', 'terminateRun', 'archiveLog'],
+  models: ['model'],
+  tools: ['tool', 'handler'],
+  tasks: ['task'],
+};
+
+/** What one process serves, each on a task queue with slots of its own, so that none of it holds up another. */
+export class OutliveWorker {
+  /** Its task queues: which of them this process works on. */
+  readonly taskQueues: readonly string[];
+  private readonly workers: readonly Worker[];
+
+  constructor(workers: readonly Worker[]) {
+    this.workers = workers;
+    this.taskQueues = workers.map(({ options }) => options.taskQueue);
+  }
+
+  /** Resolves when everything has stopped, after `shutdown()`. When a part of it fails, all of it stops, and that error is thrown. */
+  async run(): Promise<void> {
+    const running = this.workers.map(async (worker) => worker.run());
+    try {
+      await Promise.all(running);
+    } finally {
+      this.shutdown();
+      await Promise.allSettled(running);
+    }
+  }
+
+  /** Runs as long as something is being done, and answers with what comes of it. */
+  async runUntil<T>(work: () => Promise<T>): Promise<T> {
+    const running = this.run();
+    running.catch(() => undefined);
+    try {
+      return await work();
+    } finally {
+      this.shutdown();
+      await running;
+    }
+  }
+
+  /** Takes nothing new; what is running may finish within 10 s. */
+  shutdown(): void {
+    for (const worker of this.workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  }
+
+  /** True from `shutdown()` on. */
+  get isStopping(): boolean {
+    return this.workers.some((worker) => !['INITIALIZED', 'RUNNING'].includes(worker.getState()));
+  }
+}
+
+/** A worker for everything that the configuration names. `run()` it; it stops on `shutdown()`. */
 export async function createWorker(
   config: Config,
-  { connection, namespace, bundle, options }: WorkerSetup,
-): Promise<Worker> {
-  if (options?.maxCachedWorkflows === 0)
-    throw new InvalidInput(
-      'Expected maxCachedWorkflows to be at least 1, got 0: without a cache the archive of a log takes minutes.',
-    );
+  { connection, namespace = config.namespace ?? 'default', bundle, options }: WorkerSetup,
+): Promise<OutliveWorker> {
+  const { taskQueue = DEFAULT_TASK_QUEUE, serve = SERVED, concurrency = {} } = config;
   const registry = new Registry(config);
-  const space = namespace ?? config.namespace ?? 'default';
-  const client = new Client({ connection, namespace: space, dataConverter: { payloadConverterPath: converterPath } });
-  const { code } = bundle ?? (await bundleWorkflows());
-  const names = `globalThis.${NAMES_GLOBAL} = Object.freeze(${JSON.stringify(registry.names)});\n`;
-  let worker: Worker | undefined;
-  const isStopping = (): boolean =>
-    worker !== undefined && worker.getState() !== 'RUNNING' && worker.getState() !== 'INITIALIZED';
-  worker = await Worker.create({
+  const client = new Client({ connection, namespace, dataConverter: { payloadConverterPath: converterPath } });
+  let worker: OutliveWorker | undefined;
+  const activities = createActivities(registry, client, () => worker?.isStopping === true);
+  const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
-    namespace: space,
-    taskQueue: config.taskQueue ?? DEFAULT_TASK_QUEUE,
-    workflowBundle: { code: names + code },
-    activities: createActivities(registry, client, isStopping),
+    namespace,
     dataConverter: { payloadConverterPath: converterPath },
-    stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
     shutdownGraceTime: SHUTDOWN_GRACE,
     shutdownForceTime: SHUTDOWN_FORCE,
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
     defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
-    ...options,
-  });
+  };
+  const create = async (served: Served): Promise<Worker> => {
+    const own = await (served === 'workflows'
+      ? workflowOptions(registry, bundle, concurrency.workflows)
+      : activityOptions(concurrency[served]));
+    return Worker.create({
+      ...common,
+      ...own,
+      taskQueue: taskQueueOf(taskQueue, served),
+      activities: Object.fromEntries(ACTIVITIES[served].map((name) => [name, activities[name]])),
+      ...options,
+    });
+  };
+  const workers: Worker[] = [];
+  for (const served of SERVED) if (serve.includes(served)) workers.push(await create(served));
+  worker = new OutliveWorker(workers);
   return worker;
+}
+
+async function workflowOptions(
+  registry: Registry,
+  bundle: WorkerSetup['bundle'],
+  most: number | undefined,
+): Promise<Partial<WorkerOptions>> {
+  const { code } = bundle ?? (await bundleWorkflows());
+  const names = `globalThis.${NAMES_GLOBAL} = Object.freeze(${JSON.stringify(registry.names)});\n`;
+  return {
+    workflowBundle: { code: names + code },
+    stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
+    ...(most === undefined ? {} : { maxConcurrentWorkflowTaskExecutions: most }),
+  };
+}
+
+async function activityOptions(most: number = ACTIVITIES_AT_ONCE): Promise<Partial<WorkerOptions>> {
+  return Promise.resolve({ maxConcurrentActivityTaskExecutions: most });
 }

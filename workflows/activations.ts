@@ -10,13 +10,7 @@ import { ASK_AGAIN } from '../src/contract.ts';
 
 type Job = NonNullable<ActivateInput['activation']['jobs']>[number];
 
-let count = 0;
 let lastTime = '';
-
-/** Which activation this is: what comes in one is decided in one workflow task. */
-export function activations(): number {
-  return count;
-}
 
 /** True for a job that only an event of the history brings. Cancellations that the SDK answers by itself come within a task, too. */
 function isEvent(job: Job): boolean {
@@ -27,7 +21,7 @@ function isEvent(job: Job): boolean {
     resolveChildWorkflowExecution: child,
     resolveSignalExternalWorkflow: sent,
   } = job;
-  if (activity?.isLocal === false) return Boolean(activity.result?.completed ?? activity.result?.failed);
+  if (activity) return Boolean(activity.result?.completed ?? activity.result?.failed);
   return Boolean(
     start?.succeeded ??
     start?.failed ??
@@ -50,7 +44,6 @@ export function interceptors(): WorkflowInterceptors {
       {
         activate(input, next) {
           const { jobs, timestamp, isReplaying } = input.activation;
-          if (input.batchIndex === 0) count += 1;
           // The time of an activation is when its workflow task was started, so that a new task has a new one.
           const time = `${timestamp?.seconds?.toString()}.${timestamp?.nanos}`;
           if (isReplaying !== true && time === lastTime && jobs?.some(isEvent) === true) throw askAgain();

@@ -17,7 +17,7 @@ import { settle } from '../src/domain/run/settle.ts';
 import { findRun, isSettled, type Effect, type State } from '../src/domain/state/state.ts';
 import type { Conversation } from './conversation.ts';
 import { endOfChild, failureOf } from './failures.ts';
-import { inspect, sure } from './proxies.ts';
+import { looks, untilDone } from './proxies.ts';
 import { FEW, send } from './send.ts';
 
 type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
@@ -76,7 +76,7 @@ export async function start(conversation: Conversation, runId: string): Promise<
 
 /** After a reset of this workflow a run may have been started already, by itself in an earlier life: then it goes on with that one. */
 async function adopt(conversation: Conversation, runId: string, workflowId: string): Promise<void> {
-  const there = await sure(`is ${runId} there`).lookAtWorkflow({ workflowId });
+  const there = await untilDone(`is ${runId} there`).lookAtWorkflow({ workflowId });
   conversation.dispatch((cx) => {
     if (there?.parentEpoch === cx.state.epoch) adoptRun(cx, runId, there.epoch);
     else
@@ -92,8 +92,7 @@ async function adopt(conversation: Conversation, runId: string, workflowId: stri
 async function watch(conversation: Conversation, runId: string, handle: ChildWorkflowHandle<Workflow>): Promise<void> {
   let end: Parameters<typeof settle>[2];
   try {
-    const { delivered: _delivered, ...result } = (await handle.result()) as RunResult;
-    end = result;
+    end = (await handle.result()) as RunResult;
   } catch (error) {
     end = endOfChild(error);
   }
@@ -120,14 +119,14 @@ export async function cancelChild(
 export async function terminate(conversation: Conversation, { runId, reason }: Of<'terminate'>): Promise<void> {
   const row = findRun(conversation.state, runId);
   if (row === undefined || isSettled(row)) return;
-  await sure(`end ${row.runId}`).terminateRun({ workflowId: row.workflowId, epoch: row.epoch ?? '', reason });
+  await untilDone(`end ${row.runId}`).terminateRun({ workflowId: row.workflowId, epoch: row.epoch ?? '', reason });
   conversation.dispatch((cx) => terminated(cx, runId));
 }
 
 export async function look(conversation: Conversation, { runs }: Of<'look'>): Promise<void> {
   let sights: Sight[] | undefined;
   try {
-    sights = await inspect(`look at ${runs.length} ${runs.length === 1 ? 'run' : 'runs'}`).look({ runs });
+    sights = await looks(`look at ${runs.length} ${runs.length === 1 ? 'run' : 'runs'}`).look({ runs });
   } finally {
     conversation.dispatch((cx) =>
       looked(

@@ -7,13 +7,15 @@
 import { CancellationScope, setCurrentDetails, sleep, workflowInfo } from '@temporalio/workflow';
 import { advance, stepInFlight } from '../src/domain/advance.ts';
 import { sessionDetails } from '../src/domain/view/details.ts';
+import { jsonBytes } from '../src/domain/state/json.ts';
 import { MIB } from '../src/domain/state/sizes.ts';
-import type { Cx, NameFacts, State } from '../src/domain/state/state.ts';
+import { LogSize } from '../src/domain/carry/log-size.ts';
+import { isOver, type Cx, type NameFacts, type State } from '../src/domain/state/state.ts';
 import { rowView, sessionView } from '../src/domain/view/queries.ts';
-import { activations } from './activations.ts';
+import { archive } from './archive.ts';
 import { Deadline } from './deadline.ts';
 import { perform } from './effects.ts';
-import { sure } from './proxies.ts';
+import { untilDone } from './proxies.ts';
 
 interface Waiting {
   names: readonly string[];
@@ -34,24 +36,19 @@ export class Conversation {
   signals = 0;
   /** Accepted updates of this execution, of which the server takes 2,000. */
   private updates = 0;
-  private updatedAt = -1;
-  /** Set when the run's outcome or the session's end is recorded. */
-  ended = false;
   readonly steps = new Set<CancellationScope>();
   private readonly hooks = new Set<CancellationScope>();
   private readonly inbox: Waiting[] = [];
   private ready = false;
   private looking = false;
-  private describing = false;
+  private tidying = false;
+  private readonly logSize = new LogSize();
   private outgoing = { task: 0, bytes: 0 };
   private line: Promise<void> = Promise.resolve();
   private waiting = 0;
-  private historyLength = 0;
-  private suggested = false;
   /** Deadlines up to here have passed. */
   private due = 0;
   private readonly deadline = new Deadline((due) => {
-    this.measure();
     this.due = Math.max(this.due, due);
     this.dispatch(() => undefined);
   });
@@ -72,8 +69,7 @@ export class Conversation {
     const answer = decide(cx);
     advance(cx, this.holds);
     for (const effect of cx.effects) perform(this, effect);
-    this.deadline.arm(this.state);
-    this.describe();
+    this.tidy();
     return answer;
   }
 
@@ -82,12 +78,19 @@ export class Conversation {
     return this.holding || (this.wantsToContinue() && !stepInFlight(this.state));
   }
 
-  /** The page about the session, made once for all that a task brings: a backlog of thousands must not wait for a page each. */
-  private describe(): void {
-    if (this.describing) return;
-    this.describing = true;
+  /** True once only the end of the execution is missing: a run's outcome is recorded, a session has nothing left to do. */
+  get ended(): boolean {
+    return isOver(this.state) || this.state.closing?.ready === true;
+  }
+
+  /** What is done once for all that a task brings: a backlog of thousands must not wait for a page each. */
+  private tidy(): void {
+    if (this.tidying) return;
+    this.tidying = true;
     void Promise.resolve().then(() => {
-      this.describing = false;
+      this.tidying = false;
+      this.deadline.arm(this.state);
+      this.shorten();
       setCurrentDetails(
         sessionDetails(
           sessionView(this.state),
@@ -97,9 +100,17 @@ export class Conversation {
     });
   }
 
+  /** A log that has grown too long goes into the archive but for its end. */
+  private shorten(): void {
+    const leaving = this.logSize.surplus(this.state);
+    if (leaving.length === 0 || !this.takes(jsonBytes(leaving))) return;
+    archive(leaving);
+    this.state.log.splice(0, leaving.length);
+    this.logSize.left(leaving);
+  }
+
   /** Decides an input once every message before it has been, and every name in it has been looked up. */
   async inOrder<T>(names: readonly string[], decide: (cx: Cx) => T): Promise<T> {
-    this.measure();
     return new Promise((resolve, reject) => {
       this.inbox.push({
         names,
@@ -161,7 +172,7 @@ export class Conversation {
 
   private async lookUp(names: readonly string[], waiting: Waiting): Promise<void> {
     const found = await Promise.all(
-      [...new Set(names)].map(async (name) => sure(`name: ${name}`).resolveName({ name })),
+      [...new Set(names)].map(async (name) => untilDone(`name: ${name}`).resolveName({ name })),
     );
     for (const { name, facts } of found) if (facts !== null) this.state.names[name] = facts;
     // Others may have been forgotten meanwhile, and are looked up in their turn.
@@ -172,7 +183,7 @@ export class Conversation {
 
   /** Waits for the answer to which agent this is; `null` facts mean that the worker does not know it. */
   async resolveAgent(name: string | undefined): Promise<{ name: string; facts: NameFacts | null; known: string[] }> {
-    return sure(name === undefined ? 'the first agent' : `name: ${name}`).resolveName(
+    return untilDone(name === undefined ? 'the first agent' : `name: ${name}`).resolveName(
       name === undefined ? {} : { name },
     );
   }
@@ -182,18 +193,19 @@ export class Conversation {
    * never taken. In the order of asking; the time of a task is its own, in a replay too.
    */
   async room(bytes: number): Promise<void> {
-    if (this.waiting === 0 && this.fits(bytes)) return;
+    if (this.waiting === 0 && this.takes(bytes)) return;
     this.waiting += 1;
     const before = this.line;
     this.line = (async () => {
       await before;
-      while (!this.fits(bytes)) await sleep(1, { summary: 'room in the next task' });
+      while (!this.takes(bytes)) await sleep(1, { summary: 'room in the next task' });
       this.waiting -= 1;
     })();
     await this.line;
   }
 
-  private fits(bytes: number): boolean {
+  /** True when the present task has room for so many bytes more, which it then has no longer. */
+  takes(bytes: number): boolean {
     const task = Date.now();
     if (this.outgoing.task !== task) this.outgoing = { task, bytes: 0 };
     if (this.outgoing.bytes > 0 && this.outgoing.bytes + bytes > MOST_OUTGOING) return false;
@@ -208,7 +220,6 @@ export class Conversation {
     try {
       return await scope.run(work);
     } finally {
-      this.measure();
       this.steps.delete(scope);
     }
   }
@@ -220,7 +231,6 @@ export class Conversation {
     try {
       return await scope.run(work);
     } finally {
-      this.measure();
       this.hooks.delete(scope);
     }
   }
@@ -236,23 +246,6 @@ export class Conversation {
 
   countUpdate(): void {
     this.updates += 1;
-    this.updatedAt = activations();
-  }
-
-  /**
-   * True when the present activation has brought an update. Should the execution end in the same task and something have come
-   * meanwhile, the server would reject the task and with it the update's answer.
-   */
-  get updatedInThisActivation(): boolean {
-    return this.updatedAt === activations();
-  }
-
-  /**
-   * Looks how long the history is: where a message, a step's end or a timer begins a task, since where a local activity's answer
-   * comes the length is another in a replay.
-   */
-  private measure(): void {
-    ({ historyLength: this.historyLength, continueAsNewSuggested: this.suggested } = workflowInfo());
   }
 
   /** Only the execution that Temporal was asked to cancel can end as cancelled, so that it does not continue as new. */
@@ -260,21 +253,17 @@ export class Conversation {
     return this.state.closing?.native === true;
   }
 
-  /** True when this execution has grown enough that the next one should take over: between two steps it does. */
+  /** True when this execution has grown enough that the next one should take over: between two steps it does. One that ends does not. */
   wantsToContinue(): boolean {
-    if (this.endsCancelled) return false;
-    const { historyEvents } = this.state.settings.limits;
-    return (
-      this.suggested ||
-      this.signals >= MOST_SIGNALS ||
-      this.updates >= MOST_UPDATES ||
-      this.historyLength >= (historyEvents ?? MOST_EVENTS)
-    );
+    if (this.endsCancelled || this.ended) return false;
+    const { historyLength, continueAsNewSuggested } = workflowInfo();
+    const { historyEvents = MOST_EVENTS } = this.state.settings.limits;
+    return continueAsNewSuggested || historyLength >= historyEvents || this.mustContinue();
   }
 
   /** True when it has grown so much that a step in flight is aborted for it. */
   mustContinue(): boolean {
-    return this.signals >= MOST_SIGNALS || this.updates >= MOST_UPDATES || this.historyLength >= MOST_EVENTS;
+    return this.signals >= MOST_SIGNALS || this.updates >= MOST_UPDATES || workflowInfo().historyLength >= MOST_EVENTS;
   }
 }
 

@@ -1,7 +1,7 @@
 /** One timer, over the nearest deadline of the state or before it; none when nothing is due. */
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import { nextDeadline } from '../src/domain/deadlines.ts';
-import type { State } from '../src/domain/state/state.ts';
+import { isOver, type State } from '../src/domain/state/state.ts';
 
 export class Deadline {
   private at: number | undefined;
@@ -14,6 +14,8 @@ export class Deadline {
   }
 
   arm(state: State): void {
+    // What has ended leaves its timer to the end of the execution: cancelling it would cost an event of every run.
+    if (isOver(state)) return;
     const next = nextDeadline(state);
     if (next === undefined) {
       // What rests shows no clock of a turn that has ended.

@@ -9,9 +9,9 @@ import {
   executeChild,
   isCancellation,
   ParentClosePolicy,
-  upsertMemo,
 } from '@temporalio/workflow';
-import { UNHEARD, type Json, type Progress, type TaskDone } from '../src/contract.ts';
+import type { Json, Progress, TaskDone } from '../src/contract.ts';
+import { runsToldGone } from '../src/domain/closing.ts';
 import { runSummary } from '../src/domain/view/details.ts';
 import { hookAborted, hookDone, hookFailed, keyOfHook } from '../src/domain/run/handlers.ts';
 import { nativeId } from '../src/domain/state/ids.ts';
@@ -21,7 +21,7 @@ import { readTold, runTold } from '../src/domain/run/to-runs.ts';
 import { requestTold } from '../src/domain/run/requests.ts';
 import { cancelSelf, parentGone, taskAborted, taskDone, taskFailed } from '../src/domain/self/self.ts';
 import { WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
-import { findRun, isSettled, type Cx, type Effect, type RunSelf, type State } from '../src/domain/state/state.ts';
+import { findRun, type Cx, type Effect, type RunSelf, type State } from '../src/domain/state/state.ts';
 import { rowView } from '../src/domain/view/queries.ts';
 import { UNREADABLE } from '../src/schemas.ts';
 import { modelAnswered, modelFailed, stepAborted, toolAnswered, toolFailed } from '../src/domain/turn/turn.ts';
@@ -36,7 +36,7 @@ import {
   taskFailure,
   toolFailure,
 } from './failures.ts';
-import { handler, step, sure, task } from './proxies.ts';
+import { handler, model as callModel, untilDone, task, tool as callTool } from './proxies.ts';
 import { ALWAYS, FEW, ONCE, send } from './send.ts';
 
 type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
@@ -49,10 +49,6 @@ export function perform(conversation: Conversation, effect: Effect): void {
       return;
     case 'cancel-task':
       conversation.abortSteps();
-      return;
-    case 'settle':
-    case 'closed':
-      end(conversation);
       return;
     case 'model':
       track(conversation, 'stepsInFlight', async () => model(conversation, effect));
@@ -76,6 +72,9 @@ export function perform(conversation: Conversation, effect: Effect): void {
       track(conversation, 'errands', async () => {
         await send(conversation, effect.workflowId, 'parentGone', { epoch: effect.epoch }, ONCE);
       });
+      return;
+    case 'tell-gone':
+      void CancellationScope.nonCancellable(async () => tellGone(conversation, effect));
       return;
     case 'tell-milestones':
       track(conversation, 'errands', async () => tellMilestones(conversation, effect));
@@ -110,7 +109,7 @@ export function perform(conversation: Conversation, effect: Effect): void {
       return;
     case 'terminate-native':
       track(conversation, 'errands', async () => {
-        await sure('end the workflow').terminateRun({
+        await untilDone('end the workflow').terminateRun({
           workflowId: nativeId(conversation.state.workflowId),
           epoch: '',
           reason: 'The run was cancelled.',
@@ -148,7 +147,7 @@ async function model(conversation: Conversation, { turnId, step: number, attempt
   const left = (state.turn?.deadline ?? Date.now()) - Date.now();
   const at = { turnId, step: number, attempt };
   try {
-    const call = step(left, `model: ${state.agent}, step ${number}${attempt > 1 ? `, attempt ${attempt}` : ''}`);
+    const call = callModel(left, `model: ${state.agent}, step ${number}${attempt > 1 ? `, attempt ${attempt}` : ''}`);
     const answer = await conversation.step(async () =>
       call.model({ agent: state.agent, workflowId: state.workflowId, isRun: state.kind === 'run', ...at }),
     );
@@ -165,7 +164,7 @@ async function tool(conversation: Conversation, { turnId, step: number, call }: 
   const { toolCallId, toolName, input, policy, attempt } = call;
   const at = { turnId, step: number, toolCallId, attempt };
   try {
-    const invoke = step(policy.timeoutMs, `tool: ${toolName}${attempt > 1 ? `, attempt ${attempt}` : ''}`);
+    const invoke = callTool(policy.timeoutMs, `tool: ${toolName}${attempt > 1 ? `, attempt ${attempt}` : ''}`);
     const output = await conversation.step(async () =>
       invoke.tool({
         agent: state.agent,
@@ -348,23 +347,24 @@ async function checkParent(conversation: Conversation, { why }: Of<'check-parent
   });
 }
 
-/** What comes from now on is heard no more, which the runs can see that still go on. */
-function end(conversation: Conversation): void {
-  conversation.ended = true;
-  const unheard = conversation.state.runs
-    .filter((row) => row.status !== 'queued' && !isSettled(row))
-    .map((row) => row.runId);
-  if (unheard.length > 0) upsertMemo({ [UNHEARD]: unheard });
-}
-
+/** True when the workflow that started this run is still there to hear it. */
 export async function parentIsThere({ self }: State): Promise<boolean> {
   if (self === undefined || self.parentGone === true) return false;
-  const parent = await sure('is the parent there').lookAtWorkflow({ workflowId: self.parent.workflowId });
-  return parent !== null && parent.open && parent.epoch === self.parent.epoch && !parent.unheard.includes(self.runId);
+  const parent = await untilDone('is the parent there').lookAtWorkflow({ workflowId: self.parent.workflowId });
+  return parent !== null && parent.open && parent.epoch === self.parent.epoch;
 }
 
-/** True when the starter had ended its part before it heard how this run has ended. */
-export async function isUnheard({ parent: { workflowId, epoch }, runId }: RunSelf): Promise<boolean> {
-  const parent = await sure('has the parent heard').lookAtWorkflow({ workflowId, afterTask: true });
-  return parent !== null && parent.epoch === epoch && parent.unheard.includes(runId);
+/** True when the id of the starter still names its own chain of executions, and no other session has taken it since. */
+export async function parentIsOwn({ parent: { workflowId, epoch } }: RunSelf): Promise<boolean> {
+  const parent = await untilDone('whose is the id of the parent').lookAtWorkflow({ workflowId });
+  return parent?.epoch === epoch;
+}
+
+/** Tells runs that nobody hears them any more. The end waits for them, but not for one that cannot be reached. */
+async function tellGone(conversation: Conversation, { runs }: Of<'tell-gone'>): Promise<void> {
+  const { state } = conversation;
+  const { epoch } = state;
+  const rows = runs.map((runId) => findRun(state, runId)).filter((row) => row !== undefined);
+  await Promise.all(rows.map(async ({ workflowId }) => send(conversation, workflowId, 'parentGone', { epoch }, ONCE)));
+  conversation.dispatch(runsToldGone);
 }

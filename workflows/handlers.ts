@@ -60,7 +60,7 @@ import { parseMessage, type Payload, type SchemaName } from '../src/schemas.ts';
 import type { Conversation } from './conversation.ts';
 import { errand } from './effects.ts';
 import { refusal } from './failures.ts';
-import { reach } from './proxies.ts';
+import { briefly } from './proxies.ts';
 
 /** One message of the contract: what its names are, whether it would be refused, and what it does. */
 interface Message {
@@ -195,7 +195,7 @@ async function confirmed(conversation: Conversation, runId: string): Promise<unk
 async function forwardAnswer({ state }: Conversation, answer: Answer): Promise<unknown> {
   const { workflowId } = partsOfRequestId(answer.requestId);
   const told = await CancellationScope.nonCancellable(async () =>
-    reach(`answer to ${answer.requestId}`).answerRequest({ workflowId, answer }),
+    briefly(`answer to ${answer.requestId}`).answerRequest({ workflowId, answer }),
   );
   if (told !== null && 'refused' in told) throw refusal(told);
   const copy = findRequest(state, answer.requestId);

@@ -12,6 +12,7 @@ import { requestRefused } from '../src/domain/run/requests.ts';
 import { requestAnswered, takeMessages, taskRead } from '../src/domain/run/to-runs.ts';
 import { settingsOf } from '../src/domain/state/settings.ts';
 import { resultAsTold } from '../src/domain/run/result.ts';
+import { jsonBytes } from '../src/domain/state/json.ts';
 import { newState, type Cx, type RunSelf, type State } from '../src/domain/state/state.ts';
 import { submitTurn } from '../src/domain/turn/queue.ts';
 import {
@@ -24,10 +25,10 @@ import {
 } from '../src/domain/state/types.ts';
 import { parseMessage, parseRunInput, type Payload } from '../src/schemas.ts';
 import { Conversation } from './conversation.ts';
-import { isUnheard, parentIsThere } from './effects.ts';
+import { parentIsOwn, parentIsThere } from './effects.ts';
 import { refusal } from './failures.ts';
 import { register } from './handlers.ts';
-import { AFTER_LOCAL, archive, live, untilIdle } from './life.ts';
+import { end, live } from './life.ts';
 import { ALWAYS, send } from './send.ts';
 
 /** @param input made by the workflow that starts the run. */
@@ -56,12 +57,8 @@ export async function run(input: RunInput, carried?: Carried): Promise<RunResult
     asked.catch(() => conversation.dispatch((cx) => cancelSelf(cx, 'cancelled_by_user', undefined, true)));
     const next = await live(conversation);
     if (next !== undefined) return continueAsNew<typeof run>(input, next);
-    const kept = archive(state.log);
-    const told = await tell(conversation);
-    // The look at the parent and the signal to it have taken two tasks.
-    await kept(told === undefined ? AFTER_LOCAL : 0);
-    await untilIdle(conversation);
-    return resultOf(state, told === 'sent' && state.self?.parentGone !== true);
+    const delivered = await tell(conversation);
+    return end(conversation, jsonBytes(state.self?.outcome?.result ?? null), () => resultOf(state, delivered));
   });
 }
 
@@ -136,8 +133,11 @@ function runCancel(cx: Cx, { epoch, reason, comment, cascade }: Payload<'runCanc
   return undefined;
 }
 
-/** Tells the starter, as long as it is there to hear it. */
-async function tell(conversation: Conversation): Promise<'sent' | 'gone' | 'refused' | undefined> {
+/** A run that is younger than this tells its starter without looking first whether that is still there. */
+const YOUNG_MS = 60_000;
+
+/** Tells the starter, as long as it is there to hear it; true when Temporal has recorded that with it. */
+async function tell(conversation: Conversation): Promise<boolean> {
   const { state } = conversation;
   const { self, outcome } = ended(state);
   const { status, reason, comment, result, error } = outcome;
@@ -155,9 +155,16 @@ async function tell(conversation: Conversation): Promise<'sent' | 'gone' | 'refu
     read: self.read,
     ...(result === undefined ? {} : resultAsTold(result, state.workflowId)),
   };
-  if (!(await parentIsThere(state))) return undefined;
+  const isYoung = Date.now() - Date.parse(state.createdAt) < YOUNG_MS;
+  if (self.parentGone === true || (!isYoung && !(await parentIsThere(state)))) return false;
   const told = await send(conversation, self.parent.workflowId, 'runSettled', message, ALWAYS);
-  return told === 'sent' && (await isUnheard(self)) ? 'gone' : told;
+  if (told !== 'sent') return false;
+  // Who says meanwhile that it is gone may be another session of its id, or may have heard this just before.
+  return !isGone(state) || parentIsOwn(self);
+}
+
+function isGone({ self }: State): boolean {
+  return self?.parentGone === true;
 }
 
 function resultOf(state: State, delivered: boolean): RunResult {

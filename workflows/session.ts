@@ -8,17 +8,18 @@ import {
 } from '@temporalio/workflow';
 import type { SessionResult } from '../src/contract.ts';
 import { unpack, type Carried } from '../src/domain/carry/carry.ts';
-import { close } from '../src/domain/closing.ts';
+import { close, endSession } from '../src/domain/closing.ts';
 import { emit } from '../src/domain/log/events.ts';
 import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/run/from-runs.ts';
 import { settingsOf } from '../src/domain/state/settings.ts';
 import { newState, type State } from '../src/domain/state/state.ts';
+import { MIB } from '../src/domain/state/sizes.ts';
 import { isRefusal } from '../src/domain/state/types.ts';
 import { parse, sessionId, sessionInput } from '../src/schemas.ts';
 import { Conversation } from './conversation.ts';
 import { refusal } from './failures.ts';
 import { register } from './handlers.ts';
-import { AFTER_LOCAL, archive, live, untilIdle } from './life.ts';
+import { end, live } from './life.ts';
 
 /**
  * @param input `SessionInput`, optional. Ill-formed it fails the workflow in its first task, naming an unknown agent in its second.
@@ -35,17 +36,18 @@ export async function session(input?: unknown, carried?: Carried): Promise<Sessi
     asked.catch(() => conversation.dispatch((cx) => close(cx, { turn: 'cancel', runs: 'keep' }, true)));
     const next = await live(conversation);
     if (next !== undefined) return continueAsNew<typeof session>(undefined, next);
-    await archive(conversation.state.log)(AFTER_LOCAL);
-    await untilIdle(conversation);
-    const { closing, usage, lastSeq, runs, forgotten } = conversation.state;
-    if (closing?.native === true) throw new CancelledFailure('The session was cancelled.');
-    return {
-      status: 'closed',
-      ...(closing?.reason === undefined ? {} : { reason: closing.reason }),
-      usage,
-      lastSeq,
-      runs: [...forgotten, ...runs].map(({ runId, status }) => ({ runId, status })),
-    };
+    return end(conversation, MIB / 2, () => {
+      conversation.dispatch(endSession);
+      const { closing, usage, lastSeq, runs, forgotten } = conversation.state;
+      if (closing?.native === true) throw new CancelledFailure('The session was cancelled.');
+      return {
+        status: 'closed',
+        ...(closing?.reason === undefined ? {} : { reason: closing.reason }),
+        usage,
+        lastSeq,
+        runs: [...forgotten, ...runs].map(({ runId, status }) => ({ runId, status })),
+      };
+    });
   });
 }
 

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { NativeConnection, Worker } from '@temporalio/worker';
+import { taskQueueOf } from '../../src/contract.ts';
 import { serve, settingsOfWorker } from '../process.ts';
 import type { BaselineActivities } from './workflows.ts';
 
@@ -15,10 +16,11 @@ const activities: BaselineActivities = {
   },
 };
 
-const worker = await Worker.create({
-  connection: await NativeConnection.connect({ address }),
-  taskQueue,
-  workflowsPath: fileURLToPath(new URL('./workflows.ts', import.meta.url)),
-  activities,
-});
-await serve([worker]);
+const connection = await NativeConnection.connect({ address });
+const workflowsPath = fileURLToPath(new URL('./workflows.ts', import.meta.url));
+// As in outlive, workflows, models and tasks each have a task queue of their own.
+await serve([
+  await Worker.create({ connection, taskQueue, workflowsPath }),
+  await Worker.create({ connection, taskQueue: taskQueueOf(taskQueue, 'models'), activities }),
+  await Worker.create({ connection, taskQueue: taskQueueOf(taskQueue, 'tasks'), activities }),
+]);

@@ -72,10 +72,10 @@ export async function floorParent(): Promise<void> {
 }
 
 /** Two calls, one after the other, as a turn of two steps has: `startedAt` is the time of the workflow task that began it. */
-export async function floorTurn(): Promise<void> {
+export async function floorTurn(taskQueue: string): Promise<void> {
   setHandler(defineUpdate<{ startedAt: number; steps: { calledAt: number; endedAt: number }[] }>('turn'), async () => {
     const startedAt = Date.now();
-    const { work } = workOn(workflowInfo().taskQueue);
+    const { work } = workOn(taskQueue);
     return { startedAt, steps: [await work({ ms: 0 }), await work({ ms: 0 })] };
   });
   await condition(() => false);

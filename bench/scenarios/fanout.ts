@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Rig } from '../rig.ts';
-import { BASELINE_QUEUE, type Cpu } from '../rig.ts';
+import { BASELINE_QUEUE, BASELINE_TASKS, type Cpu } from '../rig.ts';
 import { eventsOf, extentOf, isTaskCompleted, timeOf } from '../histories.ts';
 import { spread } from '../stats.ts';
 
@@ -77,7 +77,7 @@ export const native: Contender = async (rig, { runs, ms }) => {
   const workflowId = `native-${randomUUID()}`;
   const begunAt = Date.now();
   const cpu = await rig.cpuOf(rig.baseline, async () => {
-    const args = [runs, { ms, taskQueue: BASELINE_QUEUE }];
+    const args = [runs, { ms, taskQueue: BASELINE_TASKS }];
     await rig.temporal.workflow.execute('nativeParent', { workflowId, taskQueue: BASELINE_QUEUE, args });
   });
   const events = await eventsOf(rig.temporal, workflowId);
@@ -94,7 +94,7 @@ export const floor: Contender = async (rig, { runs, ms }) => {
   const begunAt = Date.now();
   const cpu = await rig.cpuOf(rig.baseline, async () => {
     for (const count of waves(runs))
-      await handle.executeUpdate('start', { args: [count, { ms, taskQueue: BASELINE_QUEUE }] });
+      await handle.executeUpdate('start', { args: [count, { ms, taskQueue: BASELINE_TASKS }] });
     await rig.quiet('floorChild', async () => (await handle.query<number>('heard')) === runs);
   });
   const ids = Array.from({ length: runs }, (_, i) => `${workflowId}/${i + 1}`);

@@ -4,7 +4,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { SessionHandle } from '../../src/client.ts';
 import { finishKey } from '../../src/domain/state/ids.ts';
 import { eventsOf, timeOf } from '../histories.ts';
-import { BASELINE_QUEUE, type Rig } from '../rig.ts';
+import { BASELINE_MODELS, BASELINE_QUEUE, BASELINE_TASKS, type Rig } from '../rig.ts';
 
 /** Of the same moments, so that they can be compared one by one. */
 export interface Latencies {
@@ -49,7 +49,7 @@ export async function ack(rig: Rig, behind: readonly number[], samples: number):
       runs += 1;
       await rig.quiet('run', async () => (await settled(session)) === runs);
       latencies.baseline.push(
-        await timed(async () => bare.executeUpdate('start', { args: [1, { ms: 0, taskQueue: BASELINE_QUEUE }] })),
+        await timed(async () => bare.executeUpdate('start', { args: [1, { ms: 0, taskQueue: BASELINE_TASKS }] })),
       );
       await rig.quiet('floorChild', async () => true);
     }
@@ -72,7 +72,7 @@ export async function handover(rig: Rig, samples: number): Promise<Latencies> {
       'run',
       async () => (await session.getSession()).status === 'idle' && (await settled(session)) === i + 1,
     );
-    await bare.executeUpdate('start', { args: [1, { ms: 0, taskQueue: BASELINE_QUEUE }] });
+    await bare.executeUpdate('start', { args: [1, { ms: 0, taskQueue: BASELINE_TASKS }] });
     await rig.quiet('floorChild', async () => (await bare.query<number>('heard')) === i + 1);
   }
   const latencies: Latencies = { outlive: [], baseline: [] };
@@ -110,6 +110,7 @@ export async function step(rig: Rig, samples: number): Promise<{ first: Latencie
   const bare = await rig.temporal.workflow.start('floorTurn', {
     workflowId: `turn-${randomUUID()}`,
     taskQueue: BASELINE_QUEUE,
+    args: [BASELINE_MODELS],
   });
   const first: Latencies = { outlive: [], baseline: [] };
   const next: Latencies = { outlive: [], baseline: [] };

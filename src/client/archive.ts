@@ -1,85 +1,61 @@
 /**
- * The archive: what left a session's or a run's log stands in the markers of its executions, and is read from there without a
- * worker, as long as the namespace retains the history.
+ * The archive: what left a session's or a run's log stands in its histories as the argument of activities that were scheduled, and
+ * is read from there without a worker, as long as the namespace retains the history. Histories are read from their end back, and no
+ * further than what is asked for.
  */
 import type { Client } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import type { OutliveEvent } from '../contract.ts';
+import type { Archived, OutliveEvent } from '../contract.ts';
 import { MIB } from '../domain/state/sizes.ts';
 import { serverError } from './failures.ts';
 
 const NOT_FOUND = 5;
 
-const WHOLE_PAGE = 1000;
+const WHOLE_PAGE = 250;
 /** The server does not part what one workflow task has brought, of which the archive is one part. */
 const SHORT_PAGE = 1;
 
-export interface Generation {
-  events: OutliveEvent[];
-  previous: string | undefined;
-}
+type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
-/** One execution's part of the archive, and the execution before it; nothing when its history is gone. */
-export async function readGeneration(
-  client: Client,
-  workflowId: string,
-  runId: string,
-): Promise<Generation | undefined> {
-  const events: OutliveEvent[] = [];
-  let previous: string | undefined;
+/** The history of one execution, newest event first; ends with an error of `NOT_FOUND` when it is gone. */
+async function* backwards(client: Client, workflowId: string, runId: string): AsyncGenerator<HistoryEvent> {
+  const execution = { workflowId, runId };
+  const { namespace } = client.options;
+  const { workflowExecutionInfo } = await client.workflowService.describeWorkflowExecution({ namespace, execution });
+  // The server counts the events of a page and not their bytes, of which gRPC carries 4 MiB: the page of a large history is short.
+  const maximumPageSize = Number(workflowExecutionInfo?.historySizeBytes ?? 0) < 3 * MIB ? WHOLE_PAGE : SHORT_PAGE;
   let nextPageToken: Uint8Array | undefined;
-  let maximumPageSize: number | undefined;
   do {
-    let page: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse;
-    try {
-      maximumPageSize ??= await pageSize(client, workflowId, runId);
-      page = await client.workflowService.getWorkflowExecutionHistory({
-        namespace: client.options.namespace,
-        execution: { workflowId, runId },
-        maximumPageSize,
-        ...(nextPageToken === undefined ? {} : { nextPageToken }),
-      });
-    } catch (error) {
-      if (serverError(error)?.code === NOT_FOUND) return undefined;
-      throw error;
-    }
-    for (const event of page.history?.events ?? []) {
-      previous ??= event.workflowExecutionStartedEventAttributes?.continuedExecutionRunId || undefined;
-      if (event.markerRecordedEventAttributes)
-        events.push(...(await archived(client, event.markerRecordedEventAttributes)));
-    }
+    const page = await client.workflowService.getWorkflowExecutionHistoryReverse({
+      namespace,
+      execution,
+      maximumPageSize,
+      ...(nextPageToken === undefined ? {} : { nextPageToken }),
+    });
+    yield* page.history?.events ?? [];
     nextPageToken = page.nextPageToken?.length ? page.nextPageToken : undefined;
   } while (nextPageToken !== undefined);
-  return { events, previous };
 }
 
-/** The server counts the events of a page and not their bytes, of which gRPC carries 4 MiB: the page of a large history is short. */
-async function pageSize(client: Client, workflowId: string, runId: string): Promise<number> {
-  const { workflowExecutionInfo } = await client.workflowService.describeWorkflowExecution({
-    namespace: client.options.namespace,
-    execution: { workflowId, runId },
-  });
-  return Number(workflowExecutionInfo?.historySizeBytes ?? 0) < 3 * MIB ? WHOLE_PAGE : SHORT_PAGE;
-}
-
-/** The events of a marker, if it is one of the archive. */
-async function archived(
-  client: Client,
-  marker: temporal.api.history.v1.IMarkerRecordedEventAttributes,
-): Promise<OutliveEvent[]> {
-  const [about] = marker.details?.['data']?.payloads ?? [];
-  let payloads = marker.details?.['result']?.payloads ?? [];
-  if (
-    about?.data === undefined ||
-    about.data === null ||
-    !Buffer.from(about.data).toString('utf8').includes('"archiveLog"')
-  )
-    return [];
+/** What the event has put into the archive, if it has. */
+async function archivedIn(client: Client, event: HistoryEvent): Promise<Archived | undefined> {
+  const scheduled = event.activityTaskScheduledEventAttributes;
+  if (scheduled?.activityType?.name !== 'archiveLog') return undefined;
+  let payloads = scheduled.input?.payloads ?? [];
   const { payloadConverter, payloadCodecs } = client.options.loadedDataConverter;
   for (const codec of payloadCodecs.toReversed()) payloads = await codec.decode(payloads);
   const [payload] = payloads;
-  if (payload === undefined) return [];
-  return payloadConverter.fromPayload<{ events: OutliveEvent[] }>(payload).events;
+  return payload === undefined ? undefined : payloadConverter.fromPayload<Archived>(payload);
+}
+
+/** The execution before this one. */
+async function previousOf(client: Client, workflowId: string, runId: string): Promise<string | undefined> {
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({
+    namespace: client.options.namespace,
+    execution: { workflowId, runId },
+    maximumPageSize: SHORT_PAGE,
+  });
+  return history?.events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId || undefined;
 }
 
 /** Everything archived between two numbers, both included, oldest first, and the first number that is still there. */
@@ -91,15 +67,25 @@ export async function readArchive(
   to: number,
 ): Promise<{ events: OutliveEvent[]; truncatedAt?: number }> {
   const parts: OutliveEvent[][] = [];
-  let runId: string | undefined = newest;
+  const found = (): OutliveEvent[] => parts.toReversed().flat();
   let first = to + 1;
-  while (runId !== undefined && first > from) {
-    const generation = await readGeneration(client, workflowId, runId);
-    if (generation === undefined) return { events: parts.toReversed().flat(), truncatedAt: first };
-    const wanted = generation.events.filter((event) => event.seq >= from && event.seq < first);
-    if (wanted.length > 0) parts.push(wanted);
-    first = Math.min(first, generation.events[0]?.seq ?? first);
-    runId = generation.previous;
+  try {
+    for (
+      let runId: string | undefined = newest;
+      runId !== undefined;
+      runId = await previousOf(client, workflowId, runId)
+    ) {
+      for await (const event of backwards(client, workflowId, runId)) {
+        const archived = await archivedIn(client, event);
+        if (archived === undefined) continue;
+        parts.push(archived.events.filter(({ seq }) => seq >= from && seq < first));
+        first = Math.min(first, archived.first);
+        if (first <= from) return { events: found() };
+      }
+    }
+  } catch (error) {
+    if (serverError(error)?.code !== NOT_FOUND) throw error;
+    return { events: found(), truncatedAt: first };
   }
-  return { events: parts.toReversed().flat() };
+  return { events: found() };
 }

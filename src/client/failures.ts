@@ -8,6 +8,9 @@ import {
 import { ApplicationFailure } from '@temporalio/common';
 import { errorOfType, InvalidInput, isErrorType, SessionClosed } from '../errors.ts';
 
+/** What an update is answered whose workflow task the server has rejected, as something came while the execution ended. */
+const FAILED_PRECONDITION = 9;
+
 /** The refusal or the typed failure behind an error; any other error as it is. */
 export function typed(error: unknown, sessionId: string): unknown {
   const cause = error instanceof WorkflowUpdateFailedError ? error.cause : error;
@@ -29,7 +32,12 @@ export function serverError(error: unknown): { code: number; message: string } |
 export function cutOff(error: unknown): boolean {
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
     return error.cause.type === 'AcceptedUpdateCompletedWorkflow';
-  return /workflow execution already completed|workflow was continued as new|workflow is closing|due to unexpected workflow task failure/iu.test(
-    serverError(error)?.message ?? '',
+  const server = serverError(error);
+  if (server === undefined) return false;
+  return (
+    server.code === FAILED_PRECONDITION ||
+    /workflow execution already completed|workflow was continued as new|workflow is closing|due to unexpected workflow task failure/iu.test(
+      server.message,
+    )
   );
 }

@@ -2,7 +2,7 @@
  * What happens next by itself, after every input: deadlines that have passed, places for queued runs, the next turn, its next
  * step, the end. Called with nothing to do it does nothing, so it may be called at any time.
  */
-import { endSession, sweep } from './closing.ts';
+import { sweep } from './closing.ts';
 import { passDeadlines } from './deadlines.ts';
 import { startHooks } from './run/handlers.ts';
 import { startLook } from './run/looks.ts';
@@ -35,7 +35,7 @@ export function advance(cx: Cx, hold = false): void {
     tellRequest(cx);
     tellRead(cx);
     advanceSelf(cx);
-  } else if (state.closing !== undefined && sweep(cx)) endSession(cx);
+  } else if (state.closing !== undefined) state.closing.ready = sweep(cx);
 }
 
 function startStep(cx: Cx): void {
@@ -65,6 +65,7 @@ export function isQuiet(state: State): boolean {
     state.looking === true
   )
     return false;
+  if (state.closing?.telling === true) return false;
   if (state.runs.some((row) => row.sending === true) || state.hooks.some((hook) => hook.state === 'running'))
     return false;
   return !startPending(state);

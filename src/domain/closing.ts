@@ -2,7 +2,8 @@
  * The end of a session, and the ending of a run that was cancelled or whose turn failed.
  *
  * In this order: queued user turns end, the running turn is cancelled or finishes, waiting background inputs are appended
- * without a model call, queued runs settle, live runs are told or left. Nothing is left behind that could still be lost.
+ * without a model call, queued runs settle, live runs are cancelled or told that nobody hears them any more. Nothing is left
+ * behind that could still be lost: until the very last moment a settle is taken, and afterwards no run tells one.
  */
 import { appendWithoutTurn } from './delivery/slots.ts';
 import { emit } from './log/events.ts';
@@ -10,7 +11,7 @@ import { remain } from './turn/past.ts';
 import { requestCancel } from './run/cancel.ts';
 import { settle } from './run/settle.ts';
 import { flushRefusals } from './log/refusals.ts';
-import { iso, isLost, isSettled, isWaitedFor, type Closing, type Cx } from './state/state.ts';
+import { iso, isLost, isSettled, isWaitedFor, type Closing, type Cx, type RunState } from './state/state.ts';
 import { endQueued } from './turn/queue.ts';
 import { endTurn } from './turn/turn.ts';
 
@@ -81,8 +82,6 @@ export function sweep(cx: Cx): boolean {
       const queued = row.status === 'queued';
       if (queued || closing.runs === 'cancel') requestCancel(cx, row, closing.code, closing.reason, closing.cascade);
       if (queued) settle(cx, row, { status: 'cancelled', reason: closing.code });
-      else if (closing.runs === 'keep' && row.asks?.some((ask) => ask.open) === true)
-        cx.effects.push({ do: 'answer-gone', workflowId: row.workflowId, epoch: state.epoch });
     }
   }
   // What handlers are still to be told is told before nobody is left to tell it.
@@ -95,15 +94,48 @@ export function sweep(cx: Cx): boolean {
     )
   )
     return false;
-  return state.runs.every((row) => row.starting !== true && (closing.runs === 'keep' || isSettled(row) || isLost(row)));
+  if (!state.runs.every((row) => row.starting !== true && (closing.runs === 'keep' || isSettled(row) || isLost(row))))
+    return false;
+  return everyRunKnows(cx, closing);
 }
 
-/** The last event of a session. */
+/** Runs that are told at once that nobody hears them any more; the next ones when these have been. */
+const MOST_TOLD = 500;
+/** So long a run that cannot be reached holds up the end. */
+const TELLING_MS = 30_000;
+
+/** Tells the runs that go on that they are on their own; true once all know it, or it has taken too long. */
+function everyRunKnows(cx: Cx, closing: Closing): boolean {
+  const { state } = cx;
+  closing.toTell ??= state.runs.filter(isLive).map((row) => row.runId);
+  if (closing.telling === true) return false;
+  const live = new Set(state.runs.filter(isLive).map((row) => row.runId));
+  const left = closing.toTell.filter((runId) => live.has(runId));
+  closing.toTell = left.slice(MOST_TOLD);
+  if (left.length === 0) return true;
+  closing.telling = true;
+  closing.tellUntil ??= cx.now + TELLING_MS;
+  cx.effects.push({ do: 'tell-gone', runs: left.slice(0, MOST_TOLD) });
+  return false;
+}
+
+function isLive(row: RunState): boolean {
+  return row.status !== 'queued' && !isSettled(row) && !isLost(row);
+}
+
+/** The runs that were being told know it now, or are nowhere to be found. */
+export function runsToldGone({ state: { closing } }: Cx): void {
+  if (closing !== undefined) delete closing.telling;
+}
+
+/**
+ * The last event of a session, written in the task that ends it and not before: what comes until then is taken, what comes later
+ * finds nobody.
+ */
 export function endSession(cx: Cx): void {
   const { closing } = cx.state;
-  if (closing === undefined || closing.done === true) return;
+  if (closing?.ready !== true || closing.done === true) return;
   flushRefusals(cx);
   closing.done = true;
   emit(cx, 'session.closed', { reason: closing.reason, usage: { ...cx.state.usage } });
-  cx.effects.push({ do: 'closed' });
 }

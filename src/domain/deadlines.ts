@@ -38,6 +38,8 @@ function* deadlines(state: State): Generator<Deadline> {
       yield { at: Date.parse(row.deadlineAt), what: `ceiling of run ${row.runId}` };
     if (row.graceAt !== undefined) yield { at: row.graceAt, what: `cancellation of run ${row.runId}` };
   }
+  if (closing?.telling === true && closing.tellUntil !== undefined)
+    yield { at: closing.tellUntil, what: 'telling runs that the session is gone' };
   yield* lookDeadlines(state);
   yield* hookDeadlines(state);
   for (const request of ownOpen(state))
@@ -95,6 +97,11 @@ export function passDeadlines(cx: Cx): void {
       row.forced = true;
       cx.effects.push({ do: 'terminate', runId: row.runId, reason: row.cancelReason ?? 'cancelled_by_user' });
     }
+  }
+  if (closing?.telling === true && (closing.tellUntil ?? Infinity) <= due) {
+    // Who cannot be reached holds nothing up any longer.
+    delete closing.telling;
+    closing.toTell = [];
   }
   passLooks(cx);
   passHooks(cx);

@@ -28,6 +28,8 @@ export interface BootOptions {
   uiPort?: number | undefined;
   namespace: string;
   searchAttributes: Readonly<Record<string, SearchAttributeKind>>;
+  /** Settings of the server itself, e.g. `{ "matching.enableFairness": true }`. */
+  dynamicConfig?: Readonly<Record<string, string | number | boolean>> | undefined;
   logFile?: string | undefined;
 }
 
@@ -60,7 +62,7 @@ export async function boot(options: BootOptions): Promise<BootedServer> {
 }
 
 function serverArgs(
-  { dbFile, namespace, searchAttributes }: BootOptions,
+  { dbFile, namespace, searchAttributes, dynamicConfig = {} }: BootOptions,
   port: number,
   uiPort: number | undefined,
 ): string[] {
@@ -77,6 +79,10 @@ function serverArgs(
     'warn',
     ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
     ...(dbFile === undefined ? [] : ['--db-filename', dbFile]),
+    ...Object.entries(dynamicConfig).flatMap(([name, value]) => [
+      '--dynamic-config-value',
+      `${name}=${JSON.stringify(value)}`,
+    ]),
     ...Object.entries(searchAttributes).flatMap(([name, kind]) => ['--search-attribute', `${name}=${kind}`]),
   ];
 }

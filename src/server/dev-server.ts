@@ -34,6 +34,8 @@ export interface DevServerOptions {
   /** What the server prints is appended to it. */
   logFile?: string;
   searchAttributes?: Readonly<Record<string, SearchAttributeKind>>;
+  /** Settings of the server itself, e.g. `{ "matching.enableFairness": true }`. */
+  dynamicConfig?: Readonly<Record<string, string | number | boolean>>;
 }
 
 export interface DevServer {

@@ -87,7 +87,11 @@ test('every command of the guide works in the order in which it stands there', a
         'a quiet session',
         async () => (await client.workflow.getHandle('demo').query<{ status: string }>('getSession')).status === 'idle',
       );
-    const result = await shell(command);
+    // The server holds one query for a workflow that is busy, and says so to the next one: who asks by hand asks again.
+    const result = await eventually('an answer', async () => {
+      const answer = await shell(command);
+      return answer.err.includes('query buffer is full') ? undefined : answer;
+    });
     expect(result, `${command}\n${result.err}`).toMatchObject({ code: 0 });
     if (command.includes('detachRun')) spokenTo.open();
     (ran[/--(?:name|type) (\w+)/u.exec(command)?.[1] ?? command] ??= []).push(result);
@@ -105,7 +109,7 @@ test('every command of the guide works in the order in which it stands there', a
   expect(ran['getEvents']?.[0]?.out).toContain('session.started');
   expect(ran['temporal workflow metadata -w demo']?.[0]?.out).toContain('submitTurn');
   expect(ran['temporal workflow result -w demo']?.[0]?.out).toContain('enough');
-  expect(ran['temporal workflow show -w demo -o json']?.[0]?.out).toContain('MARKER_RECORDED');
+  expect(ran['temporal workflow show -w demo -o json']?.[0]?.out).toContain('"archiveLog"');
 }, 120_000);
 
 test('the refusal that the guide shows is what the command line prints', async () => {

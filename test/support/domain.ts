@@ -4,6 +4,7 @@
  */
 import { advance, isQuiet } from '../../src/domain/advance.ts';
 import { pack, unpack, type Carried } from '../../src/domain/carry/carry.ts';
+import { endSession, runsToldGone } from '../../src/domain/closing.ts';
 import { nextDeadline } from '../../src/domain/deadlines.ts';
 import { emit } from '../../src/domain/log/events.ts';
 import { looked, type Sight } from '../../src/domain/run/looks.ts';
@@ -75,6 +76,8 @@ export class Driver {
   state: State;
   now = START;
   holding = false;
+  /** Runs that are told that their session is gone know it at once, unless the test answers for them. */
+  keepsTelling = false;
   /** Effects that wait for their answer. */
   asked: Effect[] = [];
   /** Everything that was ever asked for. */
@@ -153,11 +156,14 @@ export class Driver {
     advance(cx, this.holding);
     for (const effect of cx.effects) {
       this.did.push(effect);
+      if (effect.do === 'tell-gone' && !this.keepsTelling) continue;
       if (effect.do === 'abort-step') this.asked = this.asked.filter((one) => one.do !== 'model' && one.do !== 'tool');
       else this.asked.push(effect);
     }
     const next = nextDeadline(this.state)?.at ?? Infinity;
     if (next <= this.now) this.fire(next);
+    if (this.state.closing?.telling === true && !this.keepsTelling) this.send(runsToldGone);
+    if (this.state.closing?.ready === true && this.state.closing.done !== true) this.send(endSession);
     return answer;
   }
 

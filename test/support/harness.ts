@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, type Worker, type WorkerOptions } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, type WorkerOptions } from '@temporalio/worker';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { inject } from 'vitest';
 import { OutliveClient, type SessionHandle } from '../../src/client.ts';
@@ -50,7 +50,7 @@ export async function harness(taskQueue = uniqueId('q')): Promise<Harness> {
     taskQueue,
     address,
     async work(config, options) {
-      const worker: Worker = await createWorker(
+      const worker = await createWorker(
         { ...config, taskQueue },
         { connection: native, bundle: { code }, ...(options === undefined ? {} : { options }) },
       );

@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { defineAgent, defineConfig, defineTask, defineTool, type AgentDefinition } from '../../src/define.ts';
 import { InvalidInput } from '../../src/errors.ts';
 import { parse, sessionInput } from '../../src/schemas.ts';
-import { createWorker } from '../../src/worker.ts';
 import { modelAt } from '../support/harness.ts';
 
 const model = modelAt('http://127.0.0.1:9/v1');
@@ -51,17 +50,22 @@ describe('what the contract names and this version does not serve is refused, no
   });
 });
 
-test('a worker without a cache of workflows is refused', async () => {
-  await expect(
-    createWorker(defineConfig({ agents: [agent()] }), {
-      connection: undefined as never,
-      options: { maxCachedWorkflows: 0 },
-    }),
-  ).rejects.toThrow('Expected maxCachedWorkflows to be at least 1');
-});
-
 test('a definition is returned frozen, as it was', () => {
   const given = { name: 'a', instructions: 'Help.', model, limits: { maxSteps: 3 } };
   expect(defineAgent(given)).toEqual(given);
   expect(Object.isFrozen(defineAgent(given))).toBe(true);
+});
+
+test('what a worker serves and how much of it at once is checked', () => {
+  const agents = [agent()];
+  expect(() => defineConfig({ agents, serve: [] })).toThrow(
+    'Expected serve to name at least one of workflows, models, tools, tasks, got none.',
+  );
+  expect(() => defineConfig({ agents, serve: ['models', 'model' as 'models'] })).toThrow('got "model".');
+  expect(() => defineConfig({ agents, concurrency: { task: 3 } as object })).toThrow('got "task".');
+  expect(() => defineConfig({ agents, concurrency: { tasks: 0 } })).toThrow(
+    'Expected concurrency.tasks to be an integer of at least 1, got 0.',
+  );
+  expect(() => defineConfig({ agents, concurrency: { workflows: 1 } })).toThrow('at least 2, got 1.');
+  expect(defineConfig({ agents, serve: ['tasks'], concurrency: { tasks: 1 } })).toMatchObject({ serve: ['tasks'] });
 });

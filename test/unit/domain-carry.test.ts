@@ -1,12 +1,14 @@
 /** What goes from one execution to the next, and in which order it is shed when it does not fit. */
 import { describe, expect, test } from 'vitest';
-import { CARRY_BYTES, CARRY_VERSION, pack, unpack, type Carried } from '../../src/domain/carry/carry.ts';
+import { CARRY_BYTES, CARRY_VERSION, LOG_BYTES, pack, unpack, type Carried } from '../../src/domain/carry/carry.ts';
+import { LogSize, parts } from '../../src/domain/carry/log-size.ts';
 import { milestonesTold, ownMilestone } from '../../src/domain/run/own-milestones.ts';
 import { taskAborted } from '../../src/domain/self/self.ts';
 import { cancelTurn } from '../../src/domain/turn/queue.ts';
 import { getTranscript, getTurn } from '../../src/domain/view/queries.ts';
 import { textOf } from '../../src/domain/delivery/transcript.ts';
 import { Driver, user } from '../support/domain.ts';
+import type { OutliveEvent } from '../../src/contract.ts';
 
 function carried(d: Driver): Carried {
   const packed = pack({ state: structuredClone(d.state), now: d.now, effects: [] });
@@ -64,24 +66,42 @@ test('X-11 a state that fits comes back as it was, field by field', () => {
   expect(unpack(carried(d))).toEqual(d.state);
 });
 
-test('X-11 a session that hears something all the time goes on: what comes while its log goes into the archive is carried', () => {
+test('E-08 a log that grows all the time leaves the state in parts, in order and whole, and what is left is carried as it is', () => {
   const d = Driver.session({ limits: { maxQueuedTurns: 100_000 } });
+  const size = new LogSize();
   held(d);
-  for (let i = 0; i < 600; i++) d.send((cx) => cancelTurn(cx, { turnId: d.submit(`${i} ${'x'.repeat(100)}`).turnId }));
-  d.holding = true;
-  let rounds = 0;
-  for (let archived = false; ; archived = true) {
-    const { carried: next, leaving } = pack({ state: d.state, now: d.now, effects: [] }, archived);
-    if (leaving.length === 0) {
-      expect(unpack(next).log.length).toBeGreaterThan(0);
-      break;
-    }
-    rounds += 1;
-    expect(rounds).toBeLessThan(3);
-    for (let i = 0; i < 100; i++) d.submit(`more ${rounds} ${i}`);
-    d.state.log = d.state.log.filter((event) => event.seq > (leaving.at(-1)?.seq ?? 0));
+  const archived: OutliveEvent[] = [];
+  for (let i = 0; i < 1200; i++) {
+    d.send((cx) => cancelTurn(cx, { turnId: d.submit(`${i} ${'x'.repeat(100)}`).turnId }));
+    const leaving = size.surplus(d.state);
+    archived.push(...leaving);
+    d.state.log.splice(0, leaving.length);
+    size.left(leaving);
+    expect(Buffer.byteLength(JSON.stringify(d.state.log))).toBeLessThanOrEqual(LOG_BYTES + 2);
   }
-  expect(rounds).toBeGreaterThan(0);
+  const { carried: next, leaving } = pack({ state: d.state, now: d.now, effects: [] });
+  expect(leaving).toEqual([]);
+  expect(unpack(next).log).toEqual(d.state.log);
+  expect(archived.length).toBeGreaterThan(500);
+  expect([...archived, ...d.state.log].map(({ seq }) => seq)).toEqual(
+    Array.from({ length: d.state.lastSeq }, (_, i) => i + 1),
+  );
+});
+
+test('E-08 the parts of an archive fit each into one payload, and together are the log', () => {
+  const big = (seq: number): OutliveEvent => ({
+    seq,
+    at: '',
+    type: 'message.added',
+    workflowId: 's',
+    sessionId: 's',
+    text: 'x'.repeat(700 * 1024),
+  });
+  const log = [1, 2, 3, 4].map(big);
+  const cut = [...parts(log)];
+  expect(cut.flat()).toEqual(log);
+  expect(cut).toHaveLength(4);
+  expect([...parts([])]).toEqual([]);
 });
 
 test('a newer version than this code knows is refused loudly', () => {

@@ -1,6 +1,6 @@
 /** The end of a session in all its variants, in the order of the contract (§7, path 3), and that nothing comes after it. */
-import { expect, test } from 'vitest';
-import { close } from '../../src/domain/closing.ts';
+import { describe, expect, test } from 'vitest';
+import { close, runsToldGone } from '../../src/domain/closing.ts';
 import { recordRefusal } from '../../src/domain/log/refusals.ts';
 import { cancelRun } from '../../src/domain/run/cancel.ts';
 import { startRun } from '../../src/domain/run/start.ts';
@@ -43,7 +43,6 @@ test('close, everything cancelled: queued user turns, the running one, backgroun
   ]);
   for (const runId of ['live', 'wait', 'behind']) expect(d.row(runId).delivery.finish.state).toBe('not_required');
   expect(sessionView(d.state).status).toBe('closed');
-  expect(d.asks('closed')).toBe(true);
 });
 
 test("close: the caller's reason is the comment of every turn and run that ends by it", () => {
@@ -181,4 +180,81 @@ test('an empty session closes at once', () => {
   const d = Driver.session();
   expect(d.send((cx) => close(cx, {}))).toEqual({ status: 'closing' });
   expect(d.story()).toEqual(['session.started', 'session.closed']);
+});
+
+describe('C-08 runs that go on when their session closes are told that it is gone', () => {
+  function closingWith(runs: number): Driver {
+    const d = Driver.session({ limits: { maxConcurrentRuns: 1000, maxQueuedRuns: 1000 } });
+    d.keepsTelling = true;
+    for (let i = 0; i < runs; i++) d.running(`run-${i}`);
+    d.send((cx) => close(cx, { runs: 'keep' }));
+    return d;
+  }
+
+  test('in waves of at most 500, the next when the last has been told, and then the session ends', () => {
+    const d = closingWith(1000);
+    expect(d.take('tell-gone').runs).toHaveLength(500);
+    expect(d.asks('tell-gone')).toBe(false);
+    d.send(runsToldGone);
+    expect(d.take('tell-gone').runs).toHaveLength(500);
+    expect(sessionView(d.state).status).toBe('closing');
+    d.send(runsToldGone);
+    expect(sessionView(d.state).status).toBe('closed');
+  });
+
+  test('a settle that comes meanwhile is taken', () => {
+    const d = closingWith(2);
+    d.settled('run-0');
+    expect(d.row('run-0')).toMatchObject({ status: 'completed', delivery: { finish: { state: 'delivered' } } });
+    d.send(runsToldGone);
+    expect(sessionView(d.state).status).toBe('closed');
+    expect(d.row('run-1').status).toBe('running');
+  });
+
+  test('one that says of itself that nobody heard it is not heard through Temporal either', () => {
+    const d = closingWith(1);
+    d.ended('run-0', { status: 'completed', result: 1, delivered: false });
+    d.send(runsToldGone);
+    expect(sessionView(d.state).status).toBe('closed');
+    expect(d.row('run-0').status).toBe('running');
+  });
+
+  test('one that cannot be reached holds the end up for 30 s', () => {
+    const d = closingWith(3);
+    d.pass(29_999);
+    expect(sessionView(d.state).status).toBe('closing');
+    d.pass(1);
+    expect(sessionView(d.state).status).toBe('closed');
+  });
+
+  test('nor does it hold up a session that continues as new', () => {
+    const d = closingWith(3);
+    d.holding = true;
+    d.pass(30_000);
+    d.continueAsNew();
+    expect(sessionView(d.state).status).toBe('closed');
+  });
+
+  test('who is to be told is not forgotten when the session continues as new meanwhile', () => {
+    const d = closingWith(600);
+    d.take('tell-gone');
+    d.holding = true;
+    d.send(runsToldGone);
+    expect(d.asks('tell-gone')).toBe(false);
+    d.continueAsNew();
+    expect(d.take('tell-gone').runs).toHaveLength(100);
+    d.send(runsToldGone);
+    expect(sessionView(d.state).status).toBe('closed');
+  });
+
+  test('a session without runs that go on tells nobody', () => {
+    const d = Driver.session();
+    d.keepsTelling = true;
+    d.running('done');
+    d.settled('done');
+    d.say('ok');
+    d.send((cx) => close(cx, {}));
+    expect(d.did.some((effect) => effect.do === 'tell-gone')).toBe(false);
+    expect(sessionView(d.state).status).toBe('closed');
+  });
 });

@@ -17,9 +17,9 @@ describe('an agent run', () => {
     const d = Driver.run('agent');
     d.say([{ id: 'c1' }]);
     d.answerTool('x');
-    expect(d.asks('settle')).toBe(false);
+    expect(d.state.self?.settled).toBeUndefined();
     d.say('the answer');
-    expect(d.asks('settle')).toBe(true);
+    expect(d.state.self?.settled).toBe(true);
     expect(d.state.self?.outcome).toEqual({ status: 'completed', result: 'the answer' });
     expect(d.story().at(-1)).toBe('run.settled x completed');
   });
@@ -30,10 +30,10 @@ describe('an agent run', () => {
     d.confirm();
     const runId = d.state.runs[0]?.runId ?? '';
     d.say('started');
-    expect(d.asks('settle')).toBe(false);
+    expect(d.state.self?.settled).toBeUndefined();
     d.settled(runId);
     d.settled(runId);
-    expect(d.asks('settle')).toBe(false);
+    expect(d.state.self?.settled).toBeUndefined();
     expect(d.state.turn?.inputs).toEqual([{ source: 'background-run', key: `bg-task:s/x:${runId}` }]);
     d.say('all done');
     expect(d.state.self?.outcome).toEqual({ status: 'completed', result: 'all done' });
@@ -57,9 +57,9 @@ describe('an agent run', () => {
     const before = d.state.lastSeq;
     d.stumble({ retryable: false, error: { type: 'APICallError', message: 'unknown model' } });
     expect(d.asks('model')).toBe(false);
-    expect(d.asks('settle')).toBe(false);
+    expect(d.state.self?.settled).toBeUndefined();
     d.settled('a', { status: 'cancelled', reason: 'cancelled_by_parent' });
-    expect(d.asks('settle')).toBe(true);
+    expect(d.state.self?.settled).toBe(true);
     expect(d.state.self?.outcome).toEqual({
       status: 'failed',
       reason: 'agent_error',
@@ -101,7 +101,7 @@ describe('an agent run', () => {
     d.confirm();
     cancel(d, 'cancelled_by_user', false);
     expect(d.asks('cancel-run')).toBe(false);
-    expect(d.asks('settle')).toBe(true);
+    expect(d.state.self?.settled).toBe(true);
     expect(d.row('a').status).toBe('running');
   });
 
@@ -112,9 +112,9 @@ describe('an agent run', () => {
     cancel(d);
     // Its own grace time, and five seconds for the one level that may be below it.
     d.pass(5999);
-    expect(d.asks('settle')).toBe(false);
+    expect(d.state.self?.settled).toBeUndefined();
     d.pass(1);
-    expect(d.asks('settle')).toBe(true);
+    expect(d.state.self?.settled).toBe(true);
     const last = d.state.lastSeq;
     d.settled('a');
     d.send((cx) => recordRefusal(cx, 'nonsense', 'no'));
@@ -132,7 +132,7 @@ describe('an agent run', () => {
     d.pass(9000);
     expect(nextDeadline(d.state)?.at ?? Infinity).toBeGreaterThan(d.now);
     d.continueAsNew();
-    expect(d.asks('settle')).toBe(true);
+    expect(d.state.self?.settled).toBe(true);
   });
 
   test('the first outcome stands', () => {

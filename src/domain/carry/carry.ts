@@ -25,8 +25,8 @@ import type { OutliveEvent } from '../state/types.ts';
 
 export const CARRY_VERSION = 1;
 export const CARRY_BYTES = MIB;
-/** The log is carried as it is up to this size. */
-const LOG_BYTES = 128 * KIB;
+/** The log is carried as it is up to this size; beyond it its older part goes into the archive. */
+export const LOG_BYTES = 128 * KIB;
 /** Room for the log that nothing else may take. */
 const LOG_LEAST = 32 * KIB;
 
@@ -41,12 +41,8 @@ export interface Packed {
   leaving: OutliveEvent[];
 }
 
-/**
- * Packs the state, and sheds from it what is not carried; one that goes on after that is packed again. A log that is too long is cut
- * to half of what fits, and to nothing when it is packed `again`: what comes while the rest goes into the archive must fit too, or
- * a session that hears something all the time would never go on.
- */
-export function pack(cx: Cx, again = false): Packed {
+/** Packs the state, and sheds from it what is not carried; one that goes on after that is packed again. Of the log what fits is carried. */
+export function pack(cx: Cx): Packed {
   const { state } = cx;
   flushRefusals(cx);
   forgetOldest(state.dedupe, KEPT_KEYS);
@@ -54,8 +50,7 @@ export function pack(cx: Cx, again = false): Packed {
   const scale = scaleOf(state);
   shed(cx, most - LOG_LEAST, scale);
   const room = Math.min(LOG_BYTES, most - scale.control() - jsonBytes(state.transcript));
-  const fits = tail(state.log, room) === state.log.length;
-  const first = fits ? 0 : state.log.length - tail(state.log, again ? 0 : room / 2);
+  const first = state.log.length - tail(state.log, room);
   return {
     carried: { v: CARRY_VERSION, state: compact({ ...state, log: state.log.slice(first) }) },
     leaving: state.log.slice(0, first),
@@ -73,7 +68,7 @@ export function unpack(carried: Carried): State {
 }
 
 /** How many of the last events fit. */
-function tail(log: readonly OutliveEvent[], bytes: number): number {
+export function tail(log: readonly OutliveEvent[], bytes: number): number {
   let used = 2;
   let kept = 0;
   for (let i = log.length - 1; i >= 0; i--) {

@@ -35,6 +35,8 @@ export interface Settled extends Outcome {
   cancelled?: string[];
   resultRef?: string;
   preview?: string;
+  /** What the run itself says, seen from outside: false when it knew that nobody hears it any more. */
+  delivered?: boolean;
 }
 
 /** The run has ended, whoever says so: recorded once, delivered once. */
@@ -45,6 +47,8 @@ export function settle(cx: Cx, row: RunState, given: Settled): void {
       ? { ...given, status: 'cancelled', reason: 'cancelled_by_user' }
       : given;
   if (isSettled(row) || isOver(state)) return;
+  // It was told that this session is gone before it had ended, and has said so for ever.
+  if (given.delivered === false && state.closing?.toTell !== undefined) return;
   for (const milestone of settled.milestones ?? []) takeMilestone(cx, row, milestone);
   shrink(row);
   row.status = settled.status;

@@ -164,7 +164,6 @@ function settleSelf(cx: Cx, self: RunSelf): void {
     usage: { ...cx.state.usage },
     cancelled: cancelledBelow(cx),
   });
-  cx.effects.push({ do: 'settle' });
 }
 
 /** Paths, below this run, of the runs that its cancellation took with it. */

@@ -302,6 +302,14 @@ export interface Closing {
   /** The transcript has what waited, the runs are told: only settles are missing. */
   swept?: boolean;
   cascade: boolean;
+  /** Runs that go on and have not been told yet that nobody hears them any more. */
+  toTell?: string[];
+  /** Some are being told. */
+  telling?: boolean;
+  /** Until then the end waits for them, milliseconds. */
+  tellUntil?: number;
+  /** Of a session: only the end of its workflow is missing, unless something comes that is still to be dealt with. */
+  ready?: boolean;
   /** The end is recorded. */
   done?: boolean;
   /** Asked for by Temporal's own cancellation: the workflow ends Cancelled. */
@@ -371,6 +379,7 @@ export type Effect =
   | { do: 'cancel-run'; runId: string; reason: string; comment?: string; cascade: boolean }
   | { do: 'terminate'; runId: string; reason: string }
   | { do: 'answer-gone'; workflowId: string; epoch: string }
+  | { do: 'tell-gone'; runs: string[] }
   | { do: 'task' }
   | { do: 'cancel-task' }
   | { do: 'tell-milestones'; milestones: Milestone[]; progress?: Progress }
@@ -383,9 +392,7 @@ export type Effect =
   | { do: 'tell-read'; n: number }
   | { do: 'tell-request'; request: RequestState }
   | { do: 'refuse-request'; workflowId: string; requestId: string }
-  | { do: 'answer-request'; workflowId: string; answer: ForwardedAnswer }
-  | { do: 'settle' }
-  | { do: 'closed' };
+  | { do: 'answer-request'; workflowId: string; answer: ForwardedAnswer };
 
 /** An answer on its way to the run that has asked. One that comes too late is a message all the same when it has a `messageId`. */
 export interface ForwardedAnswer {

@@ -1,0 +1,275 @@
+/** The end of an execution, closed or continued as new: what it costs, that nothing is lost with it, and that no run is left in the dark. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { Context } from '@temporalio/activity';
+import type { temporal } from '@temporalio/proto';
+import type { OutliveEvent, RunResult } from '../../src/contract.ts';
+import { agentAt, echo, gated } from '../support/app.ts';
+import { allEvents, atRest, eventually, harness, types, uniqueId, type Harness } from '../support/harness.ts';
+import { ModelServer } from '../support/model-server.ts';
+import { replay } from '../support/replay.ts';
+
+type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
+
+let h: Harness;
+let model: ModelServer;
+const held = gated('held');
+
+beforeAll(async () => {
+  h = await harness();
+  model = await ModelServer.start((call) =>
+    JSON.stringify(call.messages.at(-1)).includes('hang') ? { hang: true } : 'ok',
+  );
+  await h.work({ agents: [agentAt(model.url)], tasks: [echo, held.task] });
+});
+
+afterAll(async () => {
+  held.gate.open();
+  await h[Symbol.asyncDispose]();
+  await model.stop();
+});
+
+/** The histories of a workflow id, oldest execution first. */
+async function executions(client: Client, workflowId: string): Promise<HistoryEvent[][]> {
+  const chain: HistoryEvent[][] = [];
+  let runId: string | undefined;
+  do {
+    const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    chain.unshift(events ?? []);
+    runId = events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId || undefined;
+  } while (runId !== undefined);
+  return chain;
+}
+
+async function replayAll(client: Client, workflowId: string): Promise<number> {
+  const chain = await executions(client, workflowId);
+  for (const events of chain) await replay({ events }, workflowId);
+  return chain.length;
+}
+
+const kindOf = (event: HistoryEvent): string =>
+  Object.keys(event)
+    .find((key) => key.endsWith('EventAttributes'))
+    ?.replace('EventAttributes', '') ?? '';
+
+function gapless(events: readonly OutliveEvent[]): void {
+  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1));
+}
+
+test('C-04 a young run of an empty task has at most 18 events and 3 workflow tasks, and costs its starter at most 6 events', async () => {
+  const session = await h.client.startSession(uniqueId(), { limits: { maxConcurrentRuns: 50 } });
+  await session.getSession();
+  const before = (await executions(h.temporal, session.sessionId)).flat().length;
+  const { runs } = await session.startRuns({
+    runs: Array.from({ length: 50 }, (_, i) => ({ agent: 'echo', input: i, detached: { notify: 'silent' } })),
+  });
+  await eventually('all to settle', async () => (await session.getSession()).runs.completed === 50);
+  expect((await executions(h.temporal, session.sessionId)).flat().length - before).toBeLessThanOrEqual(300);
+  for (const { workflowId } of runs) {
+    await h.temporal.workflow.getHandle(workflowId).result();
+    const [events = []] = await executions(h.temporal, workflowId);
+    expect(events.length).toBeLessThanOrEqual(18);
+    expect(events.filter((event) => event.workflowTaskCompletedEventAttributes).length).toBeLessThanOrEqual(3);
+  }
+});
+
+test('C-04 E-08 closing ends the session in the task that takes the update, with no timer, and its log is archived in that task', async () => {
+  const session = await h.client.startSession(uniqueId());
+  await session.submitTurn({ input: 'hello' });
+  await atRest(session);
+  const before = (await executions(h.temporal, session.sessionId)).flat().length;
+  await session.close();
+  await h.temporal.workflow.getHandle(session.sessionId).result();
+  const events = (await executions(h.temporal, session.sessionId)).flat().slice(before).map(kindOf);
+  const ends = events.slice(events.indexOf('workflowTaskCompleted'));
+  expect(ends[0]).toBe('workflowTaskCompleted');
+  expect(ends.at(-1)).toBe('workflowExecutionCompleted');
+  expect(ends).toContain('activityTaskScheduled');
+  expect(ends.filter((kind) => ['timerStarted', 'markerRecorded', 'workflowTaskScheduled'].includes(kind))).toEqual([]);
+  await replayAll(h.temporal, session.sessionId);
+});
+
+test('C-04 E-08 continuing as new needs no timer and no marker, and keeps every event, whatever is in the task with it', async () => {
+  const session = await h.client.startSession(uniqueId(), { limits: { historyEvents: 20 } });
+  for (let i = 0; i < 10; i++) {
+    await Promise.all([session.submitTurn({ input: `hello ${i}` }), session.startRun({ agent: 'echo', input: i })]);
+    await atRest(session);
+  }
+  const chain = await executions(h.temporal, session.sessionId);
+  expect(chain.length).toBeGreaterThan(3);
+  for (const events of chain.slice(0, -1)) {
+    expect(kindOf(events.at(-1) ?? {})).toBe('workflowExecutionContinuedAsNew');
+    expect(events.map(kindOf)).not.toContain('markerRecorded');
+    // Deadlines have timers; none only waits for the next task.
+    for (const { timerStartedEventAttributes: timer } of events)
+      if (timer) expect(Number(timer.startToFireTimeout?.seconds ?? 0)).toBeGreaterThan(0);
+  }
+  gapless(await allEvents(session));
+  await replayAll(h.temporal, session.sessionId);
+});
+
+test('E-08 an end of every form can be read with no worker running, and replays', async () => {
+  await using own = await harness();
+  const worker = await own.work({ agents: [agentAt(model.url)], tasks: [echo] });
+  const start = async (limits = {}): Promise<ReturnType<typeof own.client.session>> => {
+    const session = await own.client.startSession(uniqueId(), { limits });
+    await session.submitTurn({ input: 'hello' });
+    await atRest(session);
+    return session;
+  };
+  const handle = (id: string): ReturnType<typeof own.temporal.workflow.getHandle> =>
+    own.temporal.workflow.getHandle(id);
+  const [closed, cancelled, withUpdate, continued] = await Promise.all([
+    start(),
+    start(),
+    start(),
+    start({ historyEvents: 20 }),
+  ]);
+  await closed.close();
+  await handle(cancelled.sessionId).cancel();
+  await Promise.all([withUpdate.close(), withUpdate.submitTurn({ input: 'too late?' }).catch(() => undefined)]);
+  for (let i = 0; i < 4; i++) await continued.startRun({ agent: 'echo', input: i, detached: { notify: 'silent' } });
+  await atRest(continued);
+  await continued.close();
+  const all = [closed, cancelled, withUpdate, continued];
+  for (const { sessionId } of all)
+    await handle(sessionId)
+      .result()
+      .catch(() => undefined);
+  await worker.stop();
+  for (const session of all) {
+    const events = await allEvents(session);
+    gapless(events);
+    expect(types(events).at(-1)).toBe('session.closed');
+    await replayAll(own.temporal, session.sessionId);
+  }
+  expect((await handle(cancelled.sessionId).describe()).status.name).toBe('CANCELLED');
+});
+
+test('C-06 what an operator does to the archive changes nothing: its argument stands in the history all the same', async () => {
+  await using own = await harness();
+  const config = { agents: [agentAt(model.url)], tasks: [echo] };
+  const seeing = await own.work(config);
+  const session = await own.client.startSession(uniqueId(), { limits: { maxQueuedTurns: 2000 } });
+  const handle = own.temporal.workflow.getHandle(session.sessionId);
+  await session.submitTurn({ input: 'hang' });
+  await seeing.stop();
+  const hangs = async (): Promise<never> => Context.current().cancelled;
+  await own.work(config, { activities: { archiveLog: hangs, model: hangs } });
+  const metadata = 'x'.repeat(600);
+  for (let wave = 0; wave < 2; wave++) {
+    // The server buffers a hundred signals while a workflow task is under way.
+    for (let i = 0; i < 150; i += 50)
+      await Promise.all(
+        Array.from({ length: 50 }, async (_, j) =>
+          handle.signal('submitTurn', {
+            input: 'wait',
+            turnId: `turn-${wave}-${i + j}`,
+            metadata,
+            idempotencyKey: `${wave}-${i + j}-`.padEnd(250, 'k'),
+          }),
+        ),
+      );
+    await session.resetTurns({ reason: 'y'.repeat(300) });
+    // One that has just been tried in vain is not under way, and is asked for again.
+    await eventually('a part of the log to leave, and to be answered by hand', async () => {
+      const { pendingActivities = [] } = (await handle.describe()).raw;
+      const archiving = pendingActivities?.find((one) => one.activityType?.name === 'archiveLog');
+      if (archiving === undefined) return false;
+      const about = { namespace: 'default', workflowId: session.sessionId, activityId: archiving.activityId ?? '' };
+      const { workflowService } = own.temporal;
+      if (wave === 0)
+        await workflowService.respondActivityTaskFailedById({
+          ...about,
+          failure: { message: 'by hand', applicationFailureInfo: { nonRetryable: true } },
+        });
+      else await workflowService.respondActivityTaskCompletedById(about);
+      return true;
+    });
+  }
+  await atRest(session);
+  const events = await allEvents(session);
+  gapless(events);
+  const history = (await executions(own.temporal, session.sessionId)).flat();
+  const kinds = history.map(kindOf);
+  // The server itself fails a task that was under way while a hundred signals came, or while its worker went.
+  const failures = history.flatMap(({ workflowTaskFailedEventAttributes: failed }) => failed ?? []);
+  expect(failures.filter(({ identity }) => identity !== 'history-service')).toEqual([]);
+  expect(kinds).toContain('activityTaskFailed');
+});
+
+test('C-08 runs that outlive their session are told that it is gone, and none tells a stranger of its id', async () => {
+  const many = gated('many');
+  await using own = await harness();
+  await own.work({ agents: [agentAt(model.url)], tasks: [echo, many.task] });
+  const id = uniqueId();
+  const session = await own.client.startSession(id, { limits: { maxConcurrentRuns: 40 } });
+  const { runs } = await session.startRuns({
+    runs: Array.from({ length: 40 }, (_, i) => ({ agent: 'many', input: i })),
+  });
+  await eventually('all to start', async () => Promise.resolve(many.started.length === 40));
+  expect(await session.close()).toEqual({ status: 'closing' });
+  await own.temporal.workflow.getHandle(id).result();
+  const stranger = await own.client.startSession(id);
+  many.gate.open();
+  const results = await Promise.all(
+    runs.map(async ({ workflowId }) => own.temporal.workflow.getHandle(workflowId).result() as Promise<RunResult>),
+  );
+  for (const result of results) expect(result).toMatchObject({ status: 'completed', delivered: false });
+  await stranger.getSession();
+  expect(types(await allEvents(stranger))).toEqual(['session.started']);
+});
+
+/** What was acknowledged as a signal is in the log as a turn, or was refused there. */
+async function accountedFor(events: readonly OutliveEvent[], acknowledged: number): Promise<void> {
+  const taken = events.filter(({ type, turnId = '' }) => type === 'turn.queued' && turnId.startsWith('signal-')).length;
+  const refused = events.filter(({ type, name }) => type === 'input.refused' && name === 'submitTurn').length;
+  expect(taken + refused).toBe(acknowledged);
+  return Promise.resolve();
+}
+
+async function flood(id: string, count: number, from = 0): Promise<number> {
+  const handle = h.temporal.workflow.getHandle(id);
+  const sent = await Promise.all(
+    Array.from({ length: count }, async (_, i) =>
+      handle.signal('submitTurn', { input: 'hello', turnId: `signal-${from + i}` }).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof WorkflowNotFoundError) return false;
+          throw error;
+        },
+      ),
+    ),
+  );
+  return sent.filter(Boolean).length;
+}
+
+test('X-12 close answers among twenty-five signals at once, twenty times, and no acknowledged signal is lost', async () => {
+  for (let round = 0; round < 20; round++) {
+    const session = await h.client.startSession(uniqueId());
+    await session.getSession();
+    const [acknowledged, answer] = await Promise.all([flood(session.sessionId, 25), session.close()]);
+    expect(answer).toEqual({ status: 'closing' });
+    await h.temporal.workflow.getHandle(session.sessionId).result();
+    await accountedFor(await allEvents(session), acknowledged);
+  }
+}, 240_000);
+
+test('X-12 submitTurn answers among twenty-five signals at once while the session continues as new', async () => {
+  const session = await h.client.startSession(uniqueId(), { limits: { historyEvents: 20 } });
+  let acknowledged = 0;
+  for (let round = 0; round < 8; round++) {
+    const [more, receipt] = await Promise.all([
+      flood(session.sessionId, 25, acknowledged),
+      session.submitTurn({ input: 'hang', onBusy: 'latest' }),
+    ]);
+    acknowledged += more;
+    expect(receipt.deduplicated).toBe(false);
+    await session.resetTurns();
+  }
+  await atRest(session);
+  const events = await allEvents(session);
+  gapless(events);
+  await accountedFor(events, acknowledged);
+  expect(await replayAll(h.temporal, session.sessionId)).toBeGreaterThan(2);
+}, 240_000);
