@@ -21,7 +21,7 @@ import { readTold, runTold } from '../src/domain/run/to-runs.ts';
 import { requestTold } from '../src/domain/run/requests.ts';
 import { cancelSelf, parentGone, taskAborted, taskDone, taskFailed } from '../src/domain/self/self.ts';
 import { WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
-import { findRun, type Cx, type Effect, type RunSelf, type State } from '../src/domain/state/state.ts';
+import { findRun, type Cx, type Effect, type State } from '../src/domain/state/state.ts';
 import { rowView } from '../src/domain/view/queries.ts';
 import { UNREADABLE } from '../src/schemas.ts';
 import { modelAnswered, modelFailed, stepAborted, toolAnswered, toolFailed } from '../src/domain/turn/turn.ts';
@@ -352,12 +352,6 @@ export async function parentIsThere({ self }: State): Promise<boolean> {
   if (self === undefined || self.parentGone === true) return false;
   const parent = await untilDone('is the parent there').lookAtWorkflow({ workflowId: self.parent.workflowId });
   return parent !== null && parent.open && parent.epoch === self.parent.epoch;
-}
-
-/** True when the id of the starter still names its own chain of executions, and no other session has taken it since. */
-export async function parentIsOwn({ parent: { workflowId, epoch } }: RunSelf): Promise<boolean> {
-  const parent = await untilDone('whose is the id of the parent').lookAtWorkflow({ workflowId });
-  return parent?.epoch === epoch;
 }
 
 /** Tells runs that nobody hears them any more. The end waits for them, but not for one that cannot be reached. */

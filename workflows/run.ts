@@ -25,7 +25,7 @@ import {
 } from '../src/domain/state/types.ts';
 import { parseMessage, parseRunInput, type Payload } from '../src/schemas.ts';
 import { Conversation } from './conversation.ts';
-import { parentIsOwn, parentIsThere } from './effects.ts';
+import { parentIsThere } from './effects.ts';
 import { refusal } from './failures.ts';
 import { register } from './handlers.ts';
 import { end, live } from './life.ts';
@@ -158,13 +158,7 @@ async function tell(conversation: Conversation): Promise<boolean> {
   const isYoung = Date.now() - Date.parse(state.createdAt) < YOUNG_MS;
   if (self.parentGone === true || (!isYoung && !(await parentIsThere(state)))) return false;
   const told = await send(conversation, self.parent.workflowId, 'runSettled', message, ALWAYS);
-  if (told !== 'sent') return false;
-  // Who says meanwhile that it is gone may be another session of its id, or may have heard this just before.
-  return !isGone(state) || parentIsOwn(self);
-}
-
-function isGone({ self }: State): boolean {
-  return self?.parentGone === true;
+  return told === 'sent';
 }
 
 function resultOf(state: State, delivered: boolean): RunResult {

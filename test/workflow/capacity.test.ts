@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { readFile } from 'node:fs/promises';
-import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { OutliveClient } from '../../src/client.ts';
 import { defineTask, defineTool } from '../../src/define.ts';
@@ -144,15 +143,17 @@ test('C-02 on a server with fairness, the one task of a session does not wait be
     const native = await NativeConnection.connect({ address: server.address });
     const client = new OutliveClient(new Client({ connection }));
     const started: string[] = [];
-    const second = defineTask({
-      name: 'second',
+    // The first two hold the slots until everything else waits.
+    const gate = new Gate();
+    const held = defineTask({
+      name: 'held',
       run: async (_input, { sessionId }) => {
         started.push(sessionId);
-        await pause(1000);
+        await gate.opened;
         return null;
       },
     });
-    const config = { agents: [agentAt(model.url)], tasks: [second], concurrency: { tasks: 2 } };
+    const config = { agents: [agentAt(model.url)], tasks: [held], concurrency: { tasks: 2 } };
     const worker = await createWorker(config, {
       connection: native,
       bundle: { code: await readFile(inject('bundlePath'), 'utf8') },
@@ -162,12 +163,18 @@ test('C-02 on a server with fairness, the one task of a session does not wait be
       const [a, b] = [uniqueId('a').padEnd(128, 'x'), uniqueId('b')];
       const many = await client.startSession(a, { limits: { maxConcurrentRuns: 100 } });
       const one = await client.startSession(b);
-      const request = { agent: 'second', input: 'go', detached: { notify: 'silent' as const } };
+      const request = { agent: 'held', input: 'go', detached: { notify: 'silent' as const } };
       await many.startRuns({ runs: Array.from({ length: 100 }, () => request) });
       await eventually('all to be started', async () => (await many.getSession()).runs.running > 90);
-      await one.startRun(request);
+      const { workflowId } = await one.startRun(request);
+      await eventually('the one to wait', async () => {
+        const { pendingActivities } = (await client.temporal.workflow.getHandle(workflowId).describe()).raw;
+        return pendingActivities?.some((activity) => activity.activityType?.name === 'task');
+      });
+      expect(started).toEqual([a, a]);
+      gate.open();
       await eventually('the one', async () => Promise.resolve(started.includes(b)));
-      expect(started.filter((id) => id === a).length).toBeLessThan(50);
+      expect(started.indexOf(b)).toBeLessThan(50);
       for (const session of [many, one]) await session.close({ runs: 'cancel' });
       for (const id of [a, b]) await client.temporal.workflow.getHandle(id).result();
     });

@@ -52,6 +52,11 @@ const kindOf = (event: HistoryEvent): string =>
     .find((key) => key.endsWith('EventAttributes'))
     ?.replace('EventAttributes', '') ?? '';
 
+/** A workflow task that a busy machine has not taken in time is scheduled again, which costs two events and says nothing of the run. */
+function ofRetries(events: readonly HistoryEvent[]): number {
+  return 2 * events.filter((event) => event.workflowTaskTimedOutEventAttributes).length;
+}
+
 function gapless(events: readonly OutliveEvent[]): void {
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1));
 }
@@ -59,16 +64,17 @@ function gapless(events: readonly OutliveEvent[]): void {
 test('C-04 a young run of an empty task has at most 18 events and 3 workflow tasks, and costs its starter at most 6 events', async () => {
   const session = await h.client.startSession(uniqueId(), { limits: { maxConcurrentRuns: 50 } });
   await session.getSession();
-  const before = (await executions(h.temporal, session.sessionId)).flat().length;
+  const before = (await executions(h.temporal, session.sessionId)).flat();
   const { runs } = await session.startRuns({
     runs: Array.from({ length: 50 }, (_, i) => ({ agent: 'echo', input: i, detached: { notify: 'silent' } })),
   });
   await eventually('all to settle', async () => (await session.getSession()).runs.completed === 50);
-  expect((await executions(h.temporal, session.sessionId)).flat().length - before).toBeLessThanOrEqual(300);
+  const after = (await executions(h.temporal, session.sessionId)).flat().slice(before.length);
+  expect(after.length - ofRetries(after)).toBeLessThanOrEqual(300);
   for (const { workflowId } of runs) {
     await h.temporal.workflow.getHandle(workflowId).result();
     const [events = []] = await executions(h.temporal, workflowId);
-    expect(events.length).toBeLessThanOrEqual(18);
+    expect(events.length - ofRetries(events)).toBeLessThanOrEqual(18);
     expect(events.filter((event) => event.workflowTaskCompletedEventAttributes).length).toBeLessThanOrEqual(3);
   }
 });
@@ -101,8 +107,10 @@ test('C-04 E-08 continuing as new needs no timer and no marker, and keeps every 
     expect(kindOf(events.at(-1) ?? {})).toBe('workflowExecutionContinuedAsNew');
     expect(events.map(kindOf)).not.toContain('markerRecorded');
     // Deadlines have timers; none only waits for the next task.
-    for (const { timerStartedEventAttributes: timer } of events)
-      if (timer) expect(Number(timer.startToFireTimeout?.seconds ?? 0)).toBeGreaterThan(0);
+    const timers = events.filter((event) => event.timerStartedEventAttributes);
+    for (const { userMetadata } of timers)
+      expect(Buffer.from(userMetadata?.summary?.data ?? '').toString()).not.toContain('next task');
+    expect(timers.length).toBeGreaterThan(0);
   }
   gapless(await allEvents(session));
   await replayAll(h.temporal, session.sessionId);

@@ -205,7 +205,8 @@ test('a session that is reset goes on with the runs that it has started, and eac
 test('a look tells open, closed and nowhere apart, and another workflow of the same id is not the run', async () => {
   const session = await h.client.startSession(uniqueId());
   const quick = await session.startRun({ agent: 'echo', input: { big: 'x'.repeat(100_000) } });
-  // The session has heard of the end before the run's workflow has ended.
+  // It is acknowledged before it is started, and the session has heard of its end before its workflow has ended.
+  await session.run(quick.runId).result();
   await h.temporal.workflow.getHandle(quick.workflowId).result();
   const { runId: epoch } = await h.temporal.workflow.getHandle(quick.workflowId).describe();
   const ask = { runId: 'r', kind: 'task' as const, closely: false };

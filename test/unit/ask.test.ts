@@ -1,0 +1,47 @@
+/** When a query is asked again. */
+import { QueryNotRegisteredError, ServiceError, type WorkflowHandle } from '@temporalio/client';
+import { expect, test } from 'vitest';
+import { ask } from '../../src/client/ask.ts';
+import { ASK_AGAIN } from '../../src/contract.ts';
+
+/** A handle whose queries fail with these errors, one after the other, and are answered then. */
+function failing(...errors: Error[]): Pick<WorkflowHandle, 'query'> & { asked: number } {
+  const handle = {
+    asked: 0,
+    query: async (): Promise<never> => {
+      handle.asked += 1;
+      const error = errors.shift();
+      if (error !== undefined) throw error;
+      return Promise.resolve('answer' as never);
+    },
+  };
+  return handle;
+}
+
+function cancelled(details: string): Error {
+  const cause = Object.assign(new Error(`1 CANCELLED: ${details}`), { code: 1, details, metadata: {} });
+  return new ServiceError('Failed to query Workflow', { cause });
+}
+
+test('a query is asked again when it came at a bad moment or its worker was lost with it', async () => {
+  const handle = failing(new QueryNotRegisteredError(ASK_AGAIN, 3), cancelled('context canceled'));
+  expect(await ask(handle, 'getSession')).toBe('answer');
+  expect(handle.asked).toBe(3);
+});
+
+test('a query that its asker has cancelled, or that is refused, is not', async () => {
+  for (const error of [
+    cancelled('Cancelled on client'),
+    new QueryNotRegisteredError('Expected runId to be an id.', 3),
+  ]) {
+    const handle = failing(error);
+    await expect(ask(handle, 'getSession')).rejects.toBe(error);
+    expect(handle.asked).toBe(1);
+  }
+});
+
+test('a query is not asked for ever', async () => {
+  const handle = failing(...Array.from({ length: 9 }, () => cancelled('context canceled')));
+  await expect(ask(handle, 'getSession')).rejects.toThrow('Failed to query');
+  expect(handle.asked).toBe(5);
+});
