@@ -1,36 +1,35 @@
 /** What histories tell: how long, how large, and when something happened, by the server's clock. */
 import type { Client } from '@temporalio/client';
-import type { temporal } from '@temporalio/proto';
+import { executionsOf, type HistoryEvent } from '../test/support/histories.ts';
 
-export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
-
-/** Of all executions of a workflow id together. */
+/** Of all executions of a workflow id together; bytes are those of the newest one, as the server counts them. */
 export interface Extent {
   events: number;
   workflowTasks: number;
   bytes: number;
+  /** When its last workflow task had been completed, milliseconds. */
+  lastTaskAt: number;
 }
 
 /** Every event of a workflow id, through every continue-as-new, oldest first. */
 export async function eventsOf(client: Client, workflowId: string): Promise<HistoryEvent[]> {
-  const chain: HistoryEvent[][] = [];
-  let runId: string | undefined;
-  do {
-    const { events = [] } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-    chain.push(events ?? []);
-    runId = events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId || undefined;
-  } while (runId !== undefined);
-  return chain.toReversed().flat();
+  return (await executionsOf(client, workflowId)).flat();
 }
 
-/** Bytes are those of the newest execution, as the server counts them. */
 export async function extentOf(client: Client, workflowId: string): Promise<Extent> {
   const events = await eventsOf(client, workflowId);
+  const tasks = events.filter(isTaskCompleted);
+  const last = tasks.at(-1);
   const { historySize } = await client.workflow.getHandle(workflowId).describe();
-  return { events: events.length, workflowTasks: events.filter(isTaskCompleted).length, bytes: historySize ?? 0 };
+  return {
+    events: events.length,
+    workflowTasks: tasks.length,
+    bytes: historySize ?? 0,
+    lastTaskAt: last === undefined ? Number.NaN : timeOf(last),
+  };
 }
 
-export function isTaskCompleted(event: HistoryEvent): boolean {
+function isTaskCompleted(event: HistoryEvent): boolean {
   return Boolean(event.workflowTaskCompletedEventAttributes);
 }
 

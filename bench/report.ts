@@ -37,8 +37,8 @@ function values(costs: readonly Cost[], of: (cost: Cost) => number | undefined):
 }
 
 function figure(costs: readonly Cost[], of: (cost: Cost) => number | undefined, digits: number): string {
-  const { median } = spread(values(costs, of));
-  return Number.isNaN(median) ? '–' : shown(spread(values(costs, of)), digits);
+  const found = spread(values(costs, of));
+  return Number.isNaN(found.median) ? '–' : shown(found, digits);
 }
 
 export function latencyTable(rows: readonly [what: string, latencies: Latencies][]): string {

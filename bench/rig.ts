@@ -22,6 +22,11 @@ export const BASELINE_QUEUE = 'bench-baseline';
 export const BASELINE_MODELS = taskQueueOf(BASELINE_QUEUE, 'models');
 export const BASELINE_TASKS = taskQueueOf(BASELINE_QUEUE, 'tasks');
 
+/** Asks now and then, so that asking costs little of what is measured. */
+export async function until(what: () => Promise<boolean>): Promise<void> {
+  while (!(await what())) await pause(POLL_MS);
+}
+
 export class Rig implements AsyncDisposable {
   readonly client: OutliveClient;
   readonly temporal: Client;
@@ -68,9 +73,9 @@ export class Rig implements AsyncDisposable {
 
   /** Resolves when `rests` says so and no workflow of this type is open any more. */
   async quiet(workflowType: string, rests: () => Promise<boolean>): Promise<void> {
-    while (!(await rests())) await pause(POLL_MS);
+    await until(rests);
     const open = `WorkflowType = '${workflowType}' AND ExecutionStatus = 'Running'`;
-    while ((await this.temporal.workflow.count(open)).count > 0) await pause(POLL_MS);
+    await until(async () => (await this.temporal.workflow.count(open)).count === 0);
   }
 
   private serverCpuMs(): number | undefined {

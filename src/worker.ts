@@ -111,9 +111,10 @@ export async function createWorker(
     defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
   };
   const create = async (served: Served): Promise<Worker> => {
-    const own = await (served === 'workflows'
-      ? workflowOptions(registry, bundle, concurrency.workflows)
-      : activityOptions(concurrency[served]));
+    const own =
+      served === 'workflows'
+        ? await workflowOptions(registry, bundle, concurrency.workflows)
+        : { maxConcurrentActivityTaskExecutions: concurrency[served] ?? ACTIVITIES_AT_ONCE };
     return Worker.create({
       ...common,
       ...own,
@@ -140,8 +141,4 @@ async function workflowOptions(
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
     ...(most === undefined ? {} : { maxConcurrentWorkflowTaskExecutions: most }),
   };
-}
-
-async function activityOptions(most: number = ACTIVITIES_AT_ONCE): Promise<Partial<WorkerOptions>> {
-  return Promise.resolve({ maxConcurrentActivityTaskExecutions: most });
 }

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Rig } from '../rig.ts';
 import { BASELINE_QUEUE, BASELINE_TASKS, type Cpu } from '../rig.ts';
-import { eventsOf, extentOf, isTaskCompleted, timeOf } from '../histories.ts';
+import { eventsOf, extentOf } from '../histories.ts';
 import { spread } from '../stats.ts';
 
 const WAVE = 50;
@@ -47,10 +47,8 @@ async function costOf(
   parentId: string,
   childIds: readonly string[],
 ): Promise<Cost> {
-  const parent = await eventsOf(rig.temporal, parentId);
-  const lastTask = parent.findLast(isTaskCompleted);
-  const seconds = ((lastTask === undefined ? Number.NaN : timeOf(lastTask)) - begunAt) / 1000;
-  const all = await extentOf(rig.temporal, parentId);
+  const parent = await extentOf(rig.temporal, parentId);
+  const seconds = (parent.lastTaskAt - begunAt) / 1000;
   const children = await Promise.all(childIds.map(async (id) => extentOf(rig.temporal, id)));
   const median = (of: (child: (typeof children)[number]) => number): number => spread(children.map(of)).median;
   return {
@@ -58,9 +56,9 @@ async function costOf(
     runsPerSecond: runs / seconds,
     serverCpuMs: cpu.server === undefined ? undefined : cpu.server / runs,
     workerCpuMs: cpu.worker / runs,
-    parentEvents: all.events / runs,
-    parentTasks: all.workflowTasks / runs,
-    parentBytes: all.bytes / runs,
+    parentEvents: parent.events / runs,
+    parentTasks: parent.workflowTasks / runs,
+    parentBytes: parent.bytes / runs,
     childEvents: median(({ events }) => events),
     childTasks: median(({ workflowTasks }) => workflowTasks),
     childBytes: median(({ bytes }) => bytes),

@@ -4,7 +4,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { SessionHandle } from '../../src/client.ts';
 import { finishKey } from '../../src/domain/state/ids.ts';
 import { eventsOf, timeOf } from '../histories.ts';
-import { BASELINE_MODELS, BASELINE_QUEUE, BASELINE_TASKS, type Rig } from '../rig.ts';
+import { BASELINE_MODELS, BASELINE_QUEUE, BASELINE_TASKS, until, type Rig } from '../rig.ts';
 
 /** Of the same moments, so that they can be compared one by one. */
 export interface Latencies {
@@ -118,7 +118,7 @@ export async function step(rig: Rig, samples: number): Promise<{ first: Latencie
   for (let i = 0; i < samples; i++) {
     stamps.length = 0;
     const { turnId } = await session.submitTurn({ input: 'Go on.' });
-    await rig.quiet('nothing', async () => (await session.getTurn({ turnId }))?.status === 'completed');
+    await until(async () => (await session.getTurn({ turnId }))?.status === 'completed');
     const turn = await session.getTurn({ turnId });
     const [one, two] = stamps;
     first.outlive.push((one?.calledAt ?? Number.NaN) - Date.parse(turn?.startedAt ?? ''));

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { allEvents, atRest, byText, eventually, harness, text, uniqueId, type Harness } from '../support/harness.ts';
 import { last, ModelServer, type Answer } from '../support/model-server.ts';
-import { replay } from '../support/replay.ts';
+import { replay, replayAll } from '../support/replay.ts';
 import { Bench } from '../support/worker-process.ts';
 
 let h: Harness;
@@ -21,13 +21,6 @@ afterAll(async () => {
   await h[Symbol.asyncDispose]();
   await model.stop();
 });
-
-/** Replays every execution of a workflow id. */
-async function replayAll(workflowId: string): Promise<void> {
-  for await (const { runId } of h.temporal.workflow.list({ query: `WorkflowId = "${workflowId}"` })) {
-    await replay(await h.temporal.workflow.getHandle(workflowId, runId).fetchHistory(), workflowId);
-  }
-}
 
 test('T-07 killed in a model call: the turn finishes on another worker, and the finished step is not taken again', async () => {
   let second = 0;
@@ -162,7 +155,7 @@ test('X-07 a question before the task changes nothing of continuing as new eithe
   const other = await bench.worker();
   await Promise.all(asked);
   for (const { session } of sessions) await atRest(session);
-  for (const { session } of sessions) await replayAll(session.sessionId);
+  for (const { session } of sessions) await replayAll(h.temporal, session.sessionId);
   await other.kill();
 }, 120_000);
 
@@ -321,7 +314,7 @@ test('X-07 messages and questions that pour in while a worker is killed and anot
       .filter((event) => event.type === 'run.delivered')
       .map((event) => event.runId);
     expect(delivered.toSorted(byText)).toEqual(Array.from({ length: 20 }, (_, n) => `run-${n}`).toSorted(byText));
-    await replayAll(session.sessionId);
+    await replayAll(h.temporal, session.sessionId);
   }
   await Promise.all(asked);
   await other.kill();

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
+import type { Client } from '@temporalio/client';
+import { executionsOf } from './histories.ts';
 
 try {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
@@ -20,4 +22,11 @@ export async function replay(history: unknown, workflowId: string): Promise<void
     history,
     workflowId,
   );
+}
+
+/** Replays every execution of a workflow id, and answers how many there are. */
+export async function replayAll(client: Client, workflowId: string): Promise<number> {
+  const executions = await executionsOf(client, workflowId);
+  for (const events of executions) await replay({ events }, workflowId);
+  return executions.length;
 }

@@ -1,15 +1,13 @@
 /** The end of an execution, closed or continued as new: what it costs, that nothing is lost with it, and that no run is left in the dark. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { Context } from '@temporalio/activity';
-import type { temporal } from '@temporalio/proto';
 import type { OutliveEvent, RunResult } from '../../src/contract.ts';
 import { agentAt, echo, gated } from '../support/app.ts';
+import { executionsOf, type HistoryEvent } from '../support/histories.ts';
 import { allEvents, atRest, eventually, harness, types, uniqueId, type Harness } from '../support/harness.ts';
 import { ModelServer } from '../support/model-server.ts';
-import { replay } from '../support/replay.ts';
-
-type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
+import { replayAll } from '../support/replay.ts';
 
 let h: Harness;
 let model: ModelServer;
@@ -29,24 +27,6 @@ afterAll(async () => {
   await model.stop();
 });
 
-/** The histories of a workflow id, oldest execution first. */
-async function executions(client: Client, workflowId: string): Promise<HistoryEvent[][]> {
-  const chain: HistoryEvent[][] = [];
-  let runId: string | undefined;
-  do {
-    const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-    chain.unshift(events ?? []);
-    runId = events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId || undefined;
-  } while (runId !== undefined);
-  return chain;
-}
-
-async function replayAll(client: Client, workflowId: string): Promise<number> {
-  const chain = await executions(client, workflowId);
-  for (const events of chain) await replay({ events }, workflowId);
-  return chain.length;
-}
-
 const kindOf = (event: HistoryEvent): string =>
   Object.keys(event)
     .find((key) => key.endsWith('EventAttributes'))
@@ -64,16 +44,16 @@ function gapless(events: readonly OutliveEvent[]): void {
 test('C-04 a young run of an empty task has at most 18 events and 3 workflow tasks, and costs its starter at most 6 events', async () => {
   const session = await h.client.startSession(uniqueId(), { limits: { maxConcurrentRuns: 50 } });
   await session.getSession();
-  const before = (await executions(h.temporal, session.sessionId)).flat();
+  const before = (await executionsOf(h.temporal, session.sessionId)).flat();
   const { runs } = await session.startRuns({
     runs: Array.from({ length: 50 }, (_, i) => ({ agent: 'echo', input: i, detached: { notify: 'silent' } })),
   });
   await eventually('all to settle', async () => (await session.getSession()).runs.completed === 50);
-  const after = (await executions(h.temporal, session.sessionId)).flat().slice(before.length);
+  const after = (await executionsOf(h.temporal, session.sessionId)).flat().slice(before.length);
   expect(after.length - ofRetries(after)).toBeLessThanOrEqual(300);
   for (const { workflowId } of runs) {
     await h.temporal.workflow.getHandle(workflowId).result();
-    const [events = []] = await executions(h.temporal, workflowId);
+    const [events = []] = await executionsOf(h.temporal, workflowId);
     expect(events.length - ofRetries(events)).toBeLessThanOrEqual(18);
     expect(events.filter((event) => event.workflowTaskCompletedEventAttributes).length).toBeLessThanOrEqual(3);
   }
@@ -83,10 +63,10 @@ test('C-04 E-08 closing ends the session in the task that takes the update, with
   const session = await h.client.startSession(uniqueId());
   await session.submitTurn({ input: 'hello' });
   await atRest(session);
-  const before = (await executions(h.temporal, session.sessionId)).flat().length;
+  const before = (await executionsOf(h.temporal, session.sessionId)).flat().length;
   await session.close();
   await h.temporal.workflow.getHandle(session.sessionId).result();
-  const events = (await executions(h.temporal, session.sessionId)).flat().slice(before).map(kindOf);
+  const events = (await executionsOf(h.temporal, session.sessionId)).flat().slice(before).map(kindOf);
   const ends = events.slice(events.indexOf('workflowTaskCompleted'));
   expect(ends[0]).toBe('workflowTaskCompleted');
   expect(ends.at(-1)).toBe('workflowExecutionCompleted');
@@ -101,7 +81,7 @@ test('C-04 E-08 continuing as new needs no timer and no marker, and keeps every 
     await Promise.all([session.submitTurn({ input: `hello ${i}` }), session.startRun({ agent: 'echo', input: i })]);
     await atRest(session);
   }
-  const chain = await executions(h.temporal, session.sessionId);
+  const chain = await executionsOf(h.temporal, session.sessionId);
   expect(chain.length).toBeGreaterThan(3);
   for (const events of chain.slice(0, -1)) {
     expect(kindOf(events.at(-1) ?? {})).toBe('workflowExecutionContinuedAsNew');
@@ -198,7 +178,7 @@ test('C-06 what an operator does to the archive changes nothing: its argument st
   await atRest(session);
   const events = await allEvents(session);
   gapless(events);
-  const history = (await executions(own.temporal, session.sessionId)).flat();
+  const history = (await executionsOf(own.temporal, session.sessionId)).flat();
   const kinds = history.map(kindOf);
   // The server itself fails a task that was under way while a hundred signals came, or while its worker went.
   const failures = history.flatMap(({ workflowTaskFailedEventAttributes: failed }) => failed ?? []);
