@@ -21,7 +21,7 @@ import { isRuntimeTool } from '../src/domain/turn/runtime-tools.ts';
 import type { NameFacts } from '../src/domain/state/state.ts';
 import { MESSAGE_BYTES, MOST_TOKENS } from '../src/domain/state/sizes.ts';
 import { promptOf } from '../src/domain/delivery/transcript.ts';
-import { isDeeper, MOST_LEVELS } from '../src/schemas.ts';
+import { isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
 import type { ModelAnswer, ModelCall } from '../src/domain/turn/turn.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';

@@ -3,7 +3,7 @@ import { CancelledFailure, Context } from '@temporalio/activity';
 import type { Json, ToolArg } from '../src/contract.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { TOOL_OUTPUT_BYTES } from '../src/domain/state/sizes.ts';
-import { isDeeper, MOST_LEVELS } from '../src/schemas.ts';
+import { isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';

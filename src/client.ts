@@ -28,7 +28,7 @@ import type { TurnReceipt } from './domain/turn/queue.ts';
 import type { GetEvents, GetTranscript, ListRuns, TurnView } from './domain/view/queries.ts';
 import { isRefusal } from './domain/state/types.ts';
 import { InvalidInput } from './errors.ts';
-import { parse, sessionId } from './schemas.ts';
+import { parse, sessionId } from './schemas/index.ts';
 import { ask } from './client/ask.ts';
 import { readEvents, type EventsOptions, type EventItem } from './client/events.ts';
 import { cutOff, typed } from './client/failures.ts';

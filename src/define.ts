@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import { isRuntimeTool } from './domain/turn/runtime-tools.ts';
 import { isRefusal } from './domain/state/types.ts';
 import { InvalidInput } from './errors.ts';
-import { parse, sessionInput } from './schemas.ts';
+import { parse, sessionInput } from './schemas/index.ts';
 import { NAME_PATTERN, SERVED, type Json, type Limits, type Row, type Served } from './contract.ts';
 
 /** What a task reports while it works. Every field optional; the latest report wins. */
@@ -175,7 +175,7 @@ export function defineAgent(agent: AgentDefinition): Readonly<AgentDefinition> {
   count(`stallTimeoutMs of agent ${agent.name}`, agent.stallTimeoutMs, 1);
   count(`maxAttempts of agent ${agent.name}`, agent.maxAttempts, 1);
   unsupported(`agent ${agent.name}`, agent, 'repairInterruptedTool');
-  const limits = parse(sessionInput, { limits: agent.limits }, `agent ${agent.name}`);
+  const limits = parse(sessionInput(), { limits: agent.limits }, `agent ${agent.name}`);
   if (isRefusal(limits)) throw new InvalidInput(limits.message);
   return Object.freeze({ ...agent });
 }

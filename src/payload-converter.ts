@@ -3,7 +3,7 @@
  * so. Without it one signal of rubbish would fail the workflow task for ever and with it the session.
  */
 import { defaultPayloadConverter, type Payload, type PayloadConverter } from '@temporalio/common';
-import { UNREADABLE } from './schemas.ts';
+import { UNREADABLE } from './schemas/index.ts';
 
 /** Wraps a converter so that reading never throws. */
 export function tolerant(inner: PayloadConverter): PayloadConverter {

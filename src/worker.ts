@@ -33,6 +33,7 @@ export async function bundleWorkflows(): Promise<{ code: string }> {
   return bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
     workflowInterceptorModules: [fileURLToPath(new URL('../workflows/activations.ts', import.meta.url))],
+    preloadModules: [fileURLToPath(new URL('../workflows/stateless.ts', import.meta.url))],
     payloadConverterPath: converterPath,
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error },
   });

@@ -4,14 +4,12 @@
  *
  * Messages take effect in the order they came, also when one needs a look-up of a name first: `inbox` holds the later ones.
  */
-import { CancellationScope, setCurrentDetails, sleep, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, sleep, workflowInfo } from '@temporalio/workflow';
 import { advance, stepInFlight } from '../src/domain/advance.ts';
-import { sessionDetails } from '../src/domain/view/details.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { MIB } from '../src/domain/state/sizes.ts';
 import { LogSize } from '../src/domain/carry/log-size.ts';
 import { isOver, type Cx, type NameFacts, type State } from '../src/domain/state/state.ts';
-import { rowView, sessionView } from '../src/domain/view/queries.ts';
 import { archive } from './archive.ts';
 import { Deadline } from './deadline.ts';
 import { perform } from './effects.ts';
@@ -83,7 +81,7 @@ export class Conversation {
     return isOver(this.state) || this.state.closing?.ready === true;
   }
 
-  /** What is done once for all that a task brings: a backlog of thousands must not wait for a page each. */
+  /** What is done once for all that a task brings. */
   private tidy(): void {
     if (this.tidying) return;
     this.tidying = true;
@@ -91,12 +89,6 @@ export class Conversation {
       this.tidying = false;
       this.deadline.arm(this.state);
       this.shorten();
-      setCurrentDetails(
-        sessionDetails(
-          sessionView(this.state),
-          this.state.runs.slice(-MOST_DETAILED).map((row) => rowView(row, false)),
-        ),
-      );
     });
   }
 
@@ -267,8 +259,6 @@ export class Conversation {
   }
 }
 
-/** Rows that the page of details may show. */
-const MOST_DETAILED = 200;
 const MOST_SIGNALS = 8000;
 const MOST_UPDATES = 1600;
 const MOST_EVENTS = 40_000;

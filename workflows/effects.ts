@@ -23,7 +23,7 @@ import { cancelSelf, parentGone, taskAborted, taskDone, taskFailed } from '../sr
 import { WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
 import { findRun, type Cx, type Effect, type State } from '../src/domain/state/state.ts';
 import { rowView } from '../src/domain/view/queries.ts';
-import { UNREADABLE } from '../src/schemas.ts';
+import { UNREADABLE } from '../src/schemas/index.ts';
 import { modelAnswered, modelFailed, stepAborted, toolAnswered, toolFailed } from '../src/domain/turn/turn.ts';
 import { cancelChild, look, start, terminate } from './children.ts';
 import type { Conversation } from './conversation.ts';

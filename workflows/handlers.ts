@@ -56,9 +56,10 @@ import {
   type GetTranscript,
   type ListRuns,
 } from '../src/domain/view/queries.ts';
-import { parseMessage, type Payload, type SchemaName } from '../src/schemas.ts';
+import { parseMessage, type Payload, type SchemaName } from '../src/schemas/index.ts';
 import type { Conversation } from './conversation.ts';
 import { errand } from './effects.ts';
+import { showPage } from './page.ts';
 import { refusal } from './failures.ts';
 import { briefly } from './proxies.ts';
 
@@ -256,6 +257,7 @@ export function register(
   });
   activator.dispatchBufferedUpdates();
   registerQueries(conversation);
+  showPage(conversation.state);
 }
 
 /**

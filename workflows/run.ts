@@ -23,7 +23,7 @@ import {
   type Refusal,
   type UIMessage,
 } from '../src/domain/state/types.ts';
-import { parseMessage, parseRunInput, type Payload } from '../src/schemas.ts';
+import { parseMessage, parseRunInput, type Payload } from '../src/schemas/index.ts';
 import { Conversation } from './conversation.ts';
 import { parentIsThere } from './effects.ts';
 import { refusal } from './failures.ts';

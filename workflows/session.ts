@@ -15,7 +15,7 @@ import { settingsOf } from '../src/domain/state/settings.ts';
 import { newState, type State } from '../src/domain/state/state.ts';
 import { MIB } from '../src/domain/state/sizes.ts';
 import { isRefusal } from '../src/domain/state/types.ts';
-import { parse, sessionId, sessionInput } from '../src/schemas.ts';
+import { parse, sessionId, sessionInput } from '../src/schemas/index.ts';
 import { Conversation } from './conversation.ts';
 import { refusal } from './failures.ts';
 import { register } from './handlers.ts';
@@ -55,7 +55,7 @@ function begin(input: unknown): State {
   const { workflowId, firstExecutionRunId } = workflowInfo();
   const id = parse(sessionId, workflowId, 'the session id');
   if (isRefusal(id)) throw refusal(id);
-  const given = parse(sessionInput, input);
+  const given = parse(sessionInput(), input);
   if (isRefusal(given)) throw refusal(given);
   const { agent, title, metadata } = given;
   return newState(

@@ -13,7 +13,7 @@ interface Layer {
 const LAYERS: Layer[] = [
   { name: 'domain', files: /^src\/domain\//u, layers: [], packages: /^@noble\/hashes/u },
   { name: 'errors', files: /^src\/errors\.ts$/u, layers: ['domain'], packages: /^$/u },
-  { name: 'contract', files: /^src\/(contract|schemas)\.ts$/u, layers: ['domain', 'errors'], packages: /^zod$/u },
+  { name: 'contract', files: /^src\/(contract\.ts|schemas\/)/u, layers: ['domain', 'errors'], packages: /^valibot$/u },
   {
     name: 'define',
     files: /^src\/define\.ts$/u,
@@ -84,6 +84,9 @@ function roomOf(file: string): { room: string; floor: number } {
 /** The last line of a formatted import or export, an import for its effects only, an import in the midst of code. */
 const IMPORT = /^(?:import|export|\}).*\bfrom '([^']+)';$|^import '([^']+)';$|\bimport\('([^']+)'\)/gmu;
 
+/** What workflows/stateless.ts brings to all workflows at once. */
+const STATELESS = ['domain', 'contract'];
+
 const layerOf = (file: string): Layer | undefined => LAYERS.find((layer) => layer.files.test(file));
 const problems: string[] = [];
 for (const file of globSync('{src,workflows,activities,examples}/**/*.ts').concat('temporal.config.ts')) {
@@ -92,7 +95,10 @@ for (const file of globSync('{src,workflows,activities,examples}/**/*.ts').conca
     problems.push(`${file} belongs to no layer.`);
     continue;
   }
-  for (const [, from, bare, dynamic] of readFileSync(file, 'utf8').matchAll(IMPORT)) {
+  const code = readFileSync(file, 'utf8');
+  if (STATELESS.includes(layer.name) && /^(?:export )?(?:let|var) /mu.test(code))
+    problems.push(`${file} holds a state of its own, and is evaluated once for all workflows.`);
+  for (const [, from, bare, dynamic] of code.matchAll(IMPORT)) {
     const specifier = from ?? bare ?? dynamic ?? '';
     if (!specifier.startsWith('.')) {
       if (!layer.packages.test(specifier)) problems.push(`${file} (${layer.name}) imports the package ${specifier}.`);

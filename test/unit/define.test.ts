@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineAgent, defineConfig, defineTask, defineTool, type AgentDefinition } from '../../src/define.ts';
 import { InvalidInput } from '../../src/errors.ts';
-import { parse, sessionInput } from '../../src/schemas.ts';
+import { parse, sessionInput } from '../../src/schemas/index.ts';
 import { modelAt } from '../support/harness.ts';
 
 const model = modelAt('http://127.0.0.1:9/v1');
@@ -42,11 +42,11 @@ describe('what the contract names and this version does not serve is refused, no
   });
 
   test('notices of a session', () => {
-    expect(parse(sessionInput, { notices: { channel: 'slack' } })).toMatchObject({
+    expect(parse(sessionInput(), { notices: { channel: 'slack' } })).toMatchObject({
       refused: 'InvalidInput',
       message: expect.stringContaining('notices to be left out'),
     });
-    expect(parse(sessionInput, { notices: null, title: 'one' })).toEqual({ title: 'one' });
+    expect(parse(sessionInput(), { notices: null, title: 'one' })).toEqual({ title: 'one' });
   });
 });
 

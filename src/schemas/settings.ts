@@ -1,0 +1,53 @@
+/** The start argument of a session, and the settings in it. */
+import * as v from 'valibot';
+import { SESSION_ID_PATTERN } from '../contract.ts';
+import { RESERVED_SESSION_ENDINGS } from '../domain/state/ids.ts';
+import { count, flag, label, lazily, ms, name, object, oneOf, optional, small, string } from './shapes.ts';
+
+export const onBusy = lazily(() =>
+  v.union(
+    [oneOf('queue', 'latest', 'merge', 'drop', 'interrupt'), object({ debounceMs: ms() })],
+    'one of "queue", "latest", "merge", "drop", "interrupt" or { debounceMs }',
+  ),
+);
+
+export const limits = lazily(() =>
+  object({
+    maxConcurrentRuns: optional(count(1, 1000)),
+    maxQueuedRuns: optional(count(0)),
+    maxRunsPerTurn: optional(count()),
+    maxDepth: optional(count(1, 100)),
+    maxQueuedTurns: optional(count()),
+    maxQueuedBytes: optional(count()),
+    maxSteps: optional(count()),
+    cancelGraceMs: optional(ms()),
+    historyEvents: optional(count(20)),
+  }),
+);
+
+export const budgets = lazily(() =>
+  object({
+    maxBudgetMs: optional(ms()),
+    noProgressBudgetMs: optional(ms(0)),
+    turnMs: optional(ms()),
+    requestTtlMs: optional(ms()),
+    maxTokens: optional(count(1, Number.MAX_SAFE_INTEGER)),
+  }),
+);
+
+export const sessionInput = lazily(() =>
+  object({
+    agent: optional(name),
+    title: optional(label),
+    metadata: optional(small),
+    limits: optional(limits()),
+    budgets: optional(budgets()),
+    turns: optional(object({ onBusy: optional(onBusy()), batchBackground: optional(flag) })),
+    notices: v.optional(v.custom<undefined>(() => false, 'left out, as notices are not supported yet')),
+  }),
+);
+
+export const sessionId = string(
+  '1 to 128 letters, digits, ".", "_", ":" or "-", the first a letter or digit, not ending in ":milestone" or ":ask"',
+  (text) => SESSION_ID_PATTERN.test(text) && !RESERVED_SESSION_ENDINGS.some((ending) => text.endsWith(ending)),
+);
