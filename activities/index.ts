@@ -13,14 +13,14 @@ import { callTool } from './tool.ts';
 
 export function createActivities(registry: Registry, client: Client, isStopping: () => boolean): Activities {
   return {
-    model: async (arg) => callModel(registry, client, isStopping, arg),
-    tool: async (arg) => callTool(registry, arg),
+    model: async (arg) => ({ v: 1, ...(await callModel(registry, client, isStopping, arg)) }),
+    tool: async (arg) => ({ v: 1, output: await callTool(registry, arg) }),
     task: async (arg) => runTask(registry, client, arg),
-    resolveName: async ({ name }) => Promise.resolve(registry.resolve(name)),
+    resolveName: async ({ name }) => Promise.resolve({ v: 1, ...registry.resolve(name) }),
     archiveLog: async () => Promise.resolve(),
     answerRequest: async ({ workflowId, answer }) => answerRequest(client, workflowId, answer),
     handler: async (arg) => callHandler(registry, arg),
-    look: async ({ runs }) => lookAtRuns(client, runs),
+    look: async ({ runs }) => ({ v: 1, sights: await lookAtRuns(client, runs) }),
     lookAtWorkflow: async ({ workflowId }) => look(client, workflowId),
     terminateRun: async ({ workflowId, epoch, reason }) => {
       try {
@@ -36,12 +36,15 @@ export function createActivities(registry: Registry, client: Client, isStopping:
 
 async function look(client: Client, workflowId: string): ReturnType<Activities['lookAtWorkflow']> {
   const description = await describe(client, workflowId);
-  if (description === undefined) return null;
+  if (description === undefined) return { v: 1 };
   const { raw, memo } = description;
   const parentEpoch = memo?.[PARENT_EPOCH];
   return {
-    epoch: raw.workflowExecutionInfo?.firstRunId ?? '',
-    open: isOpen(description),
-    ...(typeof parentEpoch === 'string' ? { parentEpoch } : {}),
+    v: 1,
+    found: {
+      epoch: raw.workflowExecutionInfo?.firstRunId ?? '',
+      open: isOpen(description),
+      ...(typeof parentEpoch === 'string' ? { parentEpoch } : {}),
+    },
   };
 }

@@ -9,7 +9,7 @@ import type { RunResult, SessionSnapshot } from '../src/contract.ts';
 import { ask } from '../src/client/ask.ts';
 import { describe, isOpen } from '../src/client/describe.ts';
 import { heartbeatOf } from '../src/client/heartbeat.ts';
-import { nativeId } from '../src/domain/state/ids.ts';
+import { workflowIdOfTarget } from '../src/domain/state/ids.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import type { Sight } from '../src/domain/run/looks.ts';
 import { resultAsTold } from '../src/domain/run/result.ts';
@@ -54,7 +54,8 @@ async function lookAt(client: Client, run: LookedFor): Promise<Sight> {
   const seen: Sight = { runId, found: 'open' };
   const progress = (await heartbeatOf(client, description))?.progress;
   if (progress !== undefined) seen.progress = progress;
-  if (run.kind === 'workflow') seen.events = (await describe(client, nativeId(workflowId)))?.historyLength ?? 0;
+  if (run.kind === 'workflow')
+    seen.events = (await describe(client, workflowIdOfTarget(workflowId)))?.historyLength ?? 0;
   else if (run.closely) {
     const movedAt = await askedItself(client, workflowId);
     if (movedAt !== undefined) seen.movedAt = movedAt;

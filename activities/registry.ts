@@ -31,9 +31,10 @@ export class Registry {
     this.first = config.agents[0]?.name ?? '';
   }
 
-  /** What a name stands for, or null; without a name the agent of sessions that name none. */
-  resolve(name: string = this.first): { name: string; facts: NameFacts | null; known: string[] } {
-    return { name, facts: this.facts(name), known: [...this.agents.keys()] };
+  /** What a name stands for, if it is known; without a name the agent of sessions that name none. */
+  resolve(name: string = this.first): { name: string; facts?: NameFacts; known: string[] } {
+    const facts = this.facts(name);
+    return { name, ...(facts === null ? {} : { facts }), known: [...this.agents.keys()] };
   }
 
   facts(name: string): NameFacts | null {

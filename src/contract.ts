@@ -93,6 +93,7 @@ export interface SessionResult {
 }
 
 export interface ModelArg {
+  v: 1;
   agent: string;
   workflowId: string;
   turnId: string;
@@ -101,6 +102,7 @@ export interface ModelArg {
   isRun: boolean;
 }
 export interface ToolArg {
+  v: 1;
   agent: string;
   workflowId: string;
   sessionId: string;
@@ -112,6 +114,7 @@ export interface ToolArg {
 }
 /** What a handler is called with, and which one it is. */
 export interface HandlerArg {
+  v: 1;
   handler: string;
   key: string;
   kind: 'start' | 'finish' | 'gave-up' | 'milestone';
@@ -119,6 +122,7 @@ export interface HandlerArg {
   result?: Json;
 }
 export interface TaskArg {
+  v: 1;
   task: string;
   input: Json;
   runId: string;
@@ -141,22 +145,32 @@ export interface TaskHeartbeat {
   errors: number;
 }
 
-/** Activities on the task queue, implemented in `activities/`; workflows know only this. */
+/**
+ * Activities on the task queue, implemented in `activities/`; workflows know only this. Arguments and answers carry `v`, the
+ * number of their shape; `trace` is reserved in all of them.
+ */
 export interface Activities {
-  model(arg: ModelArg): Promise<ModelAnswer>;
-  tool(arg: ToolArg): Promise<Json>;
+  model(arg: ModelArg): Promise<{ v: 1 } & ModelAnswer>;
+  tool(arg: ToolArg): Promise<{ v: 1; output: Json }>;
   task(arg: TaskArg): Promise<TaskDone>;
   /** Calls a handler of the app. */
   handler(arg: HandlerArg): Promise<void>;
   /** What a name stands for; without a name, which agent a session has that names none. */
-  resolveName(arg: { name?: string }): Promise<{ name: string; facts: NameFacts | null; known: string[] }>;
+  resolveName(arg: { v: 1; name?: string }): Promise<{ v: 1; name: string; facts?: NameFacts; known: string[] }>;
   /** What can be seen of runs from outside; those that do not fit into one answer are left out. */
-  look(arg: { runs: LookedFor[] }): Promise<Sight[]>;
-  /** Sends an answer to the workflow that has asked; null when that is closed. */
-  answerRequest(arg: { workflowId: string; answer: Answer }): Promise<AnswerReceipt | Refusal | null>;
+  look(arg: { v: 1; runs: LookedFor[] }): Promise<{ v: 1; sights: Sight[] }>;
+  /** Sends an answer to the workflow that has asked; neither receipt nor refusal when that is closed. */
+  answerRequest(arg: {
+    v: 1;
+    workflowId: string;
+    answer: Answer;
+  }): Promise<{ v: 1; receipt?: AnswerReceipt; refusal?: Refusal }>;
   /** Which execution chain has a workflow id now, whether it is open, and, of a run, the epoch of the workflow that started it. */
-  lookAtWorkflow(arg: { workflowId: string }): Promise<{ epoch: string; open: boolean; parentEpoch?: string } | null>;
-  terminateRun(arg: { workflowId: string; epoch: string; reason: string }): Promise<void>;
+  lookAtWorkflow(arg: {
+    v: 1;
+    workflowId: string;
+  }): Promise<{ v: 1; found?: { epoch: string; open: boolean; parentEpoch?: string } }>;
+  terminateRun(arg: { v: 1; workflowId: string; epoch: string; reason: string }): Promise<void>;
   /** Does nothing: that it was scheduled puts its argument into the history, where readers of the log find it. */
   archiveLog(arg: Archived): Promise<void>;
 }

@@ -115,6 +115,18 @@ export class BudgetExceeded extends OutliveError {
     super('BudgetExceeded', message);
   }
 }
+/** It lost so many workers in a row, without progress between, that it is not tried again (`limits.maxLosses`). */
+export class WorkerLost extends OutliveError {
+  constructor(message: string) {
+    super('WorkerLost', message);
+  }
+}
+/** What is needed cannot be reached now; sending the same again later is safe. */
+export class Unavailable extends OutliveError {
+  constructor(message: string) {
+    super('Unavailable', message);
+  }
+}
 
 /** Thrown by `RunHandle.result()` for a run that settled as `failed` or `cancelled`. */
 export class RunFailed extends OutliveError {
@@ -151,6 +163,8 @@ const classes: Record<ErrorType, (message: string) => OutliveError> = {
   ResultTooLarge: (m) => new ResultTooLarge(m),
   ModelStalled: (m) => new ModelStalled(m),
   BudgetExceeded: (m) => new BudgetExceeded(m),
+  WorkerLost: (m) => new WorkerLost(m),
+  Unavailable: (m) => new Unavailable(m),
 };
 
 export function isErrorType(type: unknown): type is ErrorType {

@@ -1,24 +1,22 @@
-/** The runs that a conversation has started, towards Temporal: started, watched, looked at, cancelled, ended by force. */
-import {
-  CancellationScope,
-  ParentClosePolicy,
-  startChild,
-  type ChildWorkflowHandle,
-  type Workflow,
-} from '@temporalio/workflow';
+/** The runs that a workflow has started, towards Temporal: started, watched, looked at, cancelled, ended by force. */
+import { ParentClosePolicy, startChild, type ChildWorkflowHandle, type Workflow } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { PARENT_EPOCH, type RunInput, type RunResult } from '../src/contract.ts';
+import { PARENT_EPOCH, type RunInput } from '../src/contract.ts';
+import { runsToldGone } from '../src/domain/closing.ts';
 import { terminated } from '../src/domain/deadlines.ts';
-import { runSummary } from '../src/domain/view/details.ts';
-import { jsonBytes } from '../src/domain/state/json.ts';
 import { looked, type Sight } from '../src/domain/run/looks.ts';
+import { settle, type Settled } from '../src/domain/run/settle.ts';
 import { adoptRun, startConfirmed, startFailed } from '../src/domain/run/start.ts';
-import { settle } from '../src/domain/run/settle.ts';
+import { runTold } from '../src/domain/run/to-runs.ts';
+import { jsonBytes } from '../src/domain/state/json.ts';
 import { findRun, isSettled, type Effect, type State } from '../src/domain/state/state.ts';
-import type { Conversation } from './conversation.ts';
+import { runSummary } from '../src/domain/view/details.ts';
+import { foundWorkflow, outcome, sights } from '../src/schemas/index.ts';
+import { answered, done, fitting } from './answered.ts';
 import { endOfChild, failureOf } from './failures.ts';
 import { looks, untilDone } from './proxies.ts';
-import { FEW, send } from './send.ts';
+import { ALWAYS, FEW, ONCE, send } from './send.ts';
+import type { Stage } from './stage.ts';
 
 type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
 
@@ -49,12 +47,12 @@ function runInput(state: State, runId: string): RunInput | undefined {
   };
 }
 
-export async function start(conversation: Conversation, runId: string): Promise<void> {
-  const input = runInput(conversation.state, runId);
-  if (input === undefined) return;
-  const { workflowId } = findRun(conversation.state, runId) ?? {};
-  if (workflowId === undefined) return;
-  await conversation.room(jsonBytes(input));
+export async function start(stage: Stage, { runId }: Of<'start'>): Promise<void> {
+  const input = runInput(stage.state, runId);
+  const { workflowId } = findRun(stage.state, runId) ?? {};
+  if (input === undefined || workflowId === undefined) return;
+  const room = stage.outgoing.admit(jsonBytes(input));
+  if (room !== undefined) await room;
   let handle: ChildWorkflowHandle<Workflow>;
   try {
     handle = await startChild('run', {
@@ -63,22 +61,23 @@ export async function start(conversation: Conversation, runId: string): Promise<
       parentClosePolicy: ParentClosePolicy.ABANDON,
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       staticSummary: runSummary(input.agent, input.label),
-      memo: { [PARENT_EPOCH]: conversation.state.epoch },
+      memo: { [PARENT_EPOCH]: stage.state.epoch },
     });
   } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) await adopt(conversation, runId, workflowId);
-    else conversation.dispatch((cx) => startFailed(cx, runId, failureOf(error).message));
+    if (error instanceof WorkflowExecutionAlreadyStartedError) await adopt(stage, runId, workflowId);
+    else stage.dispatch((cx) => startFailed(cx, runId, failureOf(error).message));
     return;
   }
-  conversation.dispatch((cx) => startConfirmed(cx, runId, handle.firstExecutionRunId));
-  void CancellationScope.nonCancellable(async () => watch(conversation, runId, handle));
+  stage.dispatch((cx) => startConfirmed(cx, runId, handle.firstExecutionRunId));
+  void watch(stage, runId, handle);
 }
 
 /** After a reset of this workflow a run may have been started already, by itself in an earlier life: then it goes on with that one. */
-async function adopt(conversation: Conversation, runId: string, workflowId: string): Promise<void> {
-  const there = await untilDone(`is ${runId} there`).lookAtWorkflow({ workflowId });
-  conversation.dispatch((cx) => {
-    if (there?.parentEpoch === cx.state.epoch) adoptRun(cx, runId, there.epoch);
+async function adopt(stage: Stage, runId: string, workflowId: string): Promise<void> {
+  const look = untilDone(`is ${runId} there`);
+  const { found } = await answered(async () => look.lookAtWorkflow({ v: 1, workflowId }), foundWorkflow);
+  stage.dispatch((cx) => {
+    if (found?.parentEpoch === cx.state.epoch) adoptRun(cx, runId, found.epoch);
     else
       startFailed(
         cx,
@@ -89,26 +88,31 @@ async function adopt(conversation: Conversation, runId: string, workflowId: stri
 }
 
 /** While this execution lasts, Temporal tells how the child ended; usually its own settle has come before. */
-async function watch(conversation: Conversation, runId: string, handle: ChildWorkflowHandle<Workflow>): Promise<void> {
-  let end: Parameters<typeof settle>[2];
+async function watch(stage: Stage, runId: string, handle: ChildWorkflowHandle<Workflow>): Promise<void> {
+  let ended: Settled;
   try {
-    end = (await handle.result()) as RunResult;
+    ended = returned(await handle.result());
   } catch (error) {
-    end = endOfChild(error);
+    ended = endOfChild(error);
   }
-  const row = findRun(conversation.state, runId);
-  if (row !== undefined && !isSettled(row)) conversation.dispatch((cx) => settle(cx, row, end));
+  const row = findRun(stage.state, runId);
+  if (row !== undefined && !isSettled(row)) stage.dispatch((cx) => settle(cx, row, ended));
 }
 
-export async function cancelChild(
-  conversation: Conversation,
-  { runId, reason, comment, cascade }: Of<'cancel-run'>,
-): Promise<void> {
-  const row = findRun(conversation.state, runId);
+function returned(result: unknown): Settled {
+  const error = {
+    type: 'InvalidResult',
+    message: 'Expected the workflow of the run to return an outcome, got something else.',
+  };
+  return (fitting(result, outcome) as Settled | undefined) ?? { status: 'failed', reason: 'lost', error };
+}
+
+export async function cancelChild(stage: Stage, { runId, reason, comment, cascade }: Of<'cancel-run'>): Promise<void> {
+  const row = findRun(stage.state, runId);
   if (row === undefined) return;
   // One that is gone has settled, and its settle is on its way.
   await send(
-    conversation,
+    stage,
     row.workflowId,
     'runCancel',
     { epoch: row.epoch ?? '', reason, cascade, ...(comment === undefined ? {} : { comment }) },
@@ -116,24 +120,40 @@ export async function cancelChild(
   );
 }
 
-export async function terminate(conversation: Conversation, { runId, reason }: Of<'terminate'>): Promise<void> {
-  const row = findRun(conversation.state, runId);
+export async function terminate(stage: Stage, { runId, reason }: Of<'terminate'>): Promise<void> {
+  const row = findRun(stage.state, runId);
   if (row === undefined || isSettled(row)) return;
-  await untilDone(`end ${row.runId}`).terminateRun({ workflowId: row.workflowId, epoch: row.epoch ?? '', reason });
-  conversation.dispatch((cx) => terminated(cx, runId));
+  const { workflowId, epoch = '' } = row;
+  const end = untilDone(`end ${row.runId}`);
+  await done(async () => end.terminateRun({ v: 1, workflowId, epoch, reason }));
+  stage.dispatch((cx) => terminated(cx, runId));
 }
 
-export async function look(conversation: Conversation, { runs }: Of<'look'>): Promise<void> {
-  let sights: Sight[] | undefined;
-  try {
-    sights = await looks(`look at ${runs.length} ${runs.length === 1 ? 'run' : 'runs'}`).look({ runs });
-  } finally {
-    conversation.dispatch((cx) =>
-      looked(
-        cx,
-        runs.map((run) => run.runId),
-        sights,
-      ),
-    );
-  }
+export async function look(stage: Stage, { runs }: Of<'look'>): Promise<void> {
+  const answer: unknown = await looks(`look at ${runs.length} ${runs.length === 1 ? 'run' : 'runs'}`)
+    .look({ v: 1, runs })
+    .catch(() => undefined);
+  const seen = answer === undefined ? undefined : fitting(answer, sights);
+  stage.dispatch((cx) =>
+    looked(
+      cx,
+      runs.map((run) => run.runId),
+      seen?.sights as Sight[] | undefined,
+    ),
+  );
+}
+
+export async function tellRun(stage: Stage, { runId, messages }: Of<'tell-run'>): Promise<void> {
+  const row = findRun(stage.state, runId);
+  if (row === undefined) return;
+  await send(stage, row.workflowId, 'runMessage', { epoch: row.epoch ?? '', messages }, ALWAYS);
+  stage.dispatch((cx) => runTold(cx, runId, messages.at(-1)?.n ?? 0));
+}
+
+/** Tells runs that nobody hears them any more. The end waits for them, but not for one that cannot be reached. */
+export async function tellGone(stage: Stage, { runs }: Of<'tell-gone'>): Promise<void> {
+  const { epoch } = stage.state;
+  const rows = runs.map((runId) => findRun(stage.state, runId)).filter((row) => row !== undefined);
+  await Promise.all(rows.map(async ({ workflowId }) => send(stage, workflowId, 'parentGone', { epoch }, ONCE)));
+  stage.dispatch(runsToldGone);
 }

@@ -30,16 +30,18 @@ export class Deadline {
     this.at = next.at;
     const scope = new CancellationScope();
     this.scope = scope;
-    void CancellationScope.nonCancellable(async () => this.wait(scope, next.at, next.what));
+    const { at, what } = next;
+    void scope
+      .run(async () => sleep(Math.max(1, at - Date.now()), { summary: what.slice(0, 200) }))
+      .then(
+        () => this.wake(scope, at),
+        (error: unknown) => {
+          if (!isCancellation(error)) throw error;
+        },
+      );
   }
 
-  private async wait(scope: CancellationScope, at: number, what: string): Promise<void> {
-    try {
-      await scope.run(async () => sleep(Math.max(1, at - Date.now()), { summary: what.slice(0, 200) }));
-    } catch (error) {
-      if (isCancellation(error)) return;
-      throw error;
-    }
+  private wake(scope: CancellationScope, at: number): void {
     if (this.scope !== scope) return;
     this.at = undefined;
     this.scope = undefined;

@@ -106,7 +106,7 @@ export function isAborted(error: unknown): boolean {
 }
 
 /** How the workflow of a `workflow:` run ended that did not complete. */
-export function nativeFailure(error: unknown): Failure & { reason?: string } {
+export function workflowFailure(error: unknown): Failure & { reason?: string } {
   const { error: failure, reason } = endOfChild(error);
   const cause = causeOf(error);
   const told = failure ?? { type: 'Cancelled', message: 'The workflow was cancelled.' };

@@ -24,19 +24,19 @@ import {
   type UIMessage,
 } from '../src/domain/state/types.ts';
 import { parseMessage, parseRunInput, type Payload } from '../src/schemas/index.ts';
-import { Conversation } from './conversation.ts';
-import { parentIsThere } from './effects.ts';
+import { Shell } from './shell.ts';
+import { isParentThere } from './parent.ts';
 import { refusal } from './failures.ts';
-import { register } from './handlers.ts';
-import { end, live } from './life.ts';
+import { register } from './register.ts';
+import { end, live } from './end.ts';
 import { ALWAYS, send } from './send.ts';
 
 /** @param input made by the workflow that starts the run. */
 export async function run(input: RunInput, carried?: Carried): Promise<RunResult> {
   const continued = workflowInfo().continuedFromExecutionRunId !== undefined && carried !== undefined;
-  const conversation = new Conversation(continued ? unpack(carried) : begin(input));
-  const { state } = conversation;
-  register(conversation, {
+  const shell = new Shell(continued ? unpack(carried) : begin(input));
+  const { state } = shell;
+  register(shell, {
     runSettled,
     runMilestones,
     runRequest,
@@ -51,14 +51,14 @@ export async function run(input: RunInput, carried?: Carried): Promise<RunResult
       milestone(cx, name, data, progress as Progress | undefined),
   });
   const asked = CancellationScope.current().cancelRequested;
-  return CancellationScope.nonCancellable(async () => {
-    if (!continued && state.self?.kind === 'agent') conversation.dispatch((cx) => takeInput(cx, input.input));
-    conversation.open();
-    asked.catch(() => conversation.dispatch((cx) => cancelSelf(cx, 'cancelled_by_user', undefined, true)));
-    const next = await live(conversation);
+  return shell.scopes.main(async () => {
+    if (!continued && state.self?.kind === 'agent') shell.dispatch((cx) => takeInput(cx, input.input));
+    shell.open();
+    asked.catch(() => shell.dispatch((cx) => cancelSelf(cx, 'cancelled_by_user', undefined, true)));
+    const next = await live(shell);
     if (next !== undefined) return continueAsNew<typeof run>(input, next);
-    const delivered = await tell(conversation);
-    return end(conversation, jsonBytes(state.self?.outcome?.result ?? null), () => resultOf(state, delivered));
+    const delivered = await tell(shell);
+    return end(shell, jsonBytes(state.self?.outcome?.result ?? null), () => resultOf(state, delivered));
   });
 }
 
@@ -137,8 +137,8 @@ function runCancel(cx: Cx, { epoch, reason, comment, cascade }: Payload<'runCanc
 const YOUNG_MS = 60_000;
 
 /** Tells the starter, as long as it is there to hear it; true when Temporal has recorded that with it. */
-async function tell(conversation: Conversation): Promise<boolean> {
-  const { state } = conversation;
+async function tell(shell: Shell): Promise<boolean> {
+  const { state } = shell;
   const { self, outcome } = ended(state);
   const { status, reason, comment, result, error } = outcome;
   const message = {
@@ -156,8 +156,8 @@ async function tell(conversation: Conversation): Promise<boolean> {
     ...(result === undefined ? {} : resultAsTold(result, state.workflowId)),
   };
   const isYoung = Date.now() - Date.parse(state.createdAt) < YOUNG_MS;
-  if (self.parentGone === true || (!isYoung && !(await parentIsThere(state)))) return false;
-  const told = await send(conversation, self.parent.workflowId, 'runSettled', message, ALWAYS);
+  if (self.parentGone === true || (!isYoung && !(await isParentThere(state)))) return false;
+  const told = await send(shell, self.parent.workflowId, 'runSettled', message, ALWAYS);
   return told === 'sent';
 }
 

@@ -1,8 +1,8 @@
 /** Signals to other workflows: to the newest execution of an id, again when the server refuses, and knowing when nobody is there. */
 import { getExternalWorkflowHandle, sleep } from '@temporalio/workflow';
 import { jsonBytes } from '../src/domain/state/json.ts';
-import type { Conversation } from './conversation.ts';
 import { isGone } from './failures.ts';
+import type { Stage } from './stage.ts';
 
 export const ONCE = 1;
 export const FEW = 5;
@@ -12,15 +12,17 @@ const SEND_BACKOFF_MOST_MS = 60_000;
 
 /** Signals another workflow, the newest execution of its id; backs off when the server refuses it. */
 export async function send(
-  conversation: Conversation,
+  stage: Stage,
   workflowId: string,
   name: string,
-  argument: unknown,
+  about: object,
   attempts: number,
 ): Promise<'sent' | 'gone' | 'refused'> {
+  const argument = { v: 1, ...about };
   const bytes = jsonBytes(argument);
   for (let attempt = 1; ; attempt++) {
-    await conversation.room(bytes);
+    const room = stage.outgoing.admit(bytes);
+    if (room !== undefined) await room;
     try {
       await getExternalWorkflowHandle(workflowId).signal(name, argument);
       return 'sent';

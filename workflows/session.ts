@@ -1,4 +1,4 @@
-/** The workflow type `session`: a conversation with a name of its own that lives for weeks, through continue-as-new. */
+/** The workflow type `session`: a shell with a name of its own that lives for weeks, through continue-as-new. */
 import {
   ApplicationFailure,
   CancellationScope,
@@ -16,10 +16,11 @@ import { newState, type State } from '../src/domain/state/state.ts';
 import { MIB } from '../src/domain/state/sizes.ts';
 import { isRefusal } from '../src/domain/state/types.ts';
 import { parse, sessionId, sessionInput } from '../src/schemas/index.ts';
-import { Conversation } from './conversation.ts';
+import { Shell } from './shell.ts';
 import { refusal } from './failures.ts';
-import { register } from './handlers.ts';
-import { end, live } from './life.ts';
+import { resolveName } from './names.ts';
+import { register } from './register.ts';
+import { end, live } from './end.ts';
 
 /**
  * @param input `SessionInput`, optional. Ill-formed it fails the workflow in its first task, naming an unknown agent in its second.
@@ -27,19 +28,19 @@ import { end, live } from './life.ts';
  */
 export async function session(input?: unknown, carried?: Carried): Promise<SessionResult> {
   const continued = workflowInfo().continuedFromExecutionRunId !== undefined && carried !== undefined;
-  const conversation = new Conversation(continued ? unpack(carried) : begin(input));
-  register(conversation, { runSettled, runMilestones, runRequest, runMessagesRead });
+  const shell = new Shell(continued ? unpack(carried) : begin(input));
+  register(shell, { runSettled, runMilestones, runRequest, runMessagesRead });
   const asked = CancellationScope.current().cancelRequested;
-  return CancellationScope.nonCancellable(async () => {
-    if (!continued) await identify(conversation);
-    conversation.open();
-    asked.catch(() => conversation.dispatch((cx) => close(cx, { turn: 'cancel', runs: 'keep' }, true)));
-    const next = await live(conversation);
+  return shell.scopes.main(async () => {
+    if (!continued) await identify(shell);
+    shell.open();
+    asked.catch(() => shell.dispatch((cx) => close(cx, { turn: 'cancel', runs: 'keep' }, true)));
+    const next = await live(shell);
     if (next !== undefined) return continueAsNew<typeof session>(undefined, next);
-    return end(conversation, MIB / 2, () => {
-      conversation.dispatch(endSession);
-      const { closing, usage, lastSeq, runs, forgotten } = conversation.state;
-      if (closing?.native === true) throw new CancelledFailure('The session was cancelled.');
+    return end(shell, MIB / 2, () => {
+      shell.dispatch(endSession);
+      const { closing, usage, lastSeq, runs, forgotten } = shell.state;
+      if (closing?.cancelledInTemporal === true) throw new CancelledFailure('The session was cancelled.');
       return {
         status: 'closed',
         ...(closing?.reason === undefined ? {} : { reason: closing.reason }),
@@ -75,9 +76,9 @@ function begin(input: unknown): State {
 }
 
 /** Which agent takes the turns, asked of the worker once: a later deployment that does not know it fails turns, not the session. */
-async function identify(conversation: Conversation): Promise<void> {
-  const { state } = conversation;
-  const { name, facts, known } = await conversation.resolveAgent(state.agent === '' ? undefined : state.agent);
+async function identify(shell: Shell): Promise<void> {
+  const { state } = shell;
+  const { name, facts, known } = await resolveName(state.agent === '' ? undefined : state.agent);
   if (facts?.kind !== 'agent') {
     throw ApplicationFailure.nonRetryable(
       `Expected agent to be one of ${known.map((one) => `"${one}"`).join(', ')}, got "${name}".`,
@@ -85,5 +86,5 @@ async function identify(conversation: Conversation): Promise<void> {
     );
   }
   state.agent = name;
-  conversation.dispatch((cx) => emit(cx, 'session.started', { agent: name }));
+  shell.dispatch((cx) => emit(cx, 'session.started', { agent: name }));
 }

@@ -4,7 +4,7 @@
  */
 import { sweep } from './closing.ts';
 import { passDeadlines } from './deadlines.ts';
-import { startHooks } from './run/handlers.ts';
+import { startHandlers } from './run/handlers.ts';
 import { startLook } from './run/looks.ts';
 import { advanceSelf, noticeFailedTurn } from './self/self.ts';
 import { startQueued } from './run/start.ts';
@@ -24,7 +24,7 @@ export function advance(cx: Cx, hold = false): void {
   if (hold) return;
   startQueued(cx);
   startLook(cx);
-  startHooks(cx);
+  startHandlers(cx);
   if (state.turn === null && state.closing === undefined && state.agent !== '') {
     const next = nextTurn(state, dueBy(cx));
     if (next !== undefined) startTurn(cx, next);
@@ -66,7 +66,7 @@ export function isQuiet(state: State): boolean {
   )
     return false;
   if (state.closing?.telling === true) return false;
-  if (state.runs.some((row) => row.sending === true) || state.hooks.some((hook) => hook.state === 'running'))
+  if (state.runs.some((row) => row.sending === true) || state.handlers.some((call) => call.state === 'running'))
     return false;
   return !startPending(state);
 }

@@ -22,7 +22,7 @@ export interface Close {
 }
 
 /** Starts the end; a second one changes nothing: the first one's choices stand. */
-export function close(cx: Cx, asked: Close, native = false): { status: 'closing' } {
+export function close(cx: Cx, asked: Close, inTemporal = false): { status: 'closing' } {
   const closing: Closing = {
     runs: asked.runs ?? 'keep',
     turn: asked.turn ?? 'cancel',
@@ -31,7 +31,7 @@ export function close(cx: Cx, asked: Close, native = false): { status: 'closing'
     cascade: true,
   };
   if (asked.reason !== undefined) closing.reason = asked.reason;
-  if (native) closing.native = true;
+  if (inTemporal) closing.cancelledInTemporal = true;
   beginClosing(cx, closing);
   return { status: 'closing' };
 }
@@ -85,7 +85,7 @@ export function sweep(cx: Cx): boolean {
     }
   }
   // What handlers are still to be told is told before nobody is left to tell it.
-  if (state.hooks.length > 0) return false;
+  if (state.handlers.length > 0) return false;
   // What a run was sent and has not got yet would be lost.
   if (
     state.runs.some(

@@ -1,5 +1,5 @@
 /** Deadlines: every wait has one, all of them absolute, and one timer stands for the nearest. */
-import { hookDeadlines, passHooks } from './run/handlers.ts';
+import { handlerDeadlines, passHandlers } from './run/handlers.ts';
 import { lookDeadlines, passLooks } from './run/looks.ts';
 import { giveUp } from './run/give-up.ts';
 import { settle } from './run/settle.ts';
@@ -41,7 +41,7 @@ function* deadlines(state: State): Generator<Deadline> {
   if (closing?.telling === true && closing.tellUntil !== undefined)
     yield { at: closing.tellUntil, what: 'telling runs that the session is gone' };
   yield* lookDeadlines(state);
-  yield* hookDeadlines(state);
+  yield* handlerDeadlines(state);
   for (const request of ownOpen(state))
     yield { at: Date.parse(request.expiresAt), what: `end of request ${request.requestId}` };
   if (self !== undefined) {
@@ -104,7 +104,7 @@ export function passDeadlines(cx: Cx): void {
     closing.toTell = [];
   }
   passLooks(cx);
-  passHooks(cx);
+  passHandlers(cx);
   for (const request of ownOpen(state)) if (Date.parse(request.expiresAt) <= due) closeRequest(cx, request, 'expired');
   if (self !== undefined && self.parentGone !== true && state.pausedAt !== undefined) {
     // Who was terminated says nothing: a question must not wait for a parent that is gone.

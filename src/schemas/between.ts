@@ -29,7 +29,7 @@ import {
 
 const PATHS_BYTES = 32 * 1024;
 
-const usage = lazily(() => {
+export const usage = lazily(() => {
   const tokens = count(0, MOST_TOKENS);
   return object({
     inputTokens: tokens,
@@ -51,7 +51,7 @@ const milestones = lazily(() =>
 
 const failure = lazily(() => object({ type: shortText(256), message: words }));
 
-const progress = lazily(() =>
+export const progress = lazily(() =>
   object({
     fraction: v.optional(v.custom<number>((value) => typeof value === 'number' && Number.isFinite(value), 'a number')),
     phase: optional(words),
@@ -117,25 +117,23 @@ export const runInput = lazily(() =>
   }),
 );
 
+/** What is said of a run that has settled. */
+export const settledFields = lazily(() => ({
+  status: oneOf('completed', 'failed', 'cancelled'),
+  reason: optional(name),
+  comment: optional(words),
+  result: optional(json(BATCH_BYTES)),
+  resultRef: optional(path),
+  preview: optional(shortText(4096)),
+  error: v.optional(failure()),
+  usage: usage(),
+  progress: v.optional(progress()),
+  milestones: v.optional(milestones()),
+  cancelled: v.optional(paths()),
+}));
+
 export const between = {
-  runSettled: lazily(() =>
-    object({
-      runId: name,
-      epoch: key,
-      status: oneOf('completed', 'failed', 'cancelled'),
-      reason: optional(name),
-      comment: optional(words),
-      result: optional(json(BATCH_BYTES)),
-      resultRef: optional(path),
-      preview: optional(shortText(4096)),
-      error: v.optional(failure()),
-      usage: usage(),
-      progress: v.optional(progress()),
-      milestones: v.optional(milestones()),
-      cancelled: v.optional(paths()),
-      read: optional(count(0)),
-    }),
-  ),
+  runSettled: lazily(() => object({ runId: name, epoch: key, ...settledFields(), read: optional(count(0)) })),
   runMilestones: lazily(() =>
     object({ runId: name, epoch: key, milestones: milestones(), progress: v.optional(progress()) }),
   ),

@@ -8,6 +8,8 @@ import { messages, queries } from './messages.ts';
 import { MOST_LEVELS, parse } from './parse.ts';
 import type { Shape } from './shapes.ts';
 
+export * from './answers.ts';
+export type { Shape } from './shapes.ts';
 export { isDeeper, MOST_LEVELS, parse, UNREADABLE } from './parse.ts';
 export { sessionId, sessionInput } from './settings.ts';
 

@@ -138,7 +138,7 @@ function kept({ before, after }: Passage): void {
   expect(after.requests.filter((one) => one.status === 'open')).toEqual(
     before.requests.filter((one) => one.status === 'open'),
   );
-  expect(after.hooks).toEqual(before.hooks);
+  expect(after.handlers).toEqual(before.handlers);
   for (const row of before.runs) expect(after.runs.find((one) => one.runId === row.runId)?.unread).toEqual(row.unread);
 }
 

@@ -292,7 +292,7 @@ test('X-11 E-01 a session that continues as new at every quiet point tells the s
     fc.property(limits, sequence, (given, inputs) => {
       // A look or a call of a handler that is under way is given up and taken again: that is seen in the effects.
       const quiet = inputs
-        .filter((one) => one.do !== 'continue' && one.do !== 'look' && one.do !== 'hook')
+        .filter((one) => one.do !== 'continue' && one.do !== 'look' && one.do !== 'handler')
         .map((one) => (one.do === 'start' ? { ...one, silence: 0 as const, handler: false } : one))
         .flatMap((one): Input[] => [one, { do: 'continue', abort: false }]);
       const whole = new World({ limits: given }, false);

@@ -7,7 +7,7 @@ import { cancelRun } from '../../src/domain/run/cancel.ts';
 import type { StartRun } from '../../src/domain/run/admission.ts';
 import { startRun } from '../../src/domain/run/start.ts';
 import type { Settled } from '../../src/domain/run/settle.ts';
-import { hookAborted, hookDone, hookFailed } from '../../src/domain/run/handlers.ts';
+import { handlerAborted, handlerDone, handlerFailed } from '../../src/domain/run/handlers.ts';
 import { runRequest } from '../../src/domain/run/from-runs.ts';
 import { messageRun, runTold } from '../../src/domain/run/to-runs.ts';
 import { detachRun, stepAborted } from '../../src/domain/turn/turn.ts';
@@ -130,7 +130,7 @@ export const input = fc.oneof(
       status: fc.constantFrom('open' as const, 'open' as const, 'answered' as const, 'withdrawn' as const),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('hook' as const), fails: fc.boolean() }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('handler' as const), fails: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('detach' as const), which }) },
 );
 export type Input = typeof input extends fc.Arbitrary<infer T> ? T : never;
@@ -244,8 +244,8 @@ export class World {
       case 'ask':
         this.request(one);
         return;
-      case 'hook':
-        this.hook(one.fails);
+      case 'handler':
+        this.handler(one.fails);
         return;
       case 'detach': {
         const runId = this.run(one.which);
@@ -268,7 +268,7 @@ export class World {
       this.terminate();
       this.told();
       if (d.asks('look')) d.glance();
-      this.hook(false);
+      this.handler(false);
       if (d.asks('model')) d.say('text');
       else if (d.asks('tool')) d.answerTool(null);
       else {
@@ -276,7 +276,7 @@ export class World {
           (row) => row.status === 'running' || row.status === 'input_required' || row.status === 'interrupted',
         );
         if (live !== undefined && d.state.closing?.done !== true) d.settled(live.runId);
-        else if (d.state.turn !== null || d.state.queue.length > 0 || d.state.hooks.length > 0) d.pass(60_000);
+        else if (d.state.turn !== null || d.state.queue.length > 0 || d.state.handlers.length > 0) d.pass(60_000);
         else return;
       }
     }
@@ -352,11 +352,11 @@ export class World {
     );
   }
 
-  private hook(fails: boolean): void {
+  private handler(fails: boolean): void {
     const { d } = this;
-    while (d.asks('hook')) {
-      const { hook } = d.take('hook');
-      d.send((cx) => (fails ? hookFailed(cx, hook, { type: 'Error', message: 'no' }) : hookDone(cx, hook)));
+    while (d.asks('handler')) {
+      const { call } = d.take('handler');
+      d.send((cx) => (fails ? handlerFailed(cx, call, { type: 'Error', message: 'no' }) : handlerDone(cx, call)));
     }
   }
 
@@ -419,9 +419,9 @@ export class World {
     }
     d.holding = true;
     d.send((cx) => {
-      for (const hook of cx.state.hooks) if (hook.state === 'running') hookAborted(cx, hook);
+      for (const call of cx.state.handlers) if (call.state === 'running') handlerAborted(cx, call);
     });
-    d.asked = d.asked.filter((effect) => effect.do !== 'hook');
+    d.asked = d.asked.filter((effect) => effect.do !== 'handler');
     d.holding = false;
     if (isQuiet(d.state)) d.continueAsNew();
     else d.send(() => undefined);

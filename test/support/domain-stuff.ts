@@ -1,6 +1,6 @@
 /** Fills a session through its real admission, with as much of the nastiest as that takes, up to the first refusal. */
 import * as fc from 'fast-check';
-import { hookFailed } from '../../src/domain/run/handlers.ts';
+import { handlerFailed } from '../../src/domain/run/handlers.ts';
 import { runRequest } from '../../src/domain/run/from-runs.ts';
 import { messageRun, runTold } from '../../src/domain/run/to-runs.ts';
 import { liveBytes } from '../../src/domain/log/capacity.ts';
@@ -74,7 +74,7 @@ export const filler = fc.oneof(
     count: fc.constantFrom(1, 20, 400),
     told: fc.boolean(),
   }),
-  fc.record({ fill: fc.constant('hooks' as const), count: fc.constantFrom(1, 20, 400), watch: fc.nat({ max: 5 }) }),
+  fc.record({ fill: fc.constant('handlers' as const), count: fc.constantFrom(1, 20, 400), watch: fc.nat({ max: 5 }) }),
   fc.record({
     fill: fc.constant('milestones' as const),
     text,
@@ -344,7 +344,7 @@ function fill(d: Driver, one: Filler): void {
         return accepted;
       });
       return;
-    case 'hooks':
+    case 'handlers':
       times(one.count, () => {
         const runId = id();
         if (
@@ -365,9 +365,9 @@ function fill(d: Driver, one: Filler): void {
         d.settled(runId);
         return true;
       });
-      while (d.asks('hook')) {
-        const { hook } = d.take('hook');
-        d.send((cx) => hookFailed(cx, { ...hook, attempt: 9 }, { type: 'Error', message: 'no' }));
+      while (d.asks('handler')) {
+        const { call } = d.take('handler');
+        d.send((cx) => handlerFailed(cx, { ...call, attempt: 9 }, { type: 'Error', message: 'no' }));
       }
       return;
     default:

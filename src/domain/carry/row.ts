@@ -44,7 +44,7 @@ const SHORT = {
   messages: 'mn',
   asks: 'ak',
   pausedAt: 'pa',
-  hooks: 'hk',
+  handlers: 'hk',
   finishHook: 'fh',
   forced: 'fo',
   ordinal: 'j',

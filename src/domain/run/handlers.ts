@@ -10,7 +10,7 @@ import {
   findRun,
   isOver,
   type Cx,
-  type HookCall,
+  type HandlerCall,
   type RunState,
   type SlotRef,
   type State,
@@ -45,90 +45,91 @@ export function callOnRunFinish(cx: Cx, row: RunState): void {
   if (row.finishHook === true) schedule(cx, row, { handler: 'onRunFinish', kind: 'finish', runId: row.runId });
 }
 
-function schedule(cx: Cx, row: RunState, call: Pick<HookCall, 'handler' | 'kind' | 'runId' | 'name'>): void {
-  row.hooks = (row.hooks ?? 0) + 1;
-  cx.state.hooks.push({ ...call, attempt: 1, state: 'ready' });
+function schedule(cx: Cx, row: RunState, call: Pick<HandlerCall, 'handler' | 'kind' | 'runId' | 'name'>): void {
+  row.handlers = (row.handlers ?? 0) + 1;
+  cx.state.handlers.push({ ...call, attempt: 1, state: 'ready' });
 }
 
 /** The idempotency key of a call. */
-export function keyOfHook({ workflowId }: State, { handler, kind, runId, name = '' }: HookCall): string {
+export function keyOfCall({ workflowId }: State, { handler, kind, runId, name = '' }: HandlerCall): string {
   if (handler === 'onRunStart') return `run-start:${workflowId}/${runId}`;
   if (handler === 'onRunFinish') return `run-finish:${workflowId}/${runId}`;
   if (kind === 'milestone') return milestoneKey(workflowId, runId, name);
   return kind === 'gave-up' ? gaveUpKey(workflowId, runId) : finishKey(workflowId, runId);
 }
 
-function same(a: HookCall, b: HookCall): boolean {
+function same(a: HandlerCall, b: HandlerCall): boolean {
   return a.handler === b.handler && a.kind === b.kind && a.runId === b.runId && a.name === b.name;
 }
 
 /** Starts the calls that may start now, a few side by side. */
-export function startHooks(cx: Cx): void {
-  const { hooks } = cx.state;
-  let free = AT_ONCE - hooks.filter((one) => one.state === 'running').length;
-  for (const hook of hooks) {
+export function startHandlers(cx: Cx): void {
+  const { handlers } = cx.state;
+  let free = AT_ONCE - handlers.filter((one) => one.state === 'running').length;
+  for (const call of handlers) {
     if (free <= 0) return;
-    if (hook.state !== 'ready') continue;
-    hook.state = 'running';
+    if (call.state !== 'ready') continue;
+    call.state = 'running';
     free--;
-    cx.effects.push({ do: 'hook', hook: { ...hook } });
+    cx.effects.push({ do: 'handler', call: { ...call } });
   }
 }
 
-export function hookDone(cx: Cx, call: HookCall): void {
+export function handlerDone(cx: Cx, call: HandlerCall): void {
   const { state } = cx;
-  const index = state.hooks.findIndex((one) => same(one, call));
+  const index = state.handlers.findIndex((one) => same(one, call));
   if (index < 0) return;
-  state.hooks.splice(index, 1);
+  state.handlers.splice(index, 1);
   const row = findRun(state, call.runId);
   if (row === undefined) return;
-  if ((row.hooks ?? 0) > 1) row.hooks = (row.hooks ?? 0) - 1;
-  else delete row.hooks;
+  if ((row.handlers ?? 0) > 1) row.handlers = (row.handlers ?? 0) - 1;
+  else delete row.handlers;
 }
 
-export function hookFailed(cx: Cx, call: HookCall, error: Failure): void {
+export function handlerFailed(cx: Cx, call: HandlerCall, error: Failure): void {
   const { state } = cx;
-  const hook = state.hooks.find((one) => same(one, call));
-  if (hook === undefined || isOver(state)) return;
-  if (hook.attempt >= MOST_CALLS) {
+  const pending = state.handlers.find((one) => same(one, call));
+  if (pending === undefined || isOver(state)) return;
+  if (pending.attempt >= MOST_CALLS) {
     emit(cx, 'handler.failed', {
-      runId: hook.runId,
-      handler: hook.handler.replace(/^handler:/u, ''),
-      key: keyOfHook(state, hook),
+      runId: pending.runId,
+      handler: pending.handler.replace(/^handler:/u, ''),
+      key: keyOfCall(state, pending),
       error,
     });
-    hookDone(cx, hook);
+    handlerDone(cx, pending);
     return;
   }
-  hook.state = 'backoff';
+  pending.state = 'backoff';
   // Who closes does not wait for minutes.
-  hook.retryAt =
+  pending.retryAt =
     cx.now +
-    (state.closing === undefined ? Math.min(BACKOFF_MS * 2 ** (hook.attempt - 1), BACKOFF_MOST_MS) : BACKOFF_MS);
-  hook.attempt += 1;
+    (state.closing === undefined ? Math.min(BACKOFF_MS * 2 ** (pending.attempt - 1), BACKOFF_MOST_MS) : BACKOFF_MS);
+  pending.attempt += 1;
 }
 
 /** A call that was given up so that the workflow could continue as new: it is made again, and counts once. */
-export function hookAborted({ state }: Cx, call: HookCall): void {
-  const hook = state.hooks.find((one) => same(one, call));
-  if (hook !== undefined) hook.state = 'ready';
+export function handlerAborted({ state }: Cx, call: HandlerCall): void {
+  const pending = state.handlers.find((one) => same(one, call));
+  if (pending !== undefined) pending.state = 'ready';
 }
 
 /** Calls whose time has come may start. */
-export function passHooks(cx: Cx): void {
+export function passHandlers(cx: Cx): void {
   const { state, now } = cx;
-  for (const hook of state.hooks) {
+  for (const pending of state.handlers) {
     if (
-      hook.state !== 'backoff' ||
-      ((hook.retryAt ?? 0) > dueBy(cx) && !(state.closing !== undefined && (hook.retryAt ?? 0) > now + BACKOFF_MS))
+      pending.state !== 'backoff' ||
+      ((pending.retryAt ?? 0) > dueBy(cx) &&
+        !(state.closing !== undefined && (pending.retryAt ?? 0) > now + BACKOFF_MS))
     )
       continue;
-    hook.state = 'ready';
-    delete hook.retryAt;
+    pending.state = 'ready';
+    delete pending.retryAt;
   }
 }
 
-export function* hookDeadlines({ hooks }: State): Generator<{ at: number; what: string }> {
-  for (const hook of hooks)
-    if (hook.retryAt !== undefined) yield { at: hook.retryAt, what: `retry of ${hook.handler}` };
+export function* handlerDeadlines({ handlers }: State): Generator<{ at: number; what: string }> {
+  for (const call of handlers)
+    if (call.retryAt !== undefined) yield { at: call.retryAt, what: `retry of ${call.handler}` };
 }

@@ -125,7 +125,7 @@ export function advanceSelf(cx: Cx): void {
   if (self.kind !== 'agent') {
     if (self.task === 'ready' && self.outcome === undefined) {
       self.task = 'running';
-      cx.effects.push({ do: self.kind === 'workflow' ? 'native' : 'task' });
+      cx.effects.push({ do: self.kind === 'workflow' ? 'workflow' : 'task' });
     }
     if (self.outcome !== undefined && (self.task === 'done' || late)) settleSelf(cx, self);
     return;
@@ -134,7 +134,7 @@ export function advanceSelf(cx: Cx): void {
     if (sweep(cx) || late) settleSelf(cx, self);
     return;
   }
-  if (state.turn === null && state.queue.length === 0 && state.runs.every(isDone) && state.hooks.length === 0) {
+  if (state.turn === null && state.queue.length === 0 && state.runs.every(isDone) && state.handlers.length === 0) {
     const last = state.transcript.findLast(
       (entry) => entry.message.role === 'assistant' && entry.message.metadata?.['source'] === undefined,
     );
@@ -149,7 +149,7 @@ function settleSelf(cx: Cx, self: RunSelf): void {
   flushRefusals(cx);
   self.settled = true;
   if (self.task === 'running') {
-    if (self.kind === 'workflow') cx.effects.push({ do: 'terminate-native' });
+    if (self.kind === 'workflow') cx.effects.push({ do: 'terminate-workflow' });
     self.task = 'done';
   }
   // What the parent has not heard goes with the settle: as whole as one message takes.

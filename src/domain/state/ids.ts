@@ -67,7 +67,7 @@ export function workflowIdOfRun(starter: string, runId: string): string {
 }
 
 /** The workflow that a `workflow:` run executes. */
-export function nativeId(run: string): string {
+export function workflowIdOfTarget(run: string): string {
   return `${run}/workflow`;
 }
 

@@ -197,7 +197,7 @@ export interface RunState extends Row {
   /** Its clocks stand still since then, milliseconds. */
   pausedAt?: number;
   /** Calls of handlers about it that have not succeeded yet. */
-  hooks?: number;
+  handlers?: number;
   /** The worker wants to be told when it has settled. */
   finishHook?: boolean;
   /** The number of its last milestone, when that was shed. */
@@ -205,7 +205,7 @@ export interface RunState extends Row {
 }
 
 /** A call of an app's handler that has not succeeded yet. */
-export interface HookCall {
+export interface HandlerCall {
   /** `handler:<name>` of an `onFinish`, or one of the worker's own. */
   handler: string;
   kind: 'start' | 'finish' | 'gave-up' | 'milestone';
@@ -313,7 +313,7 @@ export interface Closing {
   /** The end is recorded. */
   done?: boolean;
   /** Asked for by Temporal's own cancellation: the workflow ends Cancelled. */
-  native?: boolean;
+  cancelledInTemporal?: boolean;
   /** A run's ending: by then it settles, whatever its task and its runs do, milliseconds. */
   graceAt?: number;
   /** That time has come. */
@@ -353,7 +353,7 @@ export interface State {
   lines: SlotRef[];
   /** Open requests of the whole tree, and the last ones that were closed. */
   requests: RequestState[];
-  hooks: HookCall[];
+  handlers: HandlerCall[];
   /** The clocks of the running turn, and of a run itself, stand still since then, milliseconds: a question of its own is open. */
   pausedAt?: number;
   /** A look at runs is under way. */
@@ -384,9 +384,9 @@ export type Effect =
   | { do: 'cancel-task' }
   | { do: 'tell-milestones'; milestones: Milestone[]; progress?: Progress }
   | { do: 'check-parent'; why: 'ceiling' | 'question' }
-  | { do: 'hook'; hook: HookCall }
-  | { do: 'native' }
-  | { do: 'terminate-native' }
+  | { do: 'handler'; call: HandlerCall }
+  | { do: 'workflow' }
+  | { do: 'terminate-workflow' }
   | { do: 'look'; runs: LookedFor[] }
   | { do: 'tell-run'; runId: string; messages: RunMessage[] }
   | { do: 'tell-read'; n: number }
@@ -482,7 +482,7 @@ export function newState(given: NewState, now: number): State {
     refusals: { since: 0, count: 0, suppressed: 0 },
     lines: [],
     requests: [],
-    hooks: [],
+    handlers: [],
   };
 }
 
@@ -509,7 +509,7 @@ export function forgetAsks(row: RunState): void {
 
 /** True when nothing of a run is to come any more: it has settled or is lost, and what was to be told is. */
 export function isDone(row: RunState): boolean {
-  if (row.hooks !== undefined) return false;
+  if (row.handlers !== undefined) return false;
   if (isSettled(row)) return delivered(row);
   return isLost(row) && row.delivery.gaveUp !== undefined && isFilled(row.delivery.gaveUp);
 }

@@ -229,6 +229,8 @@ export const ERROR_TYPES = [
   'ResultTooLarge',
   'ModelStalled',
   'BudgetExceeded',
+  'WorkerLost',
+  'Unavailable',
 ] as const;
 
 export type ErrorType = (typeof ERROR_TYPES)[number];

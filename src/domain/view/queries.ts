@@ -119,7 +119,7 @@ export function rowView(row: RunState, withResult: boolean): Row {
     messages: _messages,
     sending: _sending,
     asks: _asks,
-    hooks: _hooks,
+    handlers: _handlers,
     finishHook: _finishHook,
     forced: _forced,
     pausedAt: _pausedAt,

@@ -1,0 +1,36 @@
+/**
+ * Activities that must be answered. What an operator makes of one, by failing it or by completing it with anything, is an input and
+ * never an error of ours: what does not fit is asked for again.
+ */
+import { sleep } from '@temporalio/workflow';
+import { isRefusal } from '../src/domain/state/types.ts';
+import { anything, parse, type Shape } from '../src/schemas/index.ts';
+
+const PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
+
+/** Calls until the answer fits its shape. */
+export async function answered<T>(call: () => Promise<unknown>, shape: () => Shape<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await call().then(
+      (given) => fitting(given, shape),
+      () => undefined,
+    );
+    if (answer !== undefined) return answer;
+    await sleep(Math.min(PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS), { summary: 'asking again' });
+  }
+}
+
+/** Calls until it has been done. */
+export async function done(call: () => Promise<void>): Promise<void> {
+  await answered(async () => {
+    await call();
+    return {};
+  }, anything);
+}
+
+/** An answer in its parsed form, or nothing when it is none. */
+export function fitting<T>(given: unknown, shape: () => Shape<T>): T | undefined {
+  const parsed = parse(shape(), given, 'the answer', Number.MAX_SAFE_INTEGER, 1000);
+  return isRefusal(parsed) ? undefined : parsed;
+}

@@ -1,0 +1,81 @@
+/**
+ * How an execution ends: with everything done, or by the next one that takes over with everything carried. Nothing ends or
+ * continues while an effect, a look-up, a handler of a message or the start of a run is under way.
+ */
+import { allHandlersFinished, condition } from '@temporalio/workflow';
+import { isQuiet, mayAbort, startPending, stepInFlight } from '../src/domain/advance.ts';
+import { pack, type Carried } from '../src/domain/carry/carry.ts';
+import { forgetNames } from '../src/domain/run/start.ts';
+import { jsonBytes } from '../src/domain/state/json.ts';
+import { archive } from './archive.ts';
+import { nextTask } from './outgoing.ts';
+import type { Shell } from './shell.ts';
+
+/** Resolves when all is done, with nothing, or with what the next execution goes on from. */
+export async function live(shell: Shell): Promise<Carried | undefined> {
+  for (;;) {
+    await condition(() => mayEnd(shell) || mayContinue(shell));
+    if (mayEnd(shell)) return undefined;
+    if (!mayContinue(shell)) continue;
+    shell.isHandingOver = true;
+    shell.scopes.abortHandlers();
+    forgetNames(shell);
+    if (stepInFlight(shell.state)) {
+      shell.isAborting = true;
+      shell.scopes.abortSteps();
+    }
+    const carried = await handOver(shell);
+    if (carried !== undefined) return carried;
+    shell.resume();
+  }
+}
+
+function mayContinue(shell: Shell): boolean {
+  if (shell.hasEnded || !shell.wantsToContinue()) return false;
+  const { state, growth } = shell;
+  return !stepInFlight(state) || growth.mustAtOnce() || (growth.must() && mayAbort(state));
+}
+
+/** What the next execution goes on from, once nothing is under way; nothing if this one is to end itself after all. */
+async function handOver(shell: Shell): Promise<Carried | undefined> {
+  const { state } = shell;
+  const isSettled = (): boolean => isQuiet(state) && shell.isIdle && allHandlersFinished();
+  for (;;) {
+    await condition(() => isSettled() || shell.endsCancelled);
+    if (shell.endsCancelled) return undefined;
+    // What came later in this activation may have changed that.
+    if (!isSettled()) continue;
+    const { carried, leaving } = pack({ state, now: Date.now(), effects: [] });
+    if (shell.outgoing.takes(jsonBytes(carried) + jsonBytes(leaving))) {
+      archive(leaving);
+      return carried;
+    }
+    await nextTask();
+  }
+}
+
+/** All is done, and nothing is under way that the end of the execution would cut off. */
+function mayEnd(shell: Shell): boolean {
+  return shell.hasEnded && shell.mayEnd && !startPending(shell.state) && allHandlersFinished();
+}
+
+/**
+ * Ends the execution, once it may, in the task that archives the last of the log. Should something have come meanwhile, the server
+ * rejects that task as a whole and it is decided anew: until the end is recorded, nothing that comes is lost.
+ *
+ * @param result of the workflow, or its failure; made in that task too, and may record what is last.
+ * @param bytes that the result may have.
+ */
+export async function end<T>(shell: Shell, bytes: number, result: () => T): Promise<T> {
+  const { state } = shell;
+  for (;;) {
+    if (!mayEnd(shell)) await condition(() => mayEnd(shell));
+    else if (shell.outgoing.takes(jsonBytes(state.log) + bytes)) break;
+    else await nextTask();
+  }
+  try {
+    return result();
+  } finally {
+    archive(state.log);
+  }
+}

@@ -1,0 +1,17 @@
+/** What names stand for, asked of a worker: agents, tasks, workflow types and handlers. */
+import type { NameFacts, State } from '../src/domain/state/state.ts';
+import { resolved, type Resolved } from '../src/schemas/index.ts';
+import { answered } from './answered.ts';
+import { untilDone } from './proxies.ts';
+
+/** Asks for one name, or without one for the agent of sessions that name none; without facts no worker knows it. */
+export async function resolveName(name: string | undefined): Promise<Resolved> {
+  const ask = untilDone(name === undefined ? 'the first agent' : `name: ${name}`);
+  return answered(async () => ask.resolveName(name === undefined ? { v: 1 } : { v: 1, name }), resolved);
+}
+
+/** Puts into the state what these names stand for, as far as they are known. */
+export async function lookUpNames(state: State, names: readonly string[]): Promise<void> {
+  const found = await Promise.all(names.map(resolveName));
+  for (const { name, facts } of found) if (facts !== undefined) state.names[name] = facts as NameFacts;
+}

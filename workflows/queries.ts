@@ -1,0 +1,86 @@
+/** The queries of the contract. */
+import { defineQuery, setHandler } from '@temporalio/workflow';
+import {
+  getEvents,
+  getRun,
+  getTranscript,
+  getTurn,
+  listRuns,
+  sessionView,
+  type GetEvents,
+  type GetTranscript,
+  type ListRuns,
+} from '../src/domain/view/queries.ts';
+import { turnNamed } from '../src/domain/turn/queue.ts';
+import { isRefusal, refuse } from '../src/domain/state/types.ts';
+import { parseMessage, type SchemaName } from '../src/schemas/index.ts';
+import { refusal } from './failures.ts';
+import type { Shell } from './shell.ts';
+
+interface Query {
+  description: string;
+  answer: (shell: Shell, payload: any) => unknown;
+}
+
+const QUERIES: { [N in SchemaName]?: Query } = {
+  getSession: {
+    description: 'The session: status, turn, queue, counts of runs, usage.',
+    answer: ({ state, inbox }) => sessionView(state, !inbox.isEmpty),
+  },
+  listRuns: {
+    description: 'The runs in the order they were started: { status?, limit?, after? }.',
+    answer: ({ state }, payload: ListRuns) => {
+      // From the start again, a reader whose last row is forgotten would read everything twice.
+      if (payload.after !== undefined && getRun(state, payload.after) === null)
+        throw refusal(
+          refuse('InvalidInput', `Expected after to name a run of this ${state.kind}, got "${payload.after}".`),
+        );
+      return listRuns(state, payload);
+    },
+  },
+  getRun: {
+    description: 'One run, or null: { runId }.',
+    answer: ({ state }, { runId }: { runId: string }) => getRun(state, runId),
+  },
+  getTurn: {
+    description: 'One turn with its messages, or null: { turnId }.',
+    answer: ({ state }, { turnId }: { turnId: string }) => getTurn(state, turnNamed(state, turnId)),
+  },
+  getTranscript: {
+    description: 'The messages: { after?, limit?, includeHidden? }.',
+    answer: ({ state }, payload: GetTranscript) => {
+      const { after } = payload;
+      if (after !== undefined && !state.transcript.some(({ message }) => message.id === after))
+        throw refusal(
+          refuse('InvalidInput', `Expected after to name a message of this ${state.kind}, got "${after}".`),
+        );
+      return getTranscript(state, payload);
+    },
+  },
+  getEvents: {
+    description: 'The events after a number: { after?, limit?, types? }.',
+    answer: ({ state }, payload: GetEvents) => getEvents(state, payload),
+  },
+};
+
+const OF_RUNS: { [N in SchemaName]?: Query } = {
+  getMessages: {
+    description: 'Between a run and its task; see the documentation.',
+    answer: ({ state }, { after = 0 }: { after?: number }) => (state.self?.inbox ?? []).filter((one) => one.n > after),
+  },
+};
+
+export function answerQueries(shell: Shell): void {
+  const queries = shell.state.kind === 'run' ? { ...QUERIES, ...OF_RUNS } : QUERIES;
+  for (const [name, { description, answer }] of Object.entries(queries)) {
+    setHandler(
+      defineQuery<unknown, [unknown]>(name),
+      (payload) => {
+        const parsed = parseMessage(name as SchemaName, payload);
+        if (isRefusal(parsed)) throw refusal(parsed);
+        return answer(shell, parsed);
+      },
+      { description },
+    );
+  }
+}

@@ -1,0 +1,64 @@
+/** Receipts that wait for somebody else: for a cancelled run to confirm, for the workflow that has asked to take an answer. */
+import { condition } from '@temporalio/workflow';
+import { cancelReceipt } from '../src/domain/run/cancel.ts';
+import { findRequest, receiptOf, type Answer } from '../src/domain/run/requests.ts';
+import { partsOfRequestId } from '../src/domain/state/ids.ts';
+import { findRun, isSettled } from '../src/domain/state/state.ts';
+import { refuse, type Refusal } from '../src/domain/state/types.ts';
+import { answerReceipt } from '../src/schemas/index.ts';
+import { fitting } from './answered.ts';
+import { failureOf, refusal } from './failures.ts';
+import { briefly } from './proxies.ts';
+import type { Shell } from './shell.ts';
+
+/** Updates in flight are scarce: so many wait at once. */
+const MOST_WAITING = 4;
+const CANCEL_WAIT = '5s';
+
+let waiting = 0;
+
+/** Waits a little for a cancelled run to confirm, unless the next execution is to take over. */
+export async function confirmedCancel(shell: Shell, runId: string): Promise<unknown> {
+  const { state } = shell;
+  const isOver = (): boolean => {
+    const row = findRun(state, runId);
+    return row === undefined || isSettled(row);
+  };
+  if (!isOver() && waiting < MOST_WAITING) {
+    waiting += 1;
+    try {
+      await shell.scopes.main(async () => condition(() => isOver() || shell.wantsToContinue(), CANCEL_WAIT));
+    } finally {
+      waiting -= 1;
+    }
+  }
+  return cancelReceipt(state, runId);
+}
+
+/** Brings an answer to the workflow that has asked, which alone decides what becomes of it. */
+export async function forwardAnswer({ state, scopes }: Shell, answer: Answer): Promise<unknown> {
+  const { requestId } = answer;
+  const { workflowId } = partsOfRequestId(requestId);
+  const told = await scopes.main(async () => {
+    const given: unknown = await briefly(`answer to ${requestId}`)
+      .answerRequest({ v: 1, workflowId, answer })
+      .catch((error: unknown) => {
+        throw refusal(
+          refuse('Unavailable', `Expected the run that has asked to be reached, got ${failureOf(error).message}`),
+        );
+      });
+    return fitting(given, answerReceipt);
+  });
+  if (told?.refusal !== undefined) throw refusal(told.refusal as Refusal);
+  if (told?.receipt !== undefined) return told.receipt;
+  // A workflow that is gone asks nothing any more.
+  const copy = findRequest(state, requestId);
+  if (copy === undefined)
+    throw refusal(
+      refuse(
+        'UnknownRequest',
+        `Expected requestId to name a request of this ${state.kind}, got "${requestId.slice(0, 200)}".`,
+      ),
+    );
+  return receiptOf({ ...copy, status: copy.status === 'open' ? 'withdrawn' : copy.status }, true);
+}

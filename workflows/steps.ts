@@ -1,0 +1,161 @@
+/** What a turn or a run works with: model calls, tools, tasks, and the workflow of a `workflow:` run. */
+import { ChildWorkflowCancellationType, executeChild, isCancellation, ParentClosePolicy } from '@temporalio/workflow';
+import type { Json, Progress, TaskDone } from '../src/contract.ts';
+import { workflowIdOfTarget } from '../src/domain/state/ids.ts';
+import { jsonBytes } from '../src/domain/state/json.ts';
+import { WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
+import type { Effect } from '../src/domain/state/state.ts';
+import { taskAborted, taskDone, taskFailed } from '../src/domain/self/self.ts';
+import {
+  modelAnswered,
+  modelFailed,
+  stepAborted,
+  toolAnswered,
+  toolFailed,
+  type ModelAnswer,
+} from '../src/domain/turn/turn.ts';
+import { runSummary } from '../src/domain/view/details.ts';
+import { modelAnswer, UNREADABLE } from '../src/schemas/index.ts';
+import { fitting } from './answered.ts';
+import { isAborted, isHandedBack, stepFailure, taskFailure, toolFailure, workflowFailure } from './failures.ts';
+import { model as callModel, task, tool as callTool } from './proxies.ts';
+import type { Stage } from './stage.ts';
+
+type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
+
+export async function model(stage: Stage, { turnId, step, attempt }: Of<'model'>): Promise<void> {
+  const { state } = stage;
+  const at = { turnId, step, attempt };
+  const left = (state.turn?.deadline ?? Date.now()) - Date.now();
+  const call = callModel(left, `model: ${state.agent}, step ${step}${attempt > 1 ? `, attempt ${attempt}` : ''}`);
+  let answer: unknown;
+  try {
+    answer = await stage.scopes.within('step', async () =>
+      call.model({ v: 1, agent: state.agent, workflowId: state.workflowId, isRun: state.kind === 'run', ...at }),
+    );
+  } catch (error) {
+    stage.dispatch((cx) => {
+      if (isCancellation(error) || isHandedBack(error)) stepAborted(cx, at);
+      else modelFailed(cx, at, stepFailure(error));
+    });
+    return;
+  }
+  const fit = fitting(answer, modelAnswer);
+  stage.dispatch((cx) => {
+    if (fit === undefined)
+      modelFailed(cx, at, {
+        error: {
+          type: 'InvalidAnswer',
+          message: 'Expected the model call to be answered with a message, got something else.',
+        },
+        retryable: true,
+      });
+    else modelAnswered(cx, at, fit as ModelAnswer);
+  });
+}
+
+export async function tool(stage: Stage, { turnId, step, call }: Of<'tool'>): Promise<void> {
+  const { agent, workflowId, sessionId } = stage.state;
+  const { toolCallId, toolName, input, policy, attempt } = call;
+  const at = { turnId, step, toolCallId, attempt };
+  const invoke = callTool(policy.timeoutMs, `tool: ${toolName}${attempt > 1 ? `, attempt ${attempt}` : ''}`);
+  let answer: unknown;
+  try {
+    answer = await stage.scopes.within('step', async () =>
+      invoke.tool({ v: 1, agent, workflowId, sessionId, turnId, toolCallId, toolName, input, attempt }),
+    );
+  } catch (error) {
+    stage.dispatch((cx) => {
+      if (isCancellation(error)) stepAborted(cx, at);
+      else toolFailed(cx, at, toolFailure(error));
+    });
+    return;
+  }
+  stage.dispatch((cx) => {
+    if (isUnreadable(answer)) toolFailed(cx, at, { error: NOT_JSON, threw: true, retryable: false });
+    else toolAnswered(cx, at, isOurs(answer, 'output') ? answer.output : ((answer ?? null) as Json));
+  });
+}
+
+export async function runTask(stage: Stage): Promise<void> {
+  const { self, sessionId, workflowId, agent } = stage.state;
+  if (self === undefined) return;
+  let done: unknown;
+  try {
+    done = await stage.scopes.within('step', async () =>
+      task(`task: ${agent}`).task({
+        v: 1,
+        task: agent,
+        input: self.input,
+        runId: self.runId,
+        workflowId,
+        sessionId,
+        retries: self.retries,
+        n: self.progress?.n ?? 0,
+        ...(self.checkpoint === undefined ? {} : { checkpoint: self.checkpoint }),
+      }),
+    );
+  } catch (error) {
+    const { failure, progress, checkpoint } = taskFailure(error);
+    stage.dispatch((cx) => {
+      if (stage.isAborting && isAborted(error)) taskAborted(cx, progress, checkpoint as Json | undefined);
+      else taskFailed(cx, failure, progress);
+    });
+    return;
+  }
+  if (isOurs(done, 'result')) completed(stage, done.result, (done as unknown as TaskDone).progress);
+  else completed(stage, (done ?? null) as Json, undefined);
+}
+
+/** The workflow of a `workflow:` run is asked to cancel when this one is ended by force. */
+export async function runWorkflow(stage: Stage): Promise<void> {
+  const { self, agent, workflowId } = stage.state;
+  if (self === undefined) return;
+  let result: unknown;
+  try {
+    result = await stage.scopes.within('step', async () =>
+      executeChild(agent.slice('workflow:'.length), {
+        workflowId: workflowIdOfTarget(workflowId),
+        args: [self.input],
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+        staticSummary: runSummary(agent, self.label),
+        ...(self.taskQueue === undefined ? {} : { taskQueue: self.taskQueue }),
+      }),
+    );
+  } catch (error) {
+    stage.dispatch((cx) => taskFailed(cx, workflowFailure(error), undefined));
+    return;
+  }
+  completed(stage, (result ?? null) as Json, undefined);
+}
+
+const NOT_JSON = { type: 'InvalidResult', message: 'Expected the result to be JSON.' };
+
+/** What came back as the result, from a worker of ours, an operator, or a workflow that knows nothing of this project. */
+function completed(stage: Stage, result: Json, progress: Progress | undefined): void {
+  const bytes = jsonBytes(result);
+  stage.dispatch((cx) => {
+    if (isUnreadable(result)) taskFailed(cx, NOT_JSON, progress);
+    else if (bytes > WHOLE_RESULT_BYTES)
+      taskFailed(
+        cx,
+        {
+          type: 'ResultTooLarge',
+          message: `Expected the result to be at most ${WHOLE_RESULT_BYTES} bytes of JSON, got ${bytes}.`,
+        },
+        progress,
+      );
+    else taskDone(cx, result, progress);
+  });
+}
+
+function isUnreadable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && UNREADABLE in value;
+}
+
+/** What an activity of ours answers; anything else is what an operator has completed it with: the result itself. */
+function isOurs<F extends string>(answer: unknown, field: F): answer is { v: 1 } & Record<F, Json> {
+  return typeof answer === 'object' && answer !== null && 'v' in answer && answer.v === 1 && field in answer;
+}
