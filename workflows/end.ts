@@ -2,14 +2,22 @@
  * How an execution ends: with everything done, or by the next one that takes over with everything carried. Nothing ends or
  * continues while an effect, a look-up, a handler of a message or the start of a run is under way.
  */
-import { allHandlersFinished, condition } from '@temporalio/workflow';
+import { allHandlersFinished, condition, workflowInfo } from '@temporalio/workflow';
 import { isQuiet, mayAbort, startPending, stepInFlight } from '../src/domain/advance.ts';
 import { pack, type Carried } from '../src/domain/carry/carry.ts';
+import type { Head } from '../src/domain/carry/encode.ts';
 import { forgetNames } from '../src/domain/run/start.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { archive } from './archive.ts';
 import { nextTask } from './outgoing.ts';
 import type { Shell } from './shell.ts';
+
+/** What the execution before this one left. Anybody may start a workflow with any arguments: only one that goes on has something. */
+export function carriedOf(head: Head | undefined, body: Uint8Array | undefined): Carried | undefined {
+  if (workflowInfo().continuedFromExecutionRunId === undefined || head === undefined || body === undefined)
+    return undefined;
+  return { head, body };
+}
 
 /** Resolves when all is done, with nothing, or with what the next execution goes on from. */
 export async function live(shell: Shell): Promise<Carried | undefined> {
@@ -46,7 +54,7 @@ async function handOver(shell: Shell): Promise<Carried | undefined> {
     // What came later in this activation may have changed that.
     if (!isSettled()) continue;
     const { carried, leaving } = pack({ state, now: Date.now(), effects: [] });
-    if (shell.outgoing.takes(jsonBytes(carried) + jsonBytes(leaving))) {
+    if (shell.outgoing.takes(carried.body.length + jsonBytes(leaving))) {
       archive(leaving);
       return carried;
     }

@@ -4,7 +4,8 @@
  */
 import { CancellationScope, continueAsNew, workflowInfo } from '@temporalio/workflow';
 import type { RunInput, RunResult } from '../src/contract.ts';
-import { unpack, type Carried } from '../src/domain/carry/carry.ts';
+import { unpack } from '../src/domain/carry/carry.ts';
+import type { Head } from '../src/domain/carry/encode.ts';
 import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/run/from-runs.ts';
 import { ownMilestone } from '../src/domain/run/own-milestones.ts';
 import { cancelledBelow, cancelSelf, parentGone, refuseInput } from '../src/domain/self/self.ts';
@@ -28,13 +29,17 @@ import { Shell } from './shell.ts';
 import { isParentThere } from './parent.ts';
 import { refusal } from './failures.ts';
 import { register } from './register.ts';
-import { end, live } from './end.ts';
+import { carriedOf, end, live } from './end.ts';
 import { ALWAYS, send } from './send.ts';
 
-/** @param input made by the workflow that starts the run. */
-export async function run(input: RunInput, carried?: Carried): Promise<RunResult> {
-  const continued = workflowInfo().continuedFromExecutionRunId !== undefined && carried !== undefined;
-  const shell = new Shell(continued ? unpack(carried) : begin(input));
+/**
+ * @param input made by the workflow that starts the run; without what it works on in an execution that goes on.
+ * @param head with `body` what the execution before this one left; ignored in a first execution.
+ */
+export async function run(input: RunInput, head?: Head, body?: Uint8Array): Promise<RunResult> {
+  const carried = carriedOf(head, body);
+  const continued = carried !== undefined;
+  const shell = new Shell(carried === undefined ? begin(input) : unpack(carried));
   const { state } = shell;
   register(shell, {
     runSettled,
@@ -56,7 +61,7 @@ export async function run(input: RunInput, carried?: Carried): Promise<RunResult
     shell.open();
     asked.catch(() => shell.dispatch((cx) => cancelSelf(cx, 'cancelled_by_user', undefined, true)));
     const next = await live(shell);
-    if (next !== undefined) return continueAsNew<typeof run>(input, next);
+    if (next !== undefined) return continueAsNew<typeof run>({ ...input, input: null }, next.head, next.body);
     const delivered = await tell(shell);
     return end(shell, jsonBytes(state.self?.outcome?.result ?? null), () => resultOf(state, delivered));
   });

@@ -7,7 +7,8 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { SessionResult } from '../src/contract.ts';
-import { unpack, type Carried } from '../src/domain/carry/carry.ts';
+import { unpack } from '../src/domain/carry/carry.ts';
+import type { Head } from '../src/domain/carry/encode.ts';
 import { close, endSession } from '../src/domain/closing.ts';
 import { emit } from '../src/domain/log/events.ts';
 import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/run/from-runs.ts';
@@ -20,15 +21,16 @@ import { Shell } from './shell.ts';
 import { refusal } from './failures.ts';
 import { resolveName } from './names.ts';
 import { register } from './register.ts';
-import { end, live } from './end.ts';
+import { carriedOf, end, live } from './end.ts';
 
 /**
  * @param input `SessionInput`, optional. Ill-formed it fails the workflow in its first task, naming an unknown agent in its second.
- * @param carried what the execution before this one left; ignored in a first execution.
+ * @param head with `body` what the execution before this one left; ignored in a first execution.
  */
-export async function session(input?: unknown, carried?: Carried): Promise<SessionResult> {
-  const continued = workflowInfo().continuedFromExecutionRunId !== undefined && carried !== undefined;
-  const shell = new Shell(continued ? unpack(carried) : begin(input));
+export async function session(input?: unknown, head?: Head, body?: Uint8Array): Promise<SessionResult> {
+  const carried = carriedOf(head, body);
+  const continued = carried !== undefined;
+  const shell = new Shell(carried === undefined ? begin(input) : unpack(carried));
   register(shell, { runSettled, runMilestones, runRequest, runMessagesRead });
   const asked = CancellationScope.current().cancelRequested;
   return shell.scopes.main(async () => {
@@ -36,7 +38,7 @@ export async function session(input?: unknown, carried?: Carried): Promise<Sessi
     shell.open();
     asked.catch(() => shell.dispatch((cx) => close(cx, { turn: 'cancel', runs: 'keep' }, true)));
     const next = await live(shell);
-    if (next !== undefined) return continueAsNew<typeof session>(undefined, next);
+    if (next !== undefined) return continueAsNew<typeof session>(undefined, next.head, next.body);
     return end(shell, MIB / 2, () => {
       shell.dispatch(endSession);
       const { closing, usage, lastSeq, runs, forgotten } = shell.state;

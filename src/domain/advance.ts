@@ -6,7 +6,7 @@ import { sweep } from './closing.ts';
 import { passDeadlines } from './deadlines.ts';
 import { startHandlers } from './run/handlers.ts';
 import { startLook } from './run/looks.ts';
-import { advanceSelf, noticeFailedTurn } from './self/self.ts';
+import { advanceSelf, noticeFailedTurn, settleTask } from './self/self.ts';
 import { startQueued } from './run/start.ts';
 import { dueBy, isOver, type Cx, type State } from './state/state.ts';
 import { tellRequest } from './run/requests.ts';
@@ -21,7 +21,11 @@ export function advance(cx: Cx, hold = false): void {
   passDeadlines(cx);
   passWaits(cx);
   noticeFailedTurn(cx);
-  if (hold) return;
+  // What has an outcome settles all the same: it starts nothing, and would be carried as large as it is.
+  if (hold) {
+    settleTask(cx);
+    return;
+  }
   startQueued(cx);
   startLook(cx);
   startHandlers(cx);

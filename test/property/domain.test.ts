@@ -286,33 +286,59 @@ test('T-02 what was accepted under a key answers with the same turn for ever, an
   );
 });
 
+/** The same inputs to one that never continues as new and to one that does at every quiet point. */
+function sameStory(
+  kind: 'session' | 'run',
+  given: ConstructorParameters<typeof World>[0],
+  inputs: readonly Input[],
+): void {
+  // A look or a call of a handler that is under way is given up and taken again: that is seen in the effects.
+  const quiet = inputs
+    .filter((one) => one.do !== 'continue' && one.do !== 'look' && one.do !== 'handler')
+    .map((one) => (one.do === 'start' ? { ...one, silence: 0 as const, handler: false } : one))
+    .flatMap((one): Input[] => [one, { do: 'continue', abort: false }]);
+  const whole = new World(given, false, kind);
+  const parts = new World(given, true, kind);
+  for (const one of quiet) {
+    whole.apply(one);
+    parts.apply(one);
+  }
+  whole.drain();
+  parts.drain();
+  expect(parts.d.log()).toEqual(whole.d.log());
+  const did = ({ d }: World): unknown[] => d.did.filter((effect) => effect.do !== 'look');
+  expect(did(parts)).toEqual(did(whole));
+  for (const view of [
+    sessionView,
+    (state: World['d']['state']) => getTranscript(state, { includeHidden: true }),
+    (state: World['d']['state']) => listRuns(state, {}),
+  ])
+    expect(view(parts.d.state)).toEqual(view(whole.d.state));
+  // Of what a run was asked with and has told, no more is carried than its next execution needs.
+  const kept = ({ d: { state } }: World): unknown => ({
+    ...state,
+    log: [],
+    ...(state.self === undefined
+      ? {}
+      : { self: { ...state.self, input: null, milestones: state.self.milestones.at(-1) } }),
+  });
+  expect(kept(parts)).toEqual(kept(whole));
+}
+
 test('X-11 E-01 a session that continues as new at every quiet point tells the same story as one that never does', () => {
   always(
     200,
     fc.property(limits, sequence, (given, inputs) => {
-      // A look or a call of a handler that is under way is given up and taken again: that is seen in the effects.
-      const quiet = inputs
-        .filter((one) => one.do !== 'continue' && one.do !== 'look' && one.do !== 'handler')
-        .map((one) => (one.do === 'start' ? { ...one, silence: 0 as const, handler: false } : one))
-        .flatMap((one): Input[] => [one, { do: 'continue', abort: false }]);
-      const whole = new World({ limits: given }, false);
-      const parts = new World({ limits: given });
-      for (const one of quiet) {
-        whole.apply(one);
-        parts.apply(one);
-      }
-      whole.drain();
-      parts.drain();
-      expect(parts.d.log()).toEqual(whole.d.log());
-      const did = ({ d }: World): unknown[] => d.did.filter((effect) => effect.do !== 'look');
-      expect(did(parts)).toEqual(did(whole));
-      for (const view of [
-        sessionView,
-        (state: World['d']['state']) => getTranscript(state, { includeHidden: true }),
-        (state: World['d']['state']) => listRuns(state, {}),
-      ])
-        expect(view(parts.d.state)).toEqual(view(whole.d.state));
-      expect({ ...parts.d.state, log: [] }).toEqual({ ...whole.d.state, log: [] });
+      sameStory('session', { limits: given }, inputs);
+    }),
+  );
+});
+
+test('C-05 X-11 so does a run', () => {
+  always(
+    200,
+    fc.property(limits, sequence, (given, inputs) => {
+      sameStory('run', { limits: given }, inputs);
     }),
   );
 });

@@ -9,7 +9,9 @@ import { startRun } from '../../src/domain/run/start.ts';
 import type { Settled } from '../../src/domain/run/settle.ts';
 import { handlerAborted, handlerDone, handlerFailed } from '../../src/domain/run/handlers.ts';
 import { runRequest } from '../../src/domain/run/from-runs.ts';
-import { messageRun, runTold } from '../../src/domain/run/to-runs.ts';
+import { milestonesTold } from '../../src/domain/run/own-milestones.ts';
+import { answerOwn, ownOpen, requestTold } from '../../src/domain/run/requests.ts';
+import { messageRun, readTold, runTold, takeMessages } from '../../src/domain/run/to-runs.ts';
 import { detachRun, stepAborted } from '../../src/domain/turn/turn.ts';
 import { cancelTurn, resetTurns, submitTurn, type SubmitTurn } from '../../src/domain/turn/queue.ts';
 import { isRefusal, type Milestone, type OnBusy } from '../../src/domain/state/types.ts';
@@ -156,9 +158,10 @@ export class World {
   /** What was accepted under an id or a key, so that it can be sent again. */
   readonly requests: SubmitTurn[] = [];
   private calls = 0;
+  private notes = 0;
 
-  constructor(given: Parameters<typeof Driver.session>[0], continues = true) {
-    this.d = Driver.session(given);
+  constructor(given: Parameters<typeof Driver.session>[0], continues = true, kind: 'session' | 'run' = 'session') {
+    this.d = kind === 'session' ? Driver.session(given) : Driver.run('agent', given);
     this.continues = continues;
   }
 
@@ -265,12 +268,15 @@ export class World {
     const { d } = this;
     for (let round = 0; round < 2000; round++) {
       d.confirm();
+      if (d.state.self?.settled === true) return;
       this.terminate();
       this.told();
       if (d.asks('look')) d.glance();
       this.handler(false);
+      const [own] = ownOpen(d.state);
       if (d.asks('model')) d.say('text');
       else if (d.asks('tool')) d.answerTool(null);
+      else if (own !== undefined) d.send((cx) => answerOwn(cx, { requestId: own.requestId, value: 'at last' }));
       else {
         const live = d.state.runs.find(
           (row) => row.status === 'running' || row.status === 'input_required' || row.status === 'interrupted',
@@ -285,7 +291,14 @@ export class World {
     );
   }
 
+  /** To a run its starter says the words. */
   private submit(one: Extract<Input, { do: 'submit' }>): void {
+    const { d } = this;
+    if (d.state.kind === 'run') {
+      const messages = [{ n: ++this.notes, messageId: `note-${one.turn ?? this.notes}`, message: `${one.text}.` }];
+      d.send((cx) => takeMessages(cx, { epoch: d.state.epoch, messages }));
+      return;
+    }
     const given: SubmitTurn = {
       input: one.text === '' ? [] : user(one.text),
       onBusy: one.onBusy,
@@ -322,7 +335,21 @@ export class World {
       d.glance(found === 'closed' ? { runId, found, outcome: { status: 'failed', reason: 'lost' } } : { runId, found });
   }
 
+  /** Whoever is told something has it. */
   private told(): void {
+    const { d } = this;
+    while (d.asks('tell-milestones')) {
+      const { milestones: told } = d.take('tell-milestones');
+      d.send((cx) => milestonesTold(cx, told.at(-1)?.n ?? 0));
+    }
+    while (d.asks('tell-read')) {
+      const { n } = d.take('tell-read');
+      d.send((cx) => readTold(cx, n));
+    }
+    while (d.asks('tell-request')) {
+      d.take('tell-request');
+      d.send(requestTold);
+    }
     while (this.d.asks('tell-run')) {
       const { runId, messages } = this.d.take('tell-run');
       this.d.send((cx) => runTold(cx, runId, messages.at(-1)?.n ?? 0));
@@ -331,9 +358,14 @@ export class World {
 
   private request({ which, n, below, status }: Extract<Input, { do: 'ask' }>): void {
     const { d } = this;
+    const [own] = ownOpen(d.state);
+    if (own !== undefined && n > 1) {
+      d.send((cx) => answerOwn(cx, { requestId: own.requestId, value: `answer ${n}` }));
+      return;
+    }
     const runId = this.run(which);
     if (runId === undefined) return;
-    const workflowId = `s/${runId}${below ? '/y' : ''}`;
+    const workflowId = `${d.state.workflowId}/${runId}${below ? '/y' : ''}`;
     const at = new Date(d.now).toISOString();
     d.send((cx) =>
       runRequest(cx, {
@@ -377,6 +409,10 @@ export class World {
       return { id, start: { agent: 'load', input: id, wait: true, ...(idempotent ? { detachAfterMs: 5000 } : {}) } };
     const runId = this.run(number) ?? 'nobody';
     if (kind === 'inspect' || kind === 'cancel') return { id, runtime: `${kind}_run`, input: { runId } };
+    if (this.d.state.kind === 'run' && kind === 'invalid')
+      return idempotent
+        ? { id, runtime: 'ask_parent', input: { question: `What of ${id}?` } }
+        : { id, runtime: 'report_milestone', input: { name: `at-${number}`, data: { retries } } };
     if (kind === 'say') return { id, runtime: 'message_run', input: { runId, message: id } };
     return { id, idempotent, retries, input: { id }, ...(kind === 'invalid' ? { invalid: 'no such tool' } : {}) };
   }

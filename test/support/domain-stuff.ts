@@ -9,10 +9,12 @@ import type { StartRun } from '../../src/domain/run/admission.ts';
 import { startRun } from '../../src/domain/run/start.ts';
 import { cancelTurn, submitTurn, type SubmitTurn } from '../../src/domain/turn/queue.ts';
 import { isRefusal, type Json, type OnMilestones } from '../../src/domain/state/types.ts';
-import { Driver, user } from './domain.ts';
+import { Driver, noise, user } from './domain.ts';
 
-/** Texts that take four bytes a character, or grow when they become JSON. */
-const text = fc.constantFrom<string[]>('x', '🙂', '\u0001', '"', 'é');
+/** Stands for text that can hardly be deflated, other text each time. */
+const NOISE = 'noise';
+/** Texts that take four bytes a character, grow when they become JSON, or can hardly be deflated. */
+const text = fc.constantFrom<string[]>('x', '🙂', '\u0001', '"', 'é', NOISE, NOISE);
 const size = fc.constantFrom<number[]>(1, 40, 300, 5000, 60_000, 250_000);
 const count = fc.constantFrom<number[]>(1, 30, 400, 2000);
 
@@ -21,15 +23,20 @@ let unique = 0;
 /** An id of 64 characters, like no other. */
 function id(length = 64): string {
   const number = `${++unique}`;
-  return `${'i'.repeat(Math.max(1, length - number.length))}${number}`;
+  return `i${noise(Math.max(0, length - number.length - 2), unique)}.${number}`;
 }
 
 function times(most: number, act: (i: number) => boolean): void {
   for (let i = 0; i < most; i++) if (!act(i)) return;
 }
 
+function letters(letter: string, count: number): string {
+  return letter === NOISE ? noise(count, ++unique) : letter.repeat(count);
+}
+
 /** JSON of about so many bytes. */
 function blob(letter: string, bytes: number): Json {
+  if (letter === NOISE) return { text: letters(letter, bytes) };
   return { text: letter.repeat(Math.ceil(bytes / Math.max(1, JSON.stringify(letter).length - 2))).slice(0, bytes) };
 }
 
@@ -140,10 +147,10 @@ export function stuffed(given: {
 
 function live(d: Driver, before: Past): void {
   for (let i = 0; i < before.transcript; i++) {
-    d.submit(user(before.text.repeat(20_000)), { metadata: { note: 'x'.repeat(1000) } });
+    d.submit(user(letters(before.text, 20_000)), { metadata: { note: 'x'.repeat(1000) } });
     d.say([{ id: id(), input: 'y'.repeat(5000) }]);
     d.answerTool(blob(before.text, before.size));
-    d.say(before.text.repeat(1000));
+    d.say(letters(before.text, 1000));
   }
   const length = before.long ? 64 : 12;
   for (let i = 0; i < before.forgotten; i++) {
@@ -156,7 +163,7 @@ function live(d: Driver, before: Past): void {
         : {
             status: 'failed',
             reason: 'agent_error',
-            error: { type: 'E'.repeat(256), message: before.text.repeat(2000) },
+            error: { type: 'E'.repeat(256), message: letters(before.text, 2000) },
           },
     );
   }
@@ -200,7 +207,7 @@ function fill(d: Driver, one: Filler): void {
         return started(d, {
           input: blob(one.text, Math.min(one.size, 200_000)),
           runId: id(one.long ? 64 : 10),
-          ...(one.label ? { label: one.text.repeat(200) } : {}),
+          ...(one.label ? { label: letters(one.text, 200) } : {}),
           ...(one.watch % 2 === 0 ? {} : { metadata: blob(one.text, Math.min(one.size, 8000)) }),
           detached: {
             notify: 'narrate',
@@ -215,11 +222,11 @@ function fill(d: Driver, one: Filler): void {
     case 'queuedTurns':
       times(one.count, () => {
         const given: SubmitTurn = {
-          input: user(one.text.repeat(Math.min(one.size, 20_000))),
+          input: user(letters(one.text, Math.min(one.size, 20_000))),
           ...(one.keys
             ? {
                 turnId: id(),
-                idempotencyKey: `${id(20)}${one.text === '\u0001' ? '"'.repeat(230) : one.text.repeat(230)}`,
+                idempotencyKey: `${id(20)}${one.text === '\u0001' ? '"'.repeat(230) : letters(one.text, 230)}`,
               }
             : {}),
           ...(one.merge ? { onBusy: 'merge' } : {}),
@@ -233,12 +240,12 @@ function fill(d: Driver, one: Filler): void {
         const runId = id();
         if (!started(d, { runId, label: 'waits' })) return false;
         d.confirm();
-        const words = one.text.repeat(2000);
+        const words = letters(one.text, 2000);
         if (one.status === 'cancelled') d.send((cx) => cancelRun(cx, { runId, reason: words }));
         d.settled(runId, {
           status: one.status,
           ...(one.status === 'completed' ? { result: blob(one.text, Math.min(one.size, 63_000)) } : {}),
-          ...(one.status === 'failed' ? { error: { type: one.text.repeat(128), message: words }, reason: id() } : {}),
+          ...(one.status === 'failed' ? { error: { type: letters(one.text, 128), message: words }, reason: id() } : {}),
           progress: { n: 9, at: '2030-01-01T00:00:00.000Z', message: words, phase: words, data: 'x'.repeat(8000) },
           cancelled: Array.from({ length: 5 }, () => id(500)),
           usage: { inputTokens: 1e12, outputTokens: 1e12, totalTokens: 2e12, modelCalls: 1e9, costUsd: 123.456789 },
@@ -251,7 +258,7 @@ function fill(d: Driver, one: Filler): void {
       times(one.count, () =>
         started(d, {
           runId: id(),
-          label: one.text.repeat(40),
+          label: letters(one.text, 40),
           detached: { onBudget: one.keep ? 'keep' : 'cancel', maxBudgetMs: 1 },
         }),
       );
@@ -259,7 +266,7 @@ function fill(d: Driver, one: Filler): void {
       if (d.now === before) d.now += 1;
       d.send(() => undefined);
       for (const row of d.state.runs.filter((each) => each.status === 'interrupted'))
-        if (one.comment) d.send((cx) => cancelRun(cx, { runId: row.runId, reason: one.text.repeat(2000) }));
+        if (one.comment) d.send((cx) => cancelRun(cx, { runId: row.runId, reason: letters(one.text, 2000) }));
       while (d.asks('tool')) d.failTool({ threw: true });
       return;
     }
@@ -301,7 +308,7 @@ function fill(d: Driver, one: Filler): void {
               runId,
               turnId: id(),
               toolCallId: id(),
-              question: one.text.repeat(2000),
+              question: letters(one.text, 2000),
               status: 'open',
               openedAt: at,
               expiresAt: at,
@@ -332,7 +339,7 @@ function fill(d: Driver, one: Filler): void {
         if (!started(d, { runId })) return false;
         const accepted = !isRefusal(
           d.send((cx) =>
-            messageRun(cx, { runId, messageId: id(), message: one.text.repeat(Math.min(one.size, 60_000)) }),
+            messageRun(cx, { runId, messageId: id(), message: letters(one.text, Math.min(one.size, 60_000)) }),
           ),
         );
         d.confirm();

@@ -3,7 +3,7 @@
  * clock that the test moves. What was asked for waits in `asked` until the test answers it.
  */
 import { advance, isQuiet } from '../../src/domain/advance.ts';
-import { pack, unpack, type Carried } from '../../src/domain/carry/carry.ts';
+import { pack, unpack } from '../../src/domain/carry/carry.ts';
 import { endSession, runsToldGone } from '../../src/domain/closing.ts';
 import { nextDeadline } from '../../src/domain/deadlines.ts';
 import { emit } from '../../src/domain/log/events.ts';
@@ -360,7 +360,7 @@ export class Driver {
     if (!isQuiet(this.state)) throw new Error('Expected nothing to be in flight.');
     const { carried, leaving } = pack({ state: this.state, now: this.now, effects: [] });
     this.archive.push(...leaving);
-    this.state = unpack(JSON.parse(JSON.stringify(carried)) as Carried);
+    this.state = unpack(structuredClone(carried));
     this.holding = false;
     this.send(() => undefined);
   }
@@ -382,6 +382,17 @@ export class Driver {
       .filter((event) => event.seq > after)
       .map(tell);
   }
+}
+
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/** Text that can hardly be deflated, the same for the same seed. */
+export function noise(length: number, seed = 1): string {
+  let at = seed * 2_654_435_761;
+  return Array.from({ length }, () => {
+    at = (Math.imul(at, 1_664_525) + 1_013_904_223) >>> 0;
+    return LETTERS[at >>> 26];
+  }).join('');
 }
 
 export function user(text: string): UIMessage[] {

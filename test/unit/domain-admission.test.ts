@@ -189,6 +189,24 @@ test('a run whose workflow id would be longer than Temporal takes is refused, ho
   expect(start(d)).toBe('DepthExceeded');
 });
 
+test('the default limits take 16 running and 1,000 queued runs with small inputs, the next one is RunLimitExceeded and changes nothing', () => {
+  const d = Driver.session();
+  for (let i = 0; i < 1016; i += 8)
+    d.startAll(
+      Array.from({ length: 8 }, (_, j) => ({
+        input: { file: `orders-${i + j}.csv` },
+        label: `Load orders ${i + j} of the year`,
+        detached: { onFinish: 'told', onMilestones: { names: ['half'], mode: 'react' } },
+      })),
+    );
+  d.confirm();
+  expect(d.state.runs.filter((row) => row.status === 'running')).toHaveLength(16);
+  expect(d.state.runs.filter((row) => row.status === 'queued')).toHaveLength(1000);
+  const before = d.state.lastSeq;
+  expect(start(d)).toBe('RunLimitExceeded');
+  expect(d.state.lastSeq).toBe(before);
+});
+
 test('many starts go in waves: no more than 50 are under way, the rest follow as they are confirmed', () => {
   const d = Driver.session({ limits: { maxConcurrentRuns: 200 } });
   d.startAll(Array.from({ length: 120 }, (_, i) => ({ runId: `r${i}` })));

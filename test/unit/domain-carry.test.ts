@@ -1,19 +1,21 @@
 /** What goes from one execution to the next, and in which order it is shed when it does not fit. */
 import { describe, expect, test } from 'vitest';
-import { CARRY_BYTES, CARRY_VERSION, LOG_BYTES, pack, unpack, type Carried } from '../../src/domain/carry/carry.ts';
+import { LOG_BYTES, pack, unpack, type Carried } from '../../src/domain/carry/carry.ts';
+import { CARRY_BYTES, CARRY_VERSION } from '../../src/domain/carry/encode.ts';
 import { LogSize, parts } from '../../src/domain/carry/log-size.ts';
 import { milestonesTold, ownMilestone } from '../../src/domain/run/own-milestones.ts';
 import { taskAborted } from '../../src/domain/self/self.ts';
 import { cancelTurn } from '../../src/domain/turn/queue.ts';
 import { getTranscript, getTurn } from '../../src/domain/view/queries.ts';
 import { textOf } from '../../src/domain/delivery/transcript.ts';
-import { Driver, user } from '../support/domain.ts';
+import { Driver, noise, user } from '../support/domain.ts';
 import type { OutliveEvent } from '../../src/contract.ts';
 
 function carried(d: Driver): Carried {
   const packed = pack({ state: structuredClone(d.state), now: d.now, effects: [] });
-  expect(Buffer.byteLength(JSON.stringify(packed.carried))).toBeLessThanOrEqual(CARRY_BYTES);
-  return JSON.parse(JSON.stringify(packed.carried)) as Carried;
+  const { head, body } = packed.carried;
+  expect(body.length + Buffer.byteLength(JSON.stringify(head))).toBeLessThanOrEqual(CARRY_BYTES);
+  return structuredClone(packed.carried);
 }
 
 /** A turn between two attempts of a tool, so that the lane is held while nothing is in flight. */
@@ -104,8 +106,10 @@ test('E-08 the parts of an archive fit each into one payload, and together are t
   expect([...parts([])]).toEqual([]);
 });
 
-test('a newer version than this code knows is refused loudly', () => {
-  expect(() => unpack({ v: CARRY_VERSION + 1, state: {} })).toThrow(/version 2/);
+test('V-02 a newer version than this code knows is refused loudly, and so is one that is none', () => {
+  const { head, body } = carried(everything());
+  for (const v of [CARRY_VERSION + 1, 0, 1.5, '1' as never])
+    expect(() => unpack({ head: { ...head, v }, body })).toThrow(`got version ${v}`);
 });
 
 test('X-11 an ordinary session of weeks keeps 200 whole rows, 4,000 older ones, 100 turns and 4,000 keys', () => {
@@ -142,30 +146,30 @@ describe('what is shed', () => {
 
   test('then results of old rows, which stay readable at their run, before anything that waits', () => {
     const d = Driver.session({ budgets: { turnMs: 1e12 } });
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 30; i++) {
       d.running(`old-${i}`, { detached: { notify: 'silent' } });
-      d.settled(`old-${i}`, { result: 'x'.repeat(60_000) });
+      d.settled(`old-${i}`, { result: noise(60_000, i) });
     }
     held(d);
     d.running('small');
     d.settled('small', { result: { answer: 42 } });
     d.running('large');
-    d.settled('large', { result: 'y'.repeat(60_000) });
+    d.settled('large', { result: noise(60_000, 99) });
     const state = unpack(carried(d));
     expect(state.runs.find((row) => row.runId === 'old-0')).toMatchObject({
       resultRef: 's/old-0',
-      preview: 'x'.repeat(2048),
+      preview: noise(2048, 0),
     });
     expect(state.runs.find((row) => row.runId === 'small')).toMatchObject({ result: { answer: 42 } });
-    expect(state.runs.find((row) => row.runId === 'large')).toMatchObject({ result: 'y'.repeat(60_000) });
+    expect(state.runs.find((row) => row.runId === 'large')).toMatchObject({ result: noise(60_000, 99) });
   });
 
   test('bodies of waiting results become previews, small ones stay whole, and the delivery says where the rest is', () => {
     const d = Driver.session({ budgets: { turnMs: 1e12 }, limits: { maxConcurrentRuns: 50 } });
     held(d);
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 30; i++) {
       d.running(`r${i}`);
-      d.settled(`r${i}`, { result: i === 0 ? { answer: 42 } : 'y'.repeat(60_000) });
+      d.settled(`r${i}`, { result: i === 0 ? { answer: 42 } : noise(60_000, i) });
     }
     d.continueAsNew();
     d.pass(60_000);
@@ -174,31 +178,31 @@ describe('what is shed', () => {
     const framed = d.state.transcript
       .filter((entry) => entry.message.metadata?.['source'] === 'background-run')
       .map((entry) => textOf(entry.message).split('\n')[2]);
-    expect(framed).toHaveLength(20);
+    expect(framed).toHaveLength(30);
     expect(framed[0]).toBe('{"result":{"answer":42}}');
-    expect(framed[1]).toBe(JSON.stringify({ preview: 'y'.repeat(2048), resultRef: 's/r1' }));
+    expect(framed[1]).toBe(JSON.stringify({ preview: noise(2048, 1), resultRef: 's/r1' }));
   });
 
   test('tool outputs of the transcript become previews, oldest first, and are not cut again by the next execution', () => {
     const d = Driver.session();
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 16; i++) {
       d.submit(`q${i}`, { turnId: `turn-${i}` });
       d.say([{ id: `c${i}` }]);
-      d.answerTool({ text: '"'.repeat(100_000) });
+      d.answerTool({ text: noise(100_000, i) });
       d.say(`a${i}`);
     }
     d.continueAsNew();
     const first = getTurn(d.state, 'turn-0')?.messages[1]?.parts[0];
     expect(first?.['output']).toMatchObject({ note: expect.any(String) });
-    expect(getTurn(d.state, 'turn-3')?.messages[1]?.parts[0]?.['output']).toEqual({ text: '"'.repeat(100_000) });
+    expect(getTurn(d.state, 'turn-15')?.messages[1]?.parts[0]?.['output']).toEqual({ text: noise(100_000, 15) });
     for (let i = 0; i < 3; i++) d.continueAsNew();
     expect(getTurn(d.state, 'turn-0')?.messages[1]?.parts[0]).toEqual(first);
   });
 
   test('then the oldest messages leave, which the log keeps, and one event says which', () => {
     const d = Driver.session();
-    for (let i = 0; i < 6; i++) {
-      d.submit(user('x'.repeat(100_000)));
+    for (let i = 0; i < 16; i++) {
+      d.submit(user(noise(100_000, i)));
       d.say(`a${i}`);
     }
     const ids = d.state.transcript.map((entry) => entry.message.id);
@@ -211,7 +215,7 @@ describe('what is shed', () => {
       to: ids[ids.length - left.length - 1],
       messages: ids.length - left.length,
     });
-    expect(d.log().filter((event) => event.type === 'message.added')).toHaveLength(12);
+    expect(d.log().filter((event) => event.type === 'message.added')).toHaveLength(32);
   });
 
   test('the last message never leaves: it is cut', () => {

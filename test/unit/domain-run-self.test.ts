@@ -12,6 +12,14 @@ function cancel(d: Driver, reason = 'cancelled_by_user', cascade = true, comment
   d.send((cx) => cancelSelf(cx, reason, comment, cascade));
 }
 
+test('C-05 a task that ends while its run is about to continue as new settles there: its result is not carried', () => {
+  const d = Driver.run('task');
+  d.take('task');
+  d.holding = true;
+  d.send((cx) => taskDone(cx, 'x'.repeat(1_900_000), undefined));
+  expect(d.state.self?.settled).toBe(true);
+});
+
 describe('an agent run', () => {
   test('§4.13 settles when its inputs are answered; its result is the text of its last assistant message', () => {
     const d = Driver.run('agent');

@@ -134,6 +134,25 @@ test('E-08 an end of every form can be read with no worker running, and replays'
   expect((await handle(cancelled.sessionId).describe()).status.name).toBe('CANCELLED');
 });
 
+test('C-05 a session that is sent 50 MiB during one step, most of it refused, continues as new in time and lives', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const handle = h.temporal.workflow.getHandle(session.sessionId);
+  await session.submitTurn({ input: 'hang', turnId: 'hangs' });
+  const { runId: first } = await handle.describe();
+  const input = 'x'.repeat(250 * 1024);
+  for (let i = 0; i < 200; i += 4)
+    await Promise.all([0, 1, 2, 3].map(async (j) => handle.signal('submitTurn', { input: `${i + j} ${input}` })));
+  // The history is too large to be read whole.
+  await eventually('the next execution', async () => (await handle.describe()).runId !== first);
+  expect((await session.getSession()).turn).toMatchObject({ turnId: 'hangs', step: 1 });
+  await session.resetTurns({});
+  const taken = (await allEvents(session)).filter(({ type }) => type === 'input.refused' || type === 'turn.queued');
+  const told = taken.reduce((sum, { suppressed }) => sum + (typeof suppressed === 'number' ? suppressed : 1), 0);
+  expect(told).toBe(201);
+  await session.submitTurn({ input: 'hello' });
+  await atRest(session);
+});
+
 test('C-06 what an operator does to the archive changes nothing: its argument stands in the history all the same', async () => {
   await using own = await harness();
   const config = { agents: [agentAt(model.url)], tasks: [echo] };

@@ -9,7 +9,17 @@ import { defineTool, type Config } from '../../src/define.ts';
 import { z } from 'zod';
 import { agentAt, echo, gated } from '../support/app.ts';
 import { executionsOf } from '../support/histories.ts';
-import { allEvents, atRest, eventually, harness, text, types, uniqueId, type Harness } from '../support/harness.ts';
+import {
+  allEvents,
+  atRest,
+  byText,
+  eventually,
+  harness,
+  text,
+  types,
+  uniqueId,
+  type Harness,
+} from '../support/harness.ts';
 import { ModelServer } from '../support/model-server.ts';
 import { replayAll } from '../support/replay.ts';
 
@@ -164,7 +174,7 @@ test('C-07 a rule that throws fails its workflow task, changes nothing, and goes
   const events = await allEvents(session);
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1));
   const queued = events.filter(({ type }) => type === 'turn.queued').map(({ turnId }) => turnId);
-  expect(queued.toSorted()).toEqual(['before', 'boom', 'four', 'one', 'three', 'two']);
+  expect(queued.toSorted(byText)).toEqual(['before', 'boom', 'four', 'one', 'three', 'two']);
   expect(types(events).filter((type) => type === 'turn.completed').length).toBe(6);
   expect(types(events)).not.toContain('input.refused');
   await replayAll(h.temporal, session.sessionId);

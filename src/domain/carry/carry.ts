@@ -1,39 +1,25 @@
 /**
- * What goes from one execution to the next: one versioned, plain JSON object of at most 1 MiB.
+ * What goes from one execution to the next, at most 1 MiB.
  *
  * Over 2 MiB a session would spin dead, so the size is measured, never guessed. What does not fit is shed in a fixed order, see
  * `shed.ts`. Queue, live rows and unfilled slots are never shed: `LIVE_BYTES` bounds them at admission.
  */
 import { forgetOldest } from '../log/dedupe.ts';
-import { packForgotten, packRow, unpackForgotten, unpackRow } from './row.ts';
-import {
-  packActive,
-  packKeys,
-  packTurn,
-  slotPacker,
-  unpackActive,
-  unpackKeys,
-  unpackSlotRef,
-  unpackTurn,
-} from './turn.ts';
-import { jsonBytes } from '../state/json.ts';
 import { flushRefusals } from '../log/refusals.ts';
-import { shed, type Scale } from './shed.ts';
-import { KEPT_KEYS, KIB, MIB } from '../state/sizes.ts';
-import type { Cx, RunSelf, RunState, State } from '../state/state.ts';
+import { jsonBytes } from '../state/json.ts';
+import { KEPT_KEYS, KIB } from '../state/sizes.ts';
+import type { Cx, RunSelf, State } from '../state/state.ts';
 import type { OutliveEvent } from '../state/types.ts';
+import { CARRY_BYTES, carriedBytes, decode, encode, type Carried } from './encode.ts';
+import { shed } from './shed.ts';
+import { packStep, unpackStep } from './step.ts';
 
-export const CARRY_VERSION = 1;
-export const CARRY_BYTES = MIB;
+export type { Carried } from './encode.ts';
+
 /** The log is carried as it is up to this size; beyond it its older part goes into the archive. */
 export const LOG_BYTES = 128 * KIB;
 /** Room for the log that nothing else may take. */
 const LOG_LEAST = 32 * KIB;
-
-export interface Carried {
-  v: number;
-  state: unknown;
-}
 
 /** `carried` goes into the next execution, `leaving` into the archive of this one, oldest first. */
 export interface Packed {
@@ -47,24 +33,18 @@ export function pack(cx: Cx): Packed {
   flushRefusals(cx);
   forgetOldest(state.dedupe, KEPT_KEYS);
   const most = CARRY_BYTES - KIB;
-  const scale = scaleOf(state);
-  shed(cx, most - LOG_LEAST, scale);
-  const room = Math.min(LOG_BYTES, most - scale.control() - jsonBytes(state.transcript));
-  const first = state.log.length - tail(state.log, room);
+  const room = most - shed(cx, most - LOG_LEAST, (rest) => carriedBytes(lasting({ ...rest, log: [] })));
+  const first = state.log.length - tail(state.log, Math.min(LOG_BYTES, room));
   return {
-    carried: { v: CARRY_VERSION, state: compact({ ...state, log: state.log.slice(first) }) },
+    carried: encode(lasting({ ...state, log: state.log.slice(first) })),
     leaving: state.log.slice(0, first),
   };
 }
 
-/** The state as it was packed. A newer version than this code knows is refused loudly: an older worker must not guess. */
+/** The state as it was packed. */
 export function unpack(carried: Carried): State {
-  if (carried.v !== CARRY_VERSION) {
-    throw new Error(
-      `This worker reads carried state of version ${CARRY_VERSION}, got version ${carried.v}: deploy a worker that knows it.`,
-    );
-  }
-  return expand(carried.state as Compact);
+  const state = decode(carried);
+  return { ...state, turn: state.turn === null ? null : unpackStep(state.turn) };
 }
 
 /** How many of the last events fit. */
@@ -79,75 +59,21 @@ export function tail(log: readonly OutliveEvent[], bytes: number): number {
   return kept;
 }
 
-/** Weighs everything but log and transcript. Rows may be many and large: each is weighed once, and anew when it was touched. */
-function scaleOf(state: State): Scale {
-  const rows = new Map<RunState, number>();
-  return {
-    control() {
-      let bytes = jsonBytes({ ...compact({ ...state, log: [], transcript: [] }), runs: [] });
-      for (const row of state.runs) {
-        const known = rows.get(row) ?? jsonBytes(packRow(state, row)) + 1;
-        rows.set(row, known);
-        bytes += known;
-      }
-      return bytes;
-    },
-    touched(row) {
-      rows.delete(row);
-    },
-  };
-}
-
-type Compact = Omit<State, 'runs' | 'queue' | 'forgotten' | 'lines' | 'dedupe'> & {
-  runs: Record<string, unknown>[];
-  queue: unknown[];
-  forgotten: unknown[];
-  lines: unknown[];
-  dedupe: ReturnType<typeof packKeys>;
-};
-
-/** The state in its carried form. */
-function compact(state: State): Compact {
-  const packSlot = slotPacker(state.runs);
+/** What of a state has to last. */
+function lasting(state: State): State {
   return {
     ...state,
-    ...(state.self === undefined ? {} : { self: packSelf(state.self) }),
-    turn: state.turn === null ? null : packActive(state.turn),
-    runs: state.runs.map((row) => packRow(state, row)),
-    queue: state.queue.map((turn) => packTurn(state, turn, packSlot)),
-    forgotten: state.forgotten.map((row) => packForgotten(state, row)),
-    lines: state.lines.map(packSlot),
-    dedupe: packKeys(state),
+    ...(state.self === undefined ? {} : { self: lastingSelf(state.self) }),
+    turn: state.turn === null ? null : packStep(state.turn),
   };
 }
 
 /** Milestones that the parent knows, and an agent's input once it is a turn, are not needed any more. */
-function packSelf(self: RunSelf): RunSelf {
+function lastingSelf(self: RunSelf): RunSelf {
   const last = self.milestones.at(-1);
   return {
     ...self,
     ...(self.kind === 'agent' ? { input: null } : {}),
     milestones: self.milestones.filter((one) => one === last || (self.parentGone !== true && one.n > self.told)),
-  };
-}
-
-function expand(packed: Compact): State {
-  const { epoch } = packed;
-  const base: State = {
-    ...packed,
-    runs: [],
-    queue: [],
-    forgotten: [],
-    lines: [],
-    dedupe: unpackKeys(epoch, packed.dedupe),
-  };
-  const runs = packed.runs.map((row) => unpackRow(base, row));
-  return {
-    ...base,
-    runs,
-    turn: packed.turn === null ? null : unpackActive(packed.turn),
-    queue: packed.queue.map((turn) => unpackTurn(base, runs, turn)),
-    forgotten: packed.forgotten.map((row) => unpackForgotten(base, row)),
-    lines: packed.lines.map((slot) => unpackSlotRef(runs, slot)),
   };
 }

@@ -9,8 +9,9 @@ import { lastNumber } from '../run/milestones.ts';
 import { keepClosed } from '../run/requests.ts';
 import { forgetNames } from '../run/start.ts';
 import { forgetAllBut } from '../run/settle.ts';
-import { KIB, PREVIEW_BYTES } from '../state/sizes.ts';
+import { KIB, MIB, PREVIEW_BYTES } from '../state/sizes.ts';
 import { isDone, isSettled, type Cx, type RunState, type State, type TranscriptEntry } from '../state/state.ts';
+import { carriedBytes } from './encode.ts';
 import { cutOutput, cutText, fitParts } from '../turn/step-size.ts';
 import { giveUpLargestCall } from '../turn/turn.ts';
 
@@ -18,38 +19,39 @@ import { giveUpLargestCall } from '../turn/turn.ts';
 const TRANSCRIPT_BYTES = 384 * KIB;
 const TRANSCRIPT_BEFORE_BODIES = 128 * KIB;
 const TRANSCRIPT_LEAST = 16 * KIB;
+/** However well it can be deflated: no model reads more, and every step sends it whole. */
+const TRANSCRIPT_JSON_BYTES = 2 * MIB;
 const STEP_BYTES = 96 * KIB;
 const STEP_LEAST = 40 * KIB;
 
-/** Weighs what is carried beside log and transcript. */
-export interface Scale {
-  control(): number;
-  /** A row has changed. */
-  touched(row: RunState): void;
-}
-
-/** Sheds until control state and transcript take at most so many bytes. */
-export function shed(cx: Cx, most: number, scale: Scale): void {
+/** Sheds until the state without its log takes at most so many bytes of what is carried, and answers how many it takes. */
+export function shed(cx: Cx, most: number, weigh: (state: State) => number): number {
   const { state } = cx;
-  const transcript = jsonBytes(state.transcript);
-  let control = scale.control();
+  const weighTranscript = (): number => carriedBytes(state.transcript);
+  const weighRest = (): number => weigh({ ...state, transcript: [] });
+  const whole = weigh(state);
+  // Weighed apart the two take more than together, so that what fits together is left alone.
+  if (whole <= most && jsonBytes(state.transcript) <= TRANSCRIPT_JSON_BYTES) return whole;
+  const transcript = weighTranscript();
+  let rest = weighRest();
   for (const [room, steps] of [
     [TRANSCRIPT_BYTES, oldSteps],
     [TRANSCRIPT_BEFORE_BODIES, bodySteps],
     [TRANSCRIPT_LEAST, lastSteps],
   ] as const) {
     for (const step of steps) {
-      const over = control - (most - Math.min(transcript, room));
+      const over = rest - (most - Math.min(transcript, room));
       if (over <= 0) break;
-      step(cx, over, scale);
-      control = scale.control();
+      step(cx, over);
+      rest = weighRest();
     }
   }
-  shedTranscript(cx, Math.min(TRANSCRIPT_BYTES, most - control));
+  shedTranscript(cx, Math.min(TRANSCRIPT_BYTES, most - rest), weighTranscript);
+  return weigh(state);
 }
 
 /** Sheds one kind of thing; `over` is how much is too much. */
-type Step = (cx: Cx, over: number, scale: Scale) => void;
+type Step = (cx: Cx, over: number) => void;
 
 /** Rows of runs of which nothing is to come any more. */
 function oldRows(state: State): RunState[] {
@@ -57,11 +59,11 @@ function oldRows(state: State): RunState[] {
 }
 
 const oldSteps: Step[] = [
-  ({ state }, _over, scale) => {
-    for (const row of oldRows(state)) shedBody(row, PREVIEW_BYTES, scale);
+  ({ state }) => {
+    for (const row of oldRows(state)) shedBody(row, PREVIEW_BYTES);
   },
-  ({ state }, _over, scale) => {
-    for (const row of oldRows(state)) shedBody(row, 0, scale);
+  ({ state }) => {
+    for (const row of oldRows(state)) shedBody(row, 0);
   },
   ...[100, 25, 0].map((kept): Step => ({ state }) => {
     forgetAllBut(state, oldRows(state), kept);
@@ -88,12 +90,11 @@ const oldSteps: Step[] = [
 ];
 
 const bodySteps: Step[] = [
-  ({ state }, _over, scale) => {
-    for (const row of state.runs) if (isSettled(row)) shedBody(row, PREVIEW_BYTES, scale);
+  ({ state }) => {
+    for (const row of state.runs) if (isSettled(row)) shedBody(row, PREVIEW_BYTES);
   },
-  ({ state }, _over, scale) => {
+  ({ state }) => {
     for (const row of state.runs) {
-      if (row.progress !== undefined || row.milestones.length > 0) scale.touched(row);
       delete row.progress?.data;
       for (const one of row.milestones) delete one.data;
     }
@@ -105,14 +106,11 @@ const lastSteps: Step[] = [
     state.forgotten = [];
     state.past = [];
   },
-  ({ state }, _over, scale) => {
-    for (const row of state.runs) shedBody(row, 64, scale);
+  ({ state }) => {
+    for (const row of state.runs) shedBody(row, 64);
   },
-  ({ state }, _over, scale) => {
-    for (const row of state.runs) {
-      shedDetails(row);
-      scale.touched(row);
-    }
+  ({ state }) => {
+    for (const row of state.runs) shedDetails(row);
   },
   (cx) => forgetNames(cx),
   ({ state: { turn } }) => {
@@ -122,8 +120,7 @@ const lastSteps: Step[] = [
   giveUpCalls,
 ];
 
-function shedBody(row: RunState, bytes: number, scale: Scale): void {
-  if (row.result !== undefined || row.preview !== undefined || row.error !== undefined) scale.touched(row);
+function shedBody(row: RunState, bytes: number): void {
   if (row.result !== undefined && jsonBytes(row.result) > bytes) {
     row.preview = cutText(previewOf(row.result, bytes), bytes);
     row.resultRef = row.workflowId;
@@ -163,7 +160,18 @@ function giveUpCalls(cx: Cx, over: number): void {
 }
 
 /** Tool outputs become previews, oldest first; then the oldest messages leave, which the log keeps; the last one stays. */
-function shedTranscript(cx: Cx, room: number): void {
+function shedTranscript(cx: Cx, room: number, weigh: () => number): void {
+  const { state } = cx;
+  // How much leaves is reckoned in JSON, by how far all of it can be deflated, and weighed again.
+  for (let weight = weigh(); weight > room || jsonBytes(state.transcript) > TRANSCRIPT_JSON_BYTES; weight = weigh()) {
+    const bytes = jsonBytes(state.transcript);
+    const before = state.transcript.length;
+    shedMessages(cx, Math.min(TRANSCRIPT_JSON_BYTES, Math.floor((bytes * room) / Math.max(1, weight)) - KIB));
+    if (state.transcript.length === before && jsonBytes(state.transcript) >= bytes) return;
+  }
+}
+
+function shedMessages(cx: Cx, room: number): void {
   const { state } = cx;
   let bytes = jsonBytes(state.transcript);
   for (let i = 0; i < state.transcript.length && bytes > room; i++) {

@@ -121,17 +121,16 @@ export function advanceSelf(cx: Cx): void {
   const { state } = cx;
   const { self } = state;
   if (self === undefined || self.settled === true) return;
-  const late = state.closing?.late === true;
   if (self.kind !== 'agent') {
     if (self.task === 'ready' && self.outcome === undefined) {
       self.task = 'running';
       cx.effects.push({ do: self.kind === 'workflow' ? 'workflow' : 'task' });
     }
-    if (self.outcome !== undefined && (self.task === 'done' || late)) settleSelf(cx, self);
+    settleTask(cx);
     return;
   }
   if (self.outcome !== undefined) {
-    if (sweep(cx) || late) settleSelf(cx, self);
+    if (sweep(cx) || state.closing?.late === true) settleSelf(cx, self);
     return;
   }
   if (state.turn === null && state.queue.length === 0 && state.runs.every(isDone) && state.handlers.length === 0) {
@@ -141,6 +140,13 @@ export function advanceSelf(cx: Cx): void {
     self.outcome = { status: 'completed', result: last === undefined ? '' : textOf(last.message) };
     settleSelf(cx, self);
   }
+}
+
+/** A task, or the workflow of a `workflow:` run, that has ended, or has had its time to: the run settles. */
+export function settleTask(cx: Cx): void {
+  const { self, closing } = cx.state;
+  if (self === undefined || self.kind === 'agent' || self.settled === true || self.outcome === undefined) return;
+  if (self.task === 'done' || closing?.late === true) settleSelf(cx, self);
 }
 
 function settleSelf(cx: Cx, self: RunSelf): void {

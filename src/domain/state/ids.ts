@@ -39,16 +39,6 @@ export function mintTurnId(epoch: string, n: number): string {
   return `t-${epoch8(epoch)}-${n}`;
 }
 
-/** A minted turn id in its carried form, `~` and its number; others stay as they are, and none of those begins with `~`. */
-export function shortTurnId(epoch: string, turnId: string): string {
-  const minted = mintTurnId(epoch, 0).slice(0, -1);
-  return turnId.startsWith(minted) ? `~${turnId.slice(minted.length)}` : turnId;
-}
-
-export function longTurnId(epoch: string, short: string): string {
-  return short.startsWith('~') ? `${mintTurnId(epoch, 0).slice(0, -1)}${short.slice(1)}` : short;
-}
-
 export function mintMessageId(epoch: string, n: number): string {
   return `m-${epoch8(epoch)}-${n}`;
 }

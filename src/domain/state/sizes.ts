@@ -48,17 +48,18 @@ export const FRAME_BYTES = 300;
 /**
  * What a session may hold of what is never shed when it continues as new: queued inputs, live rows, results that wait, each
  * with what it may still grow by. New work beyond it is refused, so that the carried state is bounded by construction:
- * 600 KiB of these, 256 KiB of keys, the rest for the transcript, the step under way and what a session is.
+ * 600 KiB of these, 256 KiB of keys, the rest for the transcript, the step under way and what a session is. What users give counts
+ * as it is, as if it could not be deflated at all; what is made around it counts as it is carried.
  */
 export const LIVE_BYTES = 600 * KIB;
-/** What a row may grow by after its admission, in its shortest form, with its turns in the queue. */
-export const ROW_GROWTH_BYTES = 440;
-/** What a watched milestone takes beside its name, which stands twice. */
-export const WATCHED_BYTES = 120;
+/** What a row takes beside what it was asked with and what it may grow by, with its turns in the queue. */
+export const ROW_GROWTH_BYTES = 180;
+/** What a watched milestone takes beside its name. */
+export const WATCHED_BYTES = 40;
 /** What a call of a handler takes that has not succeeded yet. */
-export const HOOK_BYTES = 190;
+export const HOOK_BYTES = 30;
 /** What a queued turn takes beside its inputs and its id. */
-export const TURN_GROWTH_BYTES = 84;
+export const TURN_GROWTH_BYTES = 60;
 /** What an input of a queued turn takes beside its messages and its key. */
 export const INPUT_GROWTH_BYTES = 16;
 /** What a key takes that a live turn answers to. */
