@@ -2,6 +2,7 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { PARENT_EPOCH, type Activities } from '../src/contract.ts';
+import { RULES } from '../src/domain/state/rules.ts';
 import { describe, isOpen } from '../src/client/describe.ts';
 import { answerRequest } from './answer.ts';
 import { callHandler } from './handler.ts';
@@ -16,7 +17,7 @@ export function createActivities(registry: Registry, client: Client, isStopping:
     model: async (arg) => ({ v: 1, ...(await callModel(registry, client, isStopping, arg)) }),
     tool: async (arg) => ({ v: 1, output: await callTool(registry, arg) }),
     task: async (arg) => runTask(registry, client, arg),
-    resolveName: async ({ name }) => Promise.resolve({ v: 1, ...registry.resolve(name) }),
+    resolveName: async ({ name }) => Promise.resolve({ v: 1, rules: RULES, ...registry.resolve(name) }),
     archiveLog: async () => Promise.resolve(),
     answerRequest: async ({ workflowId, answer }) => answerRequest(client, workflowId, answer),
     handler: async (arg) => callHandler(registry, arg),

@@ -8,7 +8,7 @@ import { WorkflowFailedError, type Client, type WorkflowExecutionDescription } f
 import type { RunResult, SessionSnapshot } from '../src/contract.ts';
 import { ask } from '../src/client/ask.ts';
 import { describe, isOpen } from '../src/client/describe.ts';
-import { heartbeatOf } from '../src/client/heartbeat.ts';
+import { attemptOf, heartbeatOf } from '../src/client/heartbeat.ts';
 import { workflowIdOfTarget } from '../src/domain/state/ids.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import type { Sight } from '../src/domain/run/looks.ts';
@@ -54,6 +54,8 @@ async function lookAt(client: Client, run: LookedFor): Promise<Sight> {
   const seen: Sight = { runId, found: 'open' };
   const progress = (await heartbeatOf(client, description))?.progress;
   if (progress !== undefined) seen.progress = progress;
+  const attempt = attemptOf(description);
+  if (attempt !== undefined) seen.attempt = attempt;
   if (run.kind === 'workflow')
     seen.events = (await describe(client, workflowIdOfTarget(workflowId)))?.historyLength ?? 0;
   else if (run.closely) {

@@ -93,10 +93,11 @@ async function ask(
   if (watchdog.signal.aborted) throw watchdog.signal.reason;
   if (failure !== undefined) throw failure instanceof Error ? failure : new Error(JSON.stringify(failure));
   Context.current().cancellationSignal.throwIfAborted();
-  const [content, toolCalls, usage] = await Promise.all([result.content, result.toolCalls, result.usage]);
+  const [content, usage] = await Promise.all([result.content, result.usage]);
   return {
     parts: content.flatMap((part) => partOf(part as { type: string; [field: string]: unknown })),
-    calls: toolCalls.map((call) => callOf(registry, agent, call)),
+    // In the order of their parts, which is how the two belong together: ids may repeat.
+    calls: content.flatMap((part) => (part.type === 'tool-call' ? [callOf(registry, agent, part)] : [])),
     usage: usageOf(usage),
     canStart: Object.fromEntries(
       (agent.canStart ?? [])

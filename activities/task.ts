@@ -2,7 +2,7 @@
  * A task in the place of a run's turns. Its heartbeat carries the latest progress, the checkpoint and how often it threw; the
  * server keeps the last one and hands it to the next attempt, so losing the worker loses nothing and uses up no retry.
  */
-import { activityInfo, ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { activityInfo, ApplicationFailure, CancelledFailure, Context, log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import {
   NAME_PATTERN,
@@ -32,12 +32,23 @@ export async function runTask(registry: Registry, client: Client, arg: TaskArg):
   const { heartbeatDetails, attempt } = activityInfo();
   const before = heartbeatDetails as TaskHeartbeat | undefined;
   const beat: TaskHeartbeat = {
-    errors: 0,
-    ...(arg.checkpoint === undefined ? {} : { checkpoint: arg.checkpoint }),
-    ...before,
+    errors: before?.errors ?? 0,
+    attempt,
+    losses: lossesBefore(attempt, before),
+    ...(before?.progress === undefined ? {} : { progress: before.progress }),
+    ...checkpointOf(before?.checkpoint ?? arg.checkpoint),
   };
+  if (beat.losses >= arg.maxLosses) {
+    const sentence = `The task "${arg.task}" took ${beat.losses} workers with it, one after another without progress between, and is not tried again (limits.maxLosses).`;
+    log.warn(sentence, { runId: arg.runId });
+    throw outgoing(registry, new Error(sentence), { type: 'WorkerLost', nonRetryable: true, details: detailsOf(beat) });
+  }
+  if (beat.losses > 0)
+    log.warn(`The task "${arg.task}" is tried again after it has lost ${beat.losses} workers.`, {
+      runId: arg.runId,
+      attempt,
+    });
   const { cancellationSignal: signal } = Context.current();
-  const done = (): { progress?: Progress } => (beat.progress === undefined ? {} : { progress: beat.progress });
   try {
     return await withHeartbeat(
       () => beat,
@@ -52,11 +63,12 @@ export async function runTask(registry: Registry, client: Client, arg: TaskArg):
         );
         // What was done with it is done; should this not arrive, it is only named as unread.
         await inbox.read().catch(() => undefined);
-        return { v: 1, result, ...done() };
+        return { v: 1, result, ...progressOf(beat) };
       },
     );
   } catch (error) {
-    const details = { ...done(), ...(beat.checkpoint === undefined ? {} : { checkpoint: beat.checkpoint }) };
+    const details = detailsOf(beat);
+    beat.ended = true;
     if (isShutdown(signal)) {
       Context.current().heartbeat(beat);
       throw handedBack();
@@ -70,6 +82,27 @@ export async function runTask(registry: Registry, client: Client, arg: TaskArg):
     Context.current().heartbeat(beat);
     throw outgoing(registry, error, { nonRetryable, details });
   }
+}
+
+/** Workers lost in a row until this attempt: an attempt that has said nothing of its end, or nothing at all, has lost its worker. */
+function lossesBefore(attempt: number, before: Partial<TaskHeartbeat> | undefined): number {
+  if (before === undefined) return attempt - 1;
+  const since = attempt - (before.attempt ?? attempt - 1) - 1;
+  if (before.ended === true) return since;
+  return since + 1 + (before.moved === true ? 0 : (before.losses ?? 0));
+}
+
+function progressOf({ progress }: TaskHeartbeat): { progress?: Progress } {
+  return progress === undefined ? {} : { progress };
+}
+
+function checkpointOf(checkpoint: Json | undefined): { checkpoint?: Json } {
+  return checkpoint === undefined ? {} : { checkpoint };
+}
+
+/** What an attempt leaves to the workflow. */
+function detailsOf(beat: TaskHeartbeat): object {
+  return { ...progressOf(beat), ...checkpointOf(beat.checkpoint) };
 }
 
 async function parsed<T>(parsing: Promise<T>): Promise<T> {
@@ -105,6 +138,7 @@ function contextOf(
       const checkpoint = report.checkpoint === undefined ? undefined : small(report.checkpoint, 'checkpoint');
       n += 1;
       beat.progress = snapshot;
+      beat.moved = true;
       if (checkpoint !== undefined) beat.checkpoint = checkpoint;
       context.heartbeat(beat);
     },
@@ -119,6 +153,7 @@ function contextOf(
         ...(plainData === undefined ? {} : { data: plainData }),
         ...(beat.progress === undefined ? {} : { progress: beat.progress }),
       });
+      beat.moved = true;
     },
     messages,
   };

@@ -3,6 +3,7 @@
  * same name, the same argument and the same JSON, so that what works here works in any SDK and on the command line.
  */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { DEFAULT_TASK_QUEUE } from './contract.ts';
 import type {
@@ -120,7 +121,9 @@ export class OutliveClient {
   }
 }
 
-const MOST_RESENDS = 5;
+const MOST_SENDS = 12;
+const RESEND_MS = 100;
+const LONGEST_RESEND_MS = 2000;
 
 export class SessionHandle {
   readonly sessionId: string;
@@ -135,14 +138,14 @@ export class SessionHandle {
     return this.client.temporal.workflow.getHandle(this.sessionId);
   }
 
-  /** Sends an update; one that a continue-as-new cut off is sent again. */
+  /** Sends an update; one that an end has cut off, or a workflow task that the server gave up, is sent again, for some 15 s. */
   private async update<T>(name: string, argument: unknown): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.handle.executeUpdate<T, [unknown]>(name, { args: [argument], updateId: randomUUID() });
       } catch (error) {
-        if (cutOff(error) && attempt < MOST_RESENDS) continue;
-        throw typed(error, this.sessionId);
+        if (!cutOff(error) || attempt >= MOST_SENDS) throw typed(error, this.sessionId);
+        await pause(Math.min(RESEND_MS * 2 ** (attempt - 1), LONGEST_RESEND_MS));
       }
     }
   }

@@ -53,6 +53,8 @@ export const HANDED_BACK = 'WorkerShutdown';
 /** The argument of the `run` workflow, made by the workflow that starts it. */
 export interface RunInput {
   v: 1;
+  /** By which it decides until it continues as new: those of the workflow that starts it. */
+  rules: number;
   runId: string;
   parent: { workflowId: string; epoch: string };
   sessionId: string;
@@ -67,6 +69,8 @@ export interface RunInput {
   label?: string;
   metadata?: Json;
   limits: Partial<Limits>;
+  /** Those that hold for the whole tree. */
+  budgets: { requestTtlMs: number };
   retries: number;
   onBudget: 'cancel' | 'keep';
   deadlineAt: string;
@@ -129,6 +133,7 @@ export interface TaskArg {
   workflowId: string;
   sessionId: string;
   retries: number;
+  maxLosses: number;
   checkpoint?: Json;
   n: number;
 }
@@ -138,11 +143,20 @@ export interface TaskDone {
   progress?: Progress;
 }
 
-/** What a task's heartbeat carries: the live progress, the checkpoint of the next attempt, and how often it threw. */
+/** What a task's heartbeat carries: the live progress, the checkpoint of the next attempt, and what has become of the attempts so far. */
 export interface TaskHeartbeat {
   progress?: Progress;
   checkpoint?: Json;
+  /** How often it threw. */
   errors: number;
+  /** The attempt that says this, from 1. */
+  attempt: number;
+  /** It has ended by itself: its worker was not lost. */
+  ended?: true;
+  /** It has shown progress: a report or a milestone. */
+  moved?: true;
+  /** Workers lost in a row before this attempt, without progress between. */
+  losses: number;
 }
 
 /**
@@ -155,8 +169,11 @@ export interface Activities {
   task(arg: TaskArg): Promise<TaskDone>;
   /** Calls a handler of the app. */
   handler(arg: HandlerArg): Promise<void>;
-  /** What a name stands for; without a name, which agent a session has that names none. */
-  resolveName(arg: { v: 1; name?: string }): Promise<{ v: 1; name: string; facts?: NameFacts; known: string[] }>;
+  /** What a name stands for, and the newest rules that the worker knows; without a name, which agent a session has that names none. */
+  resolveName(arg: {
+    v: 1;
+    name?: string;
+  }): Promise<{ v: 1; rules: number; name: string; facts?: NameFacts; known: string[] }>;
   /** What can be seen of runs from outside; those that do not fit into one answer are left out. */
   look(arg: { v: 1; runs: LookedFor[] }): Promise<{ v: 1; sights: Sight[] }>;
   /** Sends an answer to the workflow that has asked; neither receipt nor refusal when that is closed. */

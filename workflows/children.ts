@@ -9,6 +9,7 @@ import { settle, type Settled } from '../src/domain/run/settle.ts';
 import { adoptRun, startConfirmed, startFailed } from '../src/domain/run/start.ts';
 import { runTold } from '../src/domain/run/to-runs.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
+import { limitsOfRun } from '../src/domain/state/settings.ts';
 import { findRun, isSettled, type Effect, type State } from '../src/domain/state/state.ts';
 import { runSummary } from '../src/domain/view/details.ts';
 import { foundWorkflow, outcome, sights } from '../src/schemas/index.ts';
@@ -24,10 +25,10 @@ function runInput(state: State, runId: string): RunInput | undefined {
   const row = findRun(state, runId);
   if (row?.request === undefined) return undefined;
   const { request } = row;
-  const { maxDepth, cancelGraceMs, historyEvents } = state.settings.limits;
   const facts = state.names[row.agent];
   return {
     v: 1,
+    rules: state.rules,
     runId,
     parent: { workflowId: state.workflowId, epoch: state.epoch },
     sessionId: state.sessionId,
@@ -39,7 +40,8 @@ function runInput(state: State, runId: string): RunInput | undefined {
     retries: facts?.retries ?? 2,
     onBudget: row.detached.onBudget,
     deadlineAt: row.deadlineAt,
-    limits: { maxDepth, cancelGraceMs, ...(historyEvents === undefined ? {} : { historyEvents }), ...facts?.limits },
+    limits: limitsOfRun(state.settings, facts?.limits),
+    budgets: { requestTtlMs: state.settings.budgets.requestTtlMs },
     ...(state.self === undefined ? {} : { parentRunId: state.self.runId }),
     ...(row.parentToolCallId === undefined ? {} : { parentToolCallId: row.parentToolCallId }),
     ...(request.label === undefined ? {} : { label: request.label }),

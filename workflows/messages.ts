@@ -8,6 +8,7 @@ import { admitAnswer, answerOwn, type Answer, type AnswerReceipt } from '../src/
 import { startRun, startRuns } from '../src/domain/run/start.ts';
 import { admitMessage, messageRun, type MessageRun } from '../src/domain/run/to-runs.ts';
 import { partsOfRequestId } from '../src/domain/state/ids.ts';
+import { leaveLoop } from '../src/domain/state/loop.ts';
 import { isOver, type Cx, type State } from '../src/domain/state/state.ts';
 import { isRefusal, refuse, type Refusal } from '../src/domain/state/types.ts';
 import {
@@ -80,11 +81,18 @@ const COMMON: Record<string, Message> = {
     apply: (cx, payload: Answer): AnswerReceipt | Refusal | Forwarded =>
       partsOfRequestId(payload.requestId).workflowId === cx.state.workflowId
         ? answerOwn(cx, payload)
-        : (admitAnswer(cx.state, payload) ?? { forward: payload }),
+        : forwardable(cx, payload),
     receipt: async (shell, answer: AnswerReceipt | Forwarded) =>
       'forward' in answer ? forwardAnswer(shell, answer.forward) : answer,
   },
 };
+
+function forwardable(cx: Cx, answer: Answer): Refusal | Forwarded {
+  const refused = admitAnswer(cx.state, answer);
+  if (refused !== undefined) return refused;
+  leaveLoop(cx.state);
+  return { forward: answer };
+}
 
 /** An answer that is for another workflow to take. */
 export interface Forwarded {

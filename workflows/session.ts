@@ -12,6 +12,7 @@ import type { Head } from '../src/domain/carry/encode.ts';
 import { close, endSession } from '../src/domain/closing.ts';
 import { emit } from '../src/domain/log/events.ts';
 import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/run/from-runs.ts';
+import { tooNew } from '../src/domain/state/rules.ts';
 import { settingsOf } from '../src/domain/state/settings.ts';
 import { newState, type State } from '../src/domain/state/state.ts';
 import { MIB } from '../src/domain/state/sizes.ts';
@@ -80,7 +81,11 @@ function begin(input: unknown): State {
 /** Which agent takes the turns, asked of the worker once: a later deployment that does not know it fails turns, not the session. */
 async function identify(shell: Shell): Promise<void> {
   const { state } = shell;
-  const { name, facts, known } = await resolveName(state.agent === '' ? undefined : state.agent);
+  const { rules, name, facts, known } = await resolveName(state.agent === '' ? undefined : state.agent);
+  // Before anything depends on them: what comes before this never changes.
+  const newer = tooNew(rules);
+  if (newer !== undefined) throw new Error(newer);
+  state.rules = rules;
   if (facts?.kind !== 'agent') {
     throw ApplicationFailure.nonRetryable(
       `Expected agent to be one of ${known.map((one) => `"${one}"`).join(', ')}, got "${name}".`,

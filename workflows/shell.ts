@@ -5,6 +5,7 @@
  * A rule that throws fails the workflow task, and with it everything that the task has changed: it is taken again, from the history, by a
  * worker that may know better. So an error of ours loses no message and takes none by half.
  */
+import { inWorkflowContext, workflowInfo } from '@temporalio/workflow';
 import { advance, stepInFlight } from '../src/domain/advance.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { LogSize } from '../src/domain/carry/log-size.ts';
@@ -28,6 +29,7 @@ export class Shell implements Stage {
   isHandingOver = false;
   isAborting = false;
   private isTidying = false;
+  private readonly runId = workflowInfo().runId;
   private readonly logSize = new LogSize();
   /** Deadlines up to here have passed. */
   private due = 0;
@@ -104,9 +106,18 @@ export class Shell implements Stage {
     this.isTidying = true;
     void Promise.resolve().then(() => {
       this.isTidying = false;
+      if (!this.isHere()) return;
       this.deadline.arm(this.state);
       this.shorten();
     });
+  }
+
+  /**
+   * True inside the workflow that this is the shell of. An activation that takes longer than the SDK lets it is cut off, and what it has
+   * left to do is done in the midst of another workflow, or of none.
+   */
+  private isHere(): boolean {
+    return inWorkflowContext() && workflowInfo().runId === this.runId;
   }
 
   /** A log that has grown too long goes into the archive but for its end. */

@@ -78,7 +78,7 @@ export async function tool(stage: Stage, { turnId, step, call }: Of<'tool'>): Pr
 }
 
 export async function runTask(stage: Stage): Promise<void> {
-  const { self, sessionId, workflowId, agent } = stage.state;
+  const { self, sessionId, workflowId, agent, settings } = stage.state;
   if (self === undefined) return;
   let done: unknown;
   try {
@@ -91,6 +91,7 @@ export async function runTask(stage: Stage): Promise<void> {
         workflowId,
         sessionId,
         retries: self.retries,
+        maxLosses: settings.limits.maxLosses,
         n: self.progress?.n ?? 0,
         ...(self.checkpoint === undefined ? {} : { checkpoint: self.checkpoint }),
       }),

@@ -14,3 +14,8 @@ export async function heartbeatOf(
   const [payload] = payloads;
   return payload === undefined ? undefined : payloadConverter.fromPayload<TaskHeartbeat | undefined>(payload);
 }
+
+/** Which attempt of its task a run is at, from 1. */
+export function attemptOf({ raw }: WorkflowExecutionDescription): number | undefined {
+  return raw.pendingActivities?.find((activity) => activity.activityType?.name === 'task')?.attempt ?? undefined;
+}

@@ -8,11 +8,11 @@ import { startHandlers } from './run/handlers.ts';
 import { startLook } from './run/looks.ts';
 import { advanceSelf, noticeFailedTurn, settleTask } from './self/self.ts';
 import { startQueued } from './run/start.ts';
-import { dueBy, isOver, type Cx, type State } from './state/state.ts';
+import { isOver, type Cx, type State } from './state/state.ts';
 import { tellRequest } from './run/requests.ts';
 import { sendMessages, tellRead } from './run/to-runs.ts';
-import { passWaits, startTurn } from './turn/turn.ts';
-import { nextTurn } from './turn/queue.ts';
+import { passWaits } from './turn/turn.ts';
+import { startNextTurn } from './turn/next.ts';
 
 /** `hold`: start nothing that would be in flight, because the workflow is about to continue as new. */
 export function advance(cx: Cx, hold = false): void {
@@ -29,10 +29,7 @@ export function advance(cx: Cx, hold = false): void {
   startQueued(cx);
   startLook(cx);
   startHandlers(cx);
-  if (state.turn === null && state.closing === undefined && state.agent !== '') {
-    const next = nextTurn(state, dueBy(cx));
-    if (next !== undefined) startTurn(cx, next);
-  }
+  if (state.closing === undefined && state.agent !== '') startNextTurn(cx);
   startStep(cx);
   sendMessages(cx);
   if (state.kind === 'run') {

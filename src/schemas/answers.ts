@@ -42,6 +42,7 @@ export const anything = lazily(() => object({}));
 export const resolved = lazily(() =>
   object({
     v: version(),
+    rules: count(),
     name: string('a name'),
     facts: v.optional(facts()),
     known: list(string('a name'), 'a list of names'),
@@ -63,6 +64,7 @@ const sight = lazily(() =>
       found: oneOf('open'),
       // Of a heartbeat that an operator has made, the rest is seen all the same.
       progress: v.fallback(v.optional(progress()), undefined),
+      attempt: optional(count()),
       movedAt: optional(count(0, Number.MAX_SAFE_INTEGER)),
       events: optional(count(0)),
     }),

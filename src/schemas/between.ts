@@ -14,6 +14,7 @@ import {
   label,
   lazily,
   list,
+  ms,
   name,
   object,
   oneOf,
@@ -98,6 +99,7 @@ const request = lazily(() =>
 export const runInput = lazily(() =>
   object({
     v: v.literal(1, '1'),
+    rules: count(),
     runId: name,
     parent: object({ workflowId, epoch: key }),
     sessionId: workflowId,
@@ -111,6 +113,7 @@ export const runInput = lazily(() =>
     label: optional(label),
     metadata: optional(small),
     limits: limits(),
+    budgets: object({ requestTtlMs: ms() }),
     retries: count(0),
     onBudget: oneOf('cancel', 'keep'),
     deadlineAt: instant,

@@ -20,6 +20,8 @@ export const limits = lazily(() =>
     maxQueuedTurns: optional(count()),
     maxQueuedBytes: optional(count()),
     maxSteps: optional(count()),
+    maxLosses: optional(count()),
+    maxBackgroundTurns: optional(count(0)),
     cancelGraceMs: optional(ms()),
     historyEvents: optional(count(20)),
   }),

@@ -75,12 +75,26 @@ const hears = defineTask({
   },
 });
 
+/** Ends its process `times` times, at a gate of each attempt or at once; before that it reports progress, if it is to. */
+const deadly = defineTask({
+  name: 'deadly',
+  run: async ({ times, moves }: { times: number; moves: boolean }, ctx) => {
+    effect('attempts', `${ctx.runId} ${ctx.attempt} 0`);
+    if (ctx.attempt > times) return 'survived';
+    if (moves) {
+      ctx.progress({ message: `attempt ${ctx.attempt}` });
+      await gate(`die-${ctx.attempt}`, ctx.signal);
+    }
+    return process.exit(1);
+  },
+});
+
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 const model = createOpenAICompatible({ name: 'local', baseURL: MODEL_URL, includeUsage: true })('test-model');
 const config = defineConfig({
   taskQueue: QUEUE,
   agents: [defineAgent({ name: 'helper', instructions: 'Help.', model, tools: [note], canStart: ['count'] })],
-  tasks: [count, finishing, hears],
+  tasks: [count, finishing, hears, deadly],
 });
 const worker = await createWorker(config, {
   connection: await NativeConnection.connect({ address: ADDRESS }),

@@ -79,8 +79,13 @@ export class Bench implements AsyncDisposable {
     return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Kills every worker that is left. */
+  async stop(): Promise<void> {
     for (const worker of this.started) await worker.kill();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
     await rm(this.folder, { recursive: true, force: true });
   }
 }

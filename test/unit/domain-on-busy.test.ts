@@ -155,6 +155,28 @@ test('T-03 debounce does not hold up results or other input', () => {
   expect(d.state.turn?.turnId).toBe('quiet');
 });
 
+test('T-27 a debounced turn starts in its time though other turns come and go', () => {
+  const d = busy();
+  d.submit('quiet', { turnId: 'quiet', onBusy: { debounceMs: 1000 } });
+  d.pass(600_000);
+  d.submit('late', { turnId: 'late' });
+  d.say('the first is done');
+  expect(d.state.turn?.turnId).toBe('quiet');
+  d.say('in its time');
+  expect(d.state.turn?.turnId).toBe('late');
+});
+
+test('T-27 one that is not ripe lets others pass, and is next when it is', () => {
+  const d = busy();
+  d.submit('quiet', { turnId: 'quiet', onBusy: { debounceMs: 1000 } });
+  for (let i = 0; i < 5; i++) d.submit(`${i}`, { turnId: `other-${i}` });
+  d.say('the first is done');
+  expect(d.state.turn?.turnId).toBe('other-0');
+  d.pass(1000);
+  d.say('other-0 is done');
+  expect(d.state.turn?.turnId).toBe('quiet');
+});
+
 test('T-03 debounce behind other user input counts against maxQueuedTurns', () => {
   const d = busy({ limits: { maxQueuedTurns: 1 } });
   d.submit('two');

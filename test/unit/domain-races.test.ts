@@ -85,16 +85,39 @@ test('a run that is waited for and asks is let go, so that its question can be a
   expect(d.state.transcript.at(-1)?.message.metadata).toMatchObject({ kind: 'ask' });
 });
 
-test('losing workers uses up no attempt of a step, but not for ever', () => {
-  const d = Driver.session();
+test('D-36 losing workers uses up no attempt of a step, but maxLosses in a row end its turn', () => {
+  const d = Driver.session({ limits: { maxLosses: 3 } });
   d.submit('go');
-  for (let i = 0; i < 19; i++) {
-    d.stumble({ lost: true, error: { type: 'WorkerLost', message: 'lost' } });
+  for (let i = 0; i < 7; i++) {
+    d.stumble(i % 3 === 2 ? { maxAttempts: 4 } : { lost: true, error: { type: 'WorkerLost', message: 'lost' } });
     d.pass(60_000);
   }
+  d.stumble({ lost: true, error: { type: 'WorkerLost', message: 'lost' } });
+  d.pass(60_000);
   expect(d.state.turn).not.toBeNull();
   d.stumble({ lost: true, error: { type: 'WorkerLost', message: 'lost' } });
   expect(d.state.past.at(-1)).toMatchObject({ status: 'failed', error: { type: 'WorkerLost' } });
+});
+
+test('D-36 a tool that takes maxLosses workers with it in a row is an error result, and its turn goes on', () => {
+  const d = Driver.session({ limits: { maxLosses: 3 } });
+  d.submit('go');
+  d.say([{ id: 'c', retries: 5 }]);
+  for (let i = 0; i < 2; i++) {
+    d.failTool({ threw: false });
+    d.pass(60_000);
+  }
+  // What throws has not lost its worker.
+  d.failTool({ threw: true });
+  d.pass(60_000);
+  for (let i = 0; i < 3; i++) {
+    expect(d.asks('tool')).toBe(true);
+    d.failTool({ threw: false });
+    d.pass(60_000);
+  }
+  expect(JSON.stringify(d.state.transcript.at(-1))).toContain('WorkerLost: ');
+  d.say('noted');
+  expect(d.state.past.at(-1)?.status).toBe('completed');
 });
 
 test('a merged input keeps its own metadata, and its id answers with the turn it joined', () => {

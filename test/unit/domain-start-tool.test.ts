@@ -1,7 +1,8 @@
 /** The tool `start_run`: what a model may start, and what it reads as the answer. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { cancelTurn } from '../../src/domain/turn/queue.ts';
 import type { MessagePart } from '../../src/domain/state/types.ts';
+import { runIdOfToolCall } from '../../src/domain/state/ids.ts';
 import { Driver } from '../support/domain.ts';
 
 /** The parts of the last step, after a model asked for these starts. */
@@ -46,11 +47,12 @@ test("ids made from a tool call are a hash of it, never the provider's text", ()
 
 test('D-28 the same call, in the same step of the same turn, starts one run', () => {
   const d = going();
-  d.say([
-    { id: 'c', start: { agent: 'load', input: 0 } },
-    { id: 'c', start: { agent: 'load', input: 0 } },
-  ]);
-  expect(d.state.runs).toHaveLength(1);
+  const turnId = d.state.turn?.turnId ?? '';
+  d.say([{ id: 'c', start: { agent: 'load', input: 0 } }]);
+  const runId = runIdOfToolCall(d.state.epoch, turnId, 1, '1');
+  expect(d.state.runs.map((row) => row.runId)).toEqual([runId]);
+  // As a replay of the step would ask for it.
+  expect(d.start({ agent: 'load', input: 0, runId })).toMatchObject({ runId, deduplicated: true });
   d.say([{ id: 'c', start: { agent: 'load', input: 0 } }]);
   expect(d.state.runs).toHaveLength(2);
 });
@@ -110,4 +112,75 @@ test('a queued run is answered as queued', () => {
   expect(
     started(d, [{ agent: 'load' }, { agent: 'load' }]).map((part) => (part['output'] as { status: string }).status),
   ).toEqual(['running', 'queued']);
+});
+
+describe('D-31 calls are told apart by their place in the step, whatever ids the provider gives them', () => {
+  test.each(['call_0', ''])(
+    'two starts with the id %j, with other and with equal inputs, are two runs with two results',
+    (id) => {
+      for (const inputs of [
+        ['one', 'two'],
+        ['same', 'same'],
+      ]) {
+        const d = Driver.session();
+        d.submit('go');
+        d.say(inputs.map((input) => ({ id, start: { agent: 'load', input } })));
+        d.confirm();
+        expect(d.state.runs.map((row) => row.runId)).toHaveLength(2);
+        const parts = d.state.transcript.at(-1)?.message.parts ?? [];
+        expect(parts.map((part) => (part['output'] as { runId: string }).runId)).toEqual(
+          d.state.runs.map((row) => row.runId),
+        );
+        const ids = parts.map((part) => String(part['toolCallId']));
+        expect(new Set(ids).size).toBe(2);
+        expect(ids.filter((one) => one !== id)).toSatisfy((made: string[]) =>
+          made.every((one) => /^c[0-9a-f]{8}$/u.test(one)),
+        );
+        expect(d.state.runs.map((row) => row.parentToolCallId)).toEqual(ids);
+      }
+    },
+  );
+
+  test('a tool beside a start, and two tools: each answer stands at its own call, also in the next step with the same ids', () => {
+    const d = Driver.session();
+    d.submit('go');
+    for (const step of [1, 2]) {
+      d.say([
+        { id: 'call_0', input: `a${step}` },
+        { id: 'call_0', start: { agent: 'load', input: step } },
+        { id: 'call_0', input: `b${step}` },
+      ]);
+      d.confirm();
+      for (const input of [`b${step}`, `a${step}`]) {
+        const { call } = d.asked.find((effect) => effect.do === 'tool' && effect.call.input === input) as {
+          call: { toolCallId: string };
+        };
+        d.answerTool(`answer to ${input}`, call.toolCallId);
+      }
+      const parts = d.state.transcript.at(-1)?.message.parts ?? [];
+      expect(parts.map((part) => part['output'])).toMatchObject([
+        `answer to a${step}`,
+        { status: expect.any(String) },
+        `answer to b${step}`,
+      ]);
+    }
+    const ids = d.state.transcript.flatMap(({ message }) => message.parts.flatMap((part) => part['toolCallId'] ?? []));
+    expect(new Set(ids).size).toBe(6);
+  });
+
+  test('two words to a run are two messages', () => {
+    const d = Driver.session();
+    d.running('x');
+    d.submit('go');
+    d.say([
+      { id: '', runtime: 'message_run', input: { runId: 'x', message: 'first' } },
+      { id: '', runtime: 'message_run', input: { runId: 'x', message: 'second' } },
+    ]);
+    expect(
+      d
+        .log()
+        .filter((event) => event.type === 'message.sent')
+        .map((event) => event['message']),
+    ).toEqual(['first', 'second']);
+  });
 });

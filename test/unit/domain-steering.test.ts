@@ -337,13 +337,42 @@ function ask(d: Driver, status: 'open' | 'answered' = 'open', workflowId = 's/x'
   );
 }
 
-test('D-09 D-16 a run that asks is input_required, spends neither budget, keeps its place, and can be cancelled', () => {
+test('D-30 what waits for an answer gives its place back, and goes on at once when it is answered, also beyond the cap', () => {
+  const d = Driver.session({ limits: { maxConcurrentRuns: 1 } });
+  d.running('x');
+  for (const runId of ['second', 'third']) d.start({ runId });
+  expect(d.row('second').status).toBe('queued');
+  ask(d);
+  d.confirm();
+  expect(d.row('second').status).toBe('running');
+  expect(d.row('third').status).toBe('queued');
+  ask(d, 'answered');
+  expect(d.row('x').status).toBe('running');
+  d.settled('x');
+  expect(d.row('third').status).toBe('queued');
+  d.settled('second');
+  d.confirm();
+  expect(d.row('third').status).toBe('running');
+});
+
+test('D-30 a turn that waits for a queued run completes though the only place belonged to a run that asks', () => {
+  const d = Driver.session({ limits: { maxConcurrentRuns: 1 } });
+  d.running('x');
+  ask(d);
+  d.say([{ id: 'w', start: { agent: 'load', input: 1, wait: true } }]);
+  d.confirm();
+  const [, waited] = d.state.runs;
+  expect(waited?.status).toBe('running');
+  d.settled(waited?.runId ?? '', { result: 42 });
+  expect(output(d, 'w')).toMatchObject({ status: 'completed', result: 42 });
+});
+
+test('D-09 D-16 a run that asks is input_required, spends neither budget, and can be cancelled', () => {
   const d = Driver.session({
     limits: { maxConcurrentRuns: 1 },
     budgets: { maxBudgetMs: MINUTE, noProgressBudgetMs: MINUTE / 2 },
   });
   d.running('x');
-  d.start({ runId: 'next' });
   ask(d);
   expect(d.row('x').status).toBe('input_required');
   expect(sessionView(d.state).requests).toHaveLength(1);
@@ -351,8 +380,6 @@ test('D-09 D-16 a run that asks is input_required, spends neither budget, keeps 
   expect(d.state.transcript.at(-1)?.message.metadata).toMatchObject({ kind: 'ask', key: 'bg-task:s:x:ask:1' });
   d.watched(5 * MINUTE, { runId: 'x' });
   expect(d.row('x').status).toBe('input_required');
-  expect(d.row('next')).toMatchObject({ status: 'cancelled', reason: 'cancelled_by_budget' });
-  expect(d.row('next').startedAt).toBeUndefined();
   ask(d, 'answered');
   expect(d.row('x').status).toBe('running');
   expect(Date.parse(d.row('x').deadlineAt)).toBe(d.now + MINUTE);

@@ -41,7 +41,7 @@ function gapless(events: readonly OutliveEvent[]): void {
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1));
 }
 
-test('C-04 a young run of an empty task has at most 18 events and 3 workflow tasks, and costs its starter at most 6 events', async () => {
+test('C-04 a young run of an empty task has at most 18 events and 3 workflow tasks, and adds at most 4 events of its own to its starter', async () => {
   const session = await h.client.startSession(uniqueId(), { limits: { maxConcurrentRuns: 50 } });
   await session.getSession();
   const before = (await executionsOf(h.temporal, session.sessionId)).flat();
@@ -50,7 +50,9 @@ test('C-04 a young run of an empty task has at most 18 events and 3 workflow tas
   });
   await eventually('all to settle', async () => (await session.getSession()).runs.completed === 50);
   const after = (await executionsOf(h.temporal, session.sessionId)).flat().slice(before.length);
-  expect(after.length - ofRetries(after)).toBeLessThanOrEqual(300);
+  // How many of them come into one workflow task, which is three events more, is the machine's to say: the bench counts them.
+  const own = after.filter((event) => !kindOf(event).startsWith('workflowTask'));
+  expect(own.length).toBeLessThanOrEqual(50 * 4 + 10);
   for (const { workflowId } of runs) {
     await h.temporal.workflow.getHandle(workflowId).result();
     const [events = []] = await executionsOf(h.temporal, workflowId);
@@ -140,8 +142,7 @@ test('C-05 a session that is sent 50 MiB during one step, most of it refused, co
   await session.submitTurn({ input: 'hang', turnId: 'hangs' });
   const { runId: first } = await handle.describe();
   const input = 'x'.repeat(250 * 1024);
-  for (let i = 0; i < 200; i += 4)
-    await Promise.all([0, 1, 2, 3].map(async (j) => handle.signal('submitTurn', { input: `${i + j} ${input}` })));
+  for (let i = 0; i < 200; i++) await handle.signal('submitTurn', { input: `${i} ${input}` });
   // The history is too large to be read whole.
   await eventually('the next execution', async () => (await handle.describe()).runId !== first);
   expect((await session.getSession()).turn).toMatchObject({ turnId: 'hangs', step: 1 });
@@ -151,7 +152,7 @@ test('C-05 a session that is sent 50 MiB during one step, most of it refused, co
   expect(told).toBe(201);
   await session.submitTurn({ input: 'hello' });
   await atRest(session);
-});
+}, 240_000);
 
 test('C-06 what an operator does to the archive changes nothing: its argument stands in the history all the same', async () => {
   await using own = await harness();

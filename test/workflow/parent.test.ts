@@ -337,10 +337,10 @@ test('D-20 no accepted signal is lost when updates and settles pour in while the
   };
   const started = (await Promise.all(Array.from({ length: 8 }, async (_, i) => lane(i)))).flat();
   await eventually(
-    'all turns to be done',
+    'all turns and runs to be done',
     async () => {
-      const { status, queue } = await session.getSession();
-      return status === 'idle' && queue.length === 0;
+      const { status, queue, runs } = await session.getSession();
+      return status === 'idle' && queue.length === 0 && runs.queued + runs.running === 0;
     },
     200_000,
   );

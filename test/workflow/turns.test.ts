@@ -15,7 +15,7 @@ import {
   uniqueId,
   type Harness,
 } from '../support/harness.ts';
-import { last, ModelServer, type Answer } from '../support/model-server.ts';
+import { last, ModelServer, textOf, type Answer, type ChatMessage } from '../support/model-server.ts';
 
 let h: Harness;
 let model: ModelServer;
@@ -77,6 +77,43 @@ test('T-01 ten inputs submitted at once run one at a time in the order of accept
   expect(lane).toEqual(order.flatMap((turnId) => [`turn.started ${turnId}`, `turn.completed ${turnId}`]));
   await session.close();
 });
+
+test.each(['call_0', ''])(
+  'D-31 a provider that gives every call the id %j: each has its own run and its own result, also in the next prompt',
+  async (id) => {
+    const asked: { messages: ChatMessage[] }[] = [];
+    answer = (call) => {
+      asked.push(call);
+      if (last(call).role !== 'user' || !last(call).text.includes('add')) return 'done';
+      const tools = [
+        { id, name: 'add', input: { a: 1, b: 1 } },
+        { id, name: 'start_run', input: { agent: 'echo', input: 'same' } },
+        { id, name: 'add', input: { a: 10, b: 10 } },
+        { id, name: 'start_run', input: { agent: 'echo', input: 'same' } },
+      ];
+      return { tools };
+    };
+    const session = await h.client.startSession(uniqueId());
+    await session.submitTurn({ input: 'add and start' });
+    await atRest(session);
+    const { runs } = await session.listRuns({});
+    expect(runs.map(({ status }) => status)).toEqual(['completed', 'completed']);
+    // The next prompt, as the provider gets it: every call has its id, and its result under that id.
+    const messages = asked[1]?.messages ?? [];
+    const calls = messages.flatMap((message) => message.tool_calls ?? []);
+    const results = new Map(
+      messages.filter(({ role }) => role === 'tool').map((message) => [message.tool_call_id, textOf(message)]),
+    );
+    expect(new Set(calls.map((call) => call.id)).size).toBe(4);
+    expect(calls.map((call) => results.get(call.id) ?? '')).toEqual([
+      expect.stringContaining('"sum":2'),
+      expect.stringContaining(runs[0]?.runId ?? '?'),
+      expect.stringContaining('"sum":20'),
+      expect.stringContaining(runs[1]?.runId ?? '?'),
+    ]);
+    await session.close();
+  },
+);
 
 test('a provider that counts tokens in fractions, or says what cannot be, is counted all the same, in the turn, the run and the session', async () => {
   answer = (call) =>

@@ -7,6 +7,7 @@
 import { forgetOldest } from '../log/dedupe.ts';
 import { flushRefusals } from '../log/refusals.ts';
 import { jsonBytes } from '../state/json.ts';
+import { RULES } from '../state/rules.ts';
 import { KEPT_KEYS, KIB } from '../state/sizes.ts';
 import type { Cx, RunSelf, State } from '../state/state.ts';
 import type { OutliveEvent } from '../state/types.ts';
@@ -59,10 +60,11 @@ export function tail(log: readonly OutliveEvent[], bytes: number): number {
   return kept;
 }
 
-/** What of a state has to last. */
+/** What of a state has to last; the next execution decides by the newest rules. */
 function lasting(state: State): State {
   return {
     ...state,
+    rules: RULES,
     ...(state.self === undefined ? {} : { self: lastingSelf(state.self) }),
     turn: state.turn === null ? null : packStep(state.turn),
   };

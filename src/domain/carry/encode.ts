@@ -5,6 +5,7 @@
  * Version 1 is that of 0.2.0. A later version adds how the one before becomes it to `MIGRATIONS`, so that every older one is read.
  */
 import { deflateSync, inflateSync, strFromU8, strToU8 } from 'fflate';
+import { tooNew } from '../state/rules.ts';
 import { MIB } from '../state/sizes.ts';
 import type { State } from '../state/state.ts';
 import type { RunStatus } from '../state/types.ts';
@@ -16,6 +17,8 @@ export const CARRY_BYTES = MIB;
 export interface Head {
   /** The version of the carried form. */
   v: number;
+  /** By which rules the next execution decides. */
+  rules: number;
   /** The number of the last event. */
   lastSeq: number;
   queuedTurns: number;
@@ -41,7 +44,14 @@ export function encode(state: State): Carried {
   const runs: Head['runs'] = {};
   for (const { status } of state.runs) runs[status] = (runs[status] ?? 0) + 1;
   return {
-    head: { v: CARRY_VERSION, lastSeq: state.lastSeq, queuedTurns: state.queue.length, runs, bytes: json.length },
+    head: {
+      v: CARRY_VERSION,
+      rules: state.rules,
+      lastSeq: state.lastSeq,
+      queuedTurns: state.queue.length,
+      runs,
+      bytes: json.length,
+    },
     body: deflateSync(json, LEVEL),
   };
 }
@@ -52,6 +62,8 @@ export function decode({ head, body }: Carried): State {
     throw new Error(
       `This worker reads carried state up to version ${CARRY_VERSION}, got version ${head.v}: deploy a worker that knows it.`,
     );
+  const newer = tooNew(head.rules);
+  if (newer !== undefined) throw new Error(newer);
   let state: unknown = JSON.parse(strFromU8(inflateSync(body)));
   for (let version = head.v; version < CARRY_VERSION; version++) state = MIGRATIONS[version]?.(state as never);
   return state as State;

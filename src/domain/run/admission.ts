@@ -48,16 +48,11 @@ export interface Origin {
   toolCallId?: string;
 }
 
-/** Places taken: running, waiting for a person, or given up and perhaps still running. */
+/** Places taken: running, or given up and perhaps still running. What waits for a person or a parent gives its place back. */
 export function placesTaken(state: State): number {
   let taken = 0;
   for (const row of state.runs) {
-    if (
-      row.status === 'running' ||
-      row.status === 'input_required' ||
-      (row.status === 'interrupted' && row.childStillRunning === true)
-    )
-      taken++;
+    if (row.status === 'running' || (row.status === 'interrupted' && row.childStillRunning === true)) taken++;
   }
   return taken;
 }

@@ -13,7 +13,7 @@ import type { Progress } from '../state/types.ts';
 
 /** What one look has seen of a run. */
 export type Sight =
-  | { runId: string; found: 'open'; progress?: Progress; movedAt?: number; events?: number }
+  | { runId: string; found: 'open'; progress?: Progress; attempt?: number; movedAt?: number; events?: number }
   | { runId: string; found: 'closed'; outcome: Settled }
   | { runId: string; found: 'nothing' };
 
@@ -133,7 +133,12 @@ function see(cx: Cx, row: RunState, sight: Sight): void {
   row.lookAt = cx.now + wait(row);
 }
 
-function seeOpen(cx: Cx, row: RunState, { progress, movedAt, events }: Extract<Sight, { found: 'open' }>): void {
+function seeOpen(
+  cx: Cx,
+  row: RunState,
+  { progress, attempt, movedAt, events }: Extract<Sight, { found: 'open' }>,
+): void {
+  if (attempt !== undefined) row.attempt = attempt;
   if (progress !== undefined) seeProgress(row, progress, cx.now);
   if (movedAt !== undefined) moved(row, movedAt, cx.now);
   if (events !== undefined && events > (row.seenEvents ?? 0)) {

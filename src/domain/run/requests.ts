@@ -9,6 +9,7 @@ import { deliver } from '../delivery/slots.ts';
 import { askKey, mintRequestId, partsOfRequestId } from '../state/ids.ts';
 import { emit } from '../log/events.ts';
 import { liveBytes } from '../log/capacity.ts';
+import { leaveLoop } from '../state/loop.ts';
 import { LIVE_BYTES } from '../state/sizes.ts';
 import { jsonBytes } from '../state/json.ts';
 import {
@@ -194,6 +195,7 @@ export function answerOwn(cx: Cx, answer: Answer): AnswerReceipt | Refusal {
       ...(answer.comment === undefined ? {} : { comment: answer.comment }),
       ...(answer.by === undefined ? {} : { by: answer.by }),
     };
+  leaveLoop(state);
   closeRequest(cx, request, 'answered', answer.by);
   return receiptOf(request, false);
 }

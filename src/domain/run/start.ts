@@ -20,6 +20,7 @@ import {
   type StartRun,
 } from './admission.ts';
 import { settle, shrink } from './settle.ts';
+import { leaveLoop } from '../state/loop.ts';
 import {
   findRun,
   iso,
@@ -43,6 +44,8 @@ export function startRuns(cx: Cx, requests: readonly StartRun[], origin: Origin 
   const { state } = cx;
   const admitted = admitRuns(state, requests, (name) => Object.hasOwn(state.names, name), origin, cx.hold);
   if (isRefusal(admitted)) return admitted;
+  // From outside any turn.
+  if (origin.turnId === undefined) leaveLoop(state);
   const rows = requests.map((request, i) => {
     const before = admitted[i] ?? knownRun(state, request);
     return before !== undefined && !isRefusal(before) ? { ...before, deduplicated: true } : accept(cx, request, origin);

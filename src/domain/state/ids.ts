@@ -47,9 +47,9 @@ export function mintRunId(epoch: string, n: number): string {
   return `r-${epoch8(epoch)}-${n}`;
 }
 
-/** The id of a run that a model starts: the same for every replay, retry and recovery of the same call. */
-export function runIdOfToolCall(epoch: string, turnId: string, step: number, toolCallId: string): string {
-  return `r-${epoch8(epoch)}-${hashHex(`${turnId}\n${step}\n${toolCallId}`, 12)}`;
+/** The id of a run that a model starts: the same for every replay, retry and recovery of the same call. `place`: see `turn/calls.ts`. */
+export function runIdOfToolCall(epoch: string, turnId: string, step: number, place: string): string {
+  return `r-${epoch8(epoch)}-${hashHex(`${turnId}\n${step}\n${place}`, 12)}`;
 }
 
 export function workflowIdOfRun(starter: string, runId: string): string {
@@ -89,8 +89,8 @@ export function partsOfRequestId(requestId: string): { workflowId: string; n: nu
 }
 
 /** The id of a message that a model sends, the same for every retry of its call. */
-export function messageIdOfToolCall(epoch: string, turnId: string, step: number, toolCallId: string): string {
-  return `m-${epoch8(epoch)}-${hashHex(`${turnId}\n${step}\n${toolCallId}`, 12)}`;
+export function messageIdOfToolCall(epoch: string, turnId: string, step: number, place: string): string {
+  return `m-${epoch8(epoch)}-${hashHex(`${turnId}\n${step}\n${place}`, 12)}`;
 }
 
 export const RESERVED_RUN_IDS: readonly string[] = ['gave-up', 'milestone', 'ask'];

@@ -14,8 +14,12 @@ export function canonical(value: unknown): string {
   return JSON.stringify(value) ?? 'null';
 }
 
+// oxlint-disable-next-line no-control-regex -- All that takes one byte.
+const ASCII = /^[\u0000-\u007f]*$/u;
+
 /** Length of a text in UTF-8 bytes. */
 export function utf8Length(text: string): number {
+  if (ASCII.test(text)) return text.length;
   let bytes = 0;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);

@@ -14,12 +14,26 @@ const LIMITS: Limits = {
   maxQueuedTurns: 1000,
   maxQueuedBytes: 256 * KIB,
   maxSteps: 100,
+  maxLosses: 10,
+  maxBackgroundTurns: 1000,
   cancelGraceMs: 30_000,
 };
 
 const BUDGETS: Budgets = { maxBudgetMs: DAY, noProgressBudgetMs: HOUR, turnMs: 30 * MINUTE, requestTtlMs: 30 * DAY };
 
 const TURNS: TurnSettings = { onBusy: 'queue', batchBackground: true };
+
+/** What holds for the whole tree is the session's: an agent may only make it less. */
+export function limitsOfRun(settings: Settings, own: Partial<Limits> = {}): Partial<Limits> {
+  const { maxDepth, maxLosses, cancelGraceMs, historyEvents } = settings.limits;
+  return {
+    ...own,
+    maxDepth: Math.min(maxDepth, own.maxDepth ?? maxDepth),
+    maxLosses: Math.min(maxLosses, own.maxLosses ?? maxLosses),
+    cancelGraceMs: Math.min(cancelGraceMs, own.cancelGraceMs ?? cancelGraceMs),
+    ...(historyEvents === undefined ? {} : { historyEvents }),
+  };
+}
 
 export interface GivenSettings {
   limits?: Partial<Limits>;

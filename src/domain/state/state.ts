@@ -4,6 +4,7 @@
  * Plain JSON: all of it may be carried from one execution to the next. Rules change it in place through a `Cx`, which brings
  * the time of the input and collects what is to be done; nothing here reads a clock, makes randomness or waits.
  */
+import { RULES } from './rules.ts';
 import type {
   Delivery,
   Detached,
@@ -55,6 +56,7 @@ export interface TurnInput {
 
 interface TurnCore {
   turnId: string;
+  origin: 'user' | 'background';
   inputs: InputRef[];
   metadata?: Json;
   queuedAt: string;
@@ -66,7 +68,6 @@ interface TurnCore {
 }
 
 export interface QueuedTurn extends TurnCore {
-  origin: 'user' | 'background';
   pending: TurnInput[];
   bytes: number;
   /** Debounced: not before this instant, milliseconds. */
@@ -82,10 +83,14 @@ export interface ToolPolicy {
 
 export interface ToolCall {
   toolCallId: string;
+  /** Which call of its step it is: see `turn/calls.ts`. */
+  place: string;
   toolName: string;
   input: Json;
   policy: ToolPolicy;
   attempt: number;
+  /** Workers that it has taken with it in a row. */
+  losses: number;
   state: 'ready' | 'running' | 'backoff' | 'waiting';
   retryAt?: number;
   /** What a call of a tool of the runtime waits for; nothing is in flight meanwhile. */
@@ -113,8 +118,9 @@ export interface ActiveTurn extends TurnCore {
   parts: MessagePart[];
   /** The calls that have no answer yet. */
   calls: ToolCall[];
-  /** Attempts of this step whose worker was lost. */
-  losses?: number;
+  /** Workers that this step has taken with it in a row, and attempts of it that failed otherwise. */
+  losses: number;
+  failures: number;
   stepsDone: number;
   runsStarted: number;
   /** Runs whose outcome is the result of a call of this step. */
@@ -321,7 +327,8 @@ export interface Closing {
 }
 
 export interface State {
-  v: 1;
+  /** See `rules.ts`. */
+  rules: number;
   kind: 'session' | 'run';
   workflowId: string;
   sessionId: string;
@@ -342,6 +349,8 @@ export interface State {
   turn: ActiveTurn | null;
   queue: QueuedTurn[];
   past: PastTurn[];
+  /** Background turns in a row that started runs. */
+  backgroundTurns: number;
   runs: RunState[];
   forgotten: OldRow[];
   dedupe: Record<string, string>;
@@ -460,11 +469,13 @@ export interface NewState {
   metadata?: Json;
   settings: Settings;
   self?: RunSelf;
+  /** Default: the newest. */
+  rules?: number;
 }
 
 export function newState(given: NewState, now: number): State {
   return {
-    v: 1,
+    rules: RULES,
     ...given,
     createdAt: iso(now),
     names: {},
@@ -474,6 +485,7 @@ export function newState(given: NewState, now: number): State {
     turn: null,
     queue: [],
     past: [],
+    backgroundTurns: 0,
     runs: [],
     forgotten: [],
     dedupe: {},

@@ -31,6 +31,10 @@ export interface Limits {
   maxQueuedBytes: number;
   /** Steps of one turn. Default 100. */
   maxSteps: number;
+  /** Workers that one task, tool or step may take with it in a row, without progress between. Default 10. */
+  maxLosses: number;
+  /** Background turns in a row that started runs, before further ones take no model call. Default 1000; 0 is no bound. */
+  maxBackgroundTurns: number;
   /** Then a run that ignores its cancellation is ended. Default 30 s. */
   cancelGraceMs: number;
   /** Continue as new after so many history events; left out: when the server suggests it. At least 20. */
@@ -140,6 +144,8 @@ export interface Row {
   createdAt: string;
   startedAt?: string;
   settledAt?: string;
+  /** Of its task, as last seen; counts from 1. */
+  attempt?: number;
   deadlineAt: string;
   progress?: Progress;
   milestones: Milestone[];
@@ -291,6 +297,10 @@ export interface SessionSnapshot {
   requests: Request[];
   usage: Usage;
   lastSeq: number;
+  /** The version of the rules by which this execution decides. */
+  rules: number;
+  /** Background turns take no model call until somebody from outside says something: `limits.maxBackgroundTurns`. */
+  loop?: true;
   /** Of a run: when it last finished a step or a tool, reached a milestone, or a run of its own settled. */
   progressAt?: string;
 }

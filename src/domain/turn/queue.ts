@@ -10,6 +10,7 @@ import { emit } from '../log/events.ts';
 import { echo } from '../log/refusals.ts';
 import { closed, full, inputCost, liveBytes, queuedBytes, turnCost } from '../log/capacity.ts';
 import { KEY_BYTES, LIVE_BYTES } from '../state/sizes.ts';
+import { leaveLoop } from '../state/loop.ts';
 import { iso, noUsage, type Cx, type QueuedTurn, type State, type TurnInput } from '../state/state.ts';
 import { remain } from './past.ts';
 import { endTurn } from './turn.ts';
@@ -48,13 +49,23 @@ export function presentTurn(state: State, turnId: string): { status: TurnStatus;
   return past === undefined ? undefined : { status: past.status, position: 0 };
 }
 
-function samePayload(submit: SubmitTurn, state: State): { payload: string; keyed: string } {
+/** By which the same payload is known again: under a turn id, and under a key. */
+interface Fingerprint {
+  payload: string;
+  keyed: string;
+}
+
+/** Nothing for input that comes with neither: it is like no other, and hashing costs most of what taking it costs. */
+function fingerprintOf(submit: SubmitTurn, state: State): Fingerprint {
   const filled = {
     input: submit.input.map((message) => ({ ...message, id: message.id === '' ? undefined : message.id })),
     metadata: submit.metadata,
     onBusy: submit.onBusy ?? state.settings.turns.onBusy,
   };
-  return { payload: payloadHash(filled), keyed: payloadHash({ ...filled, turnId: submit.turnId }) };
+  return {
+    payload: submit.turnId === undefined ? '' : payloadHash(filled),
+    keyed: submit.idempotencyKey === undefined ? '' : payloadHash({ ...filled, turnId: submit.turnId }),
+  };
 }
 
 function receiptOf(state: State, known: Known, turnId: string): TurnReceipt {
@@ -62,8 +73,7 @@ function receiptOf(state: State, known: Known, turnId: string): TurnReceipt {
   return { turnId, ...present, deduplicated: true };
 }
 
-function known(state: State, submit: SubmitTurn): TurnReceipt | Refusal | undefined {
-  const { payload, keyed } = samePayload(submit, state);
+function known(state: State, submit: SubmitTurn, { payload, keyed }: Fingerprint): TurnReceipt | Refusal | undefined {
   if (submit.idempotencyKey !== undefined) {
     const found = recall(state.dedupe, entryKey('turn-key', submit.idempotencyKey));
     if (found !== undefined) {
@@ -94,9 +104,13 @@ function known(state: State, submit: SubmitTurn): TurnReceipt | Refusal | undefi
 }
 
 /** What would be answered without changing anything: a refusal, the receipt of a known key, or nothing yet. */
-export function admitTurn(state: State, submit: SubmitTurn): TurnReceipt | Refusal | undefined {
+export function admitTurn(
+  state: State,
+  submit: SubmitTurn,
+  fingerprint = fingerprintOf(submit, state),
+): TurnReceipt | Refusal | undefined {
   if (state.closing !== undefined) return closed(state);
-  const before = known(state, submit);
+  const before = known(state, submit, fingerprint);
   if (before !== undefined) return before;
   const onBusy = submit.onBusy ?? state.settings.turns.onBusy;
   if (skipReason(state, submit, onBusy) !== undefined) return undefined;
@@ -156,16 +170,17 @@ function busy(state: State): boolean {
 /** Accepts user input, or answers why not. */
 export function submitTurn(cx: Cx, submit: SubmitTurn): TurnReceipt | Refusal {
   const { state } = cx;
-  const before = admitTurn(state, submit);
+  const fingerprint = fingerprintOf(submit, state);
+  const before = admitTurn(state, submit, fingerprint);
   if (before !== undefined) {
-    if (!isRefusal(before)) rememberSecondKey(state, submit, before);
+    if (!isRefusal(before)) rememberSecondKey(state, submit, before, fingerprint);
     return before;
   }
+  leaveLoop(state);
   const onBusy = submit.onBusy ?? state.settings.turns.onBusy;
-  const { payload, keyed } = samePayload(submit, state);
   const target = targetOf(state, submit, onBusy);
   const turnId = target?.turnId ?? submit.turnId ?? freshTurnId(state);
-  const keys = rememberSubmit(state, submit, turnId, payload, keyed);
+  const keys = rememberSubmit(state, submit, turnId, fingerprint);
   const ref: InputRef =
     submit.idempotencyKey === undefined ? { source: 'user' } : { source: 'user', key: submit.idempotencyKey };
   const core = {
@@ -213,7 +228,7 @@ export function submitTurn(cx: Cx, submit: SubmitTurn): TurnReceipt | Refusal {
   return { turnId, status: 'queued', position: state.queue.indexOf(turn) + 1, deduplicated: false };
 }
 
-function rememberSubmit(state: State, submit: SubmitTurn, turnId: string, payload: string, keyed: string): string[] {
+function rememberSubmit(state: State, submit: SubmitTurn, turnId: string, { payload, keyed }: Fingerprint): string[] {
   const keys: string[] = [];
   if (submit.idempotencyKey !== undefined) {
     const entry = entryKey('turn-key', submit.idempotencyKey);
@@ -229,11 +244,16 @@ function rememberSubmit(state: State, submit: SubmitTurn, turnId: string, payloa
 }
 
 /** A turn that is known by its own id came with a key that is new: from now on that key answers with it too. */
-function rememberSecondKey(state: State, submit: SubmitTurn, { turnId, status }: TurnReceipt): void {
+function rememberSecondKey(
+  state: State,
+  submit: SubmitTurn,
+  { turnId, status }: TurnReceipt,
+  { keyed }: Fingerprint,
+): void {
   if (submit.idempotencyKey === undefined) return;
   const entry = entryKey('turn-key', submit.idempotencyKey);
   if (recall(state.dedupe, entry) !== undefined || liveBytes(state) + KEY_BYTES > LIVE_BYTES) return;
-  remember(state.dedupe, entry, samePayload(submit, state).keyed, turnId === submit.turnId ? '' : turnId);
+  remember(state.dedupe, entry, keyed, turnId === submit.turnId ? '' : turnId);
   const live = state.turn?.turnId === turnId ? state.turn : state.queue.find((turn) => turn.turnId === turnId);
   if (live === undefined) rememberEnd(state.dedupe, entry, status);
   else {
@@ -330,14 +350,10 @@ export function cancelTurn(cx: Cx, cancel: CancelTurn): { turnId: string; status
 export function resetTurns(cx: Cx, reset: { reason?: string }): { cancelled?: string; skipped: string[] } | Refusal {
   const { state } = cx;
   if (state.closing !== undefined) return closed(state);
+  leaveLoop(state);
   const cancelled = state.turn?.turnId;
   if (state.turn !== null) endTurn(cx, 'cancelled', { reason: 'reset', comment: reset.reason });
   const skipped = state.queue.filter((turn) => turn.origin === 'user');
   for (const turn of skipped) endQueued(cx, turn, 'skipped', 'reset', reset.reason);
   return { ...(cancelled === undefined ? {} : { cancelled }), skipped: skipped.map((turn) => turn.turnId) };
-}
-
-/** The next turn that may start: in order, save debounced ones whose quiet has not come yet. */
-export function nextTurn(state: State, now: number): QueuedTurn | undefined {
-  return state.queue.find((turn) => turn.startAfter === undefined || turn.startAfter <= now);
 }

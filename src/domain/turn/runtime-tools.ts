@@ -48,7 +48,7 @@ type Asked = { [key: string]: Json | undefined };
 export function callRuntimeTool(
   cx: Cx,
   turn: ActiveTurn,
-  call: { toolCallId: string; toolName: RuntimeTool; input: Json },
+  call: { toolCallId: string; place: string; toolName: RuntimeTool; input: Json },
   canStart: Record<string, NameFacts>,
 ): Outcome | { wait: Wait } {
   const { toolName, input } = call;
@@ -61,7 +61,7 @@ export function callRuntimeTool(
     case 'inspect_run':
       return inspect(cx, turn, call.toolCallId, asked);
     case 'message_run':
-      return message(cx, turn, call.toolCallId, asked);
+      return message(cx, turn, call, asked);
     case 'cancel_run':
       return cancel(cx, asked);
     case 'report_milestone':
@@ -120,12 +120,17 @@ function inspect(cx: Cx, turn: ActiveTurn, toolCallId: string, asked: Asked): Ou
   return { wait: { for: 'look', runId, since: cx.now, until: cx.now + LOOK_WAIT_MS } };
 }
 
-function message(cx: Cx, turn: ActiveTurn, toolCallId: string, asked: Asked): Outcome {
+function message(
+  cx: Cx,
+  turn: ActiveTurn,
+  { toolCallId, place }: { toolCallId: string; place: string },
+  asked: Asked,
+): Outcome {
   const { runId, message: words } = asked;
   if (typeof runId !== 'string' || !presentRun(cx.state, runId).known) return unknownRun(cx, runId);
   if (typeof words !== 'string' || words === '')
     return { errorText: 'InvalidInput: Expected message to be a text, got nothing.' };
-  const messageId = messageIdOfToolCall(cx.state.epoch, turn.turnId, turn.step, toolCallId);
+  const messageId = messageIdOfToolCall(cx.state.epoch, turn.turnId, turn.step, place);
   const ask = findRun(cx.state, runId)?.asks?.find((one) => one.open);
   if (ask !== undefined) {
     // The first word to a run that asks is its answer.

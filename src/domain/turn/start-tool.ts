@@ -11,7 +11,7 @@ import type { Outcome } from './waits.ts';
 export function startFromTool(
   cx: Cx,
   turn: ActiveTurn,
-  call: { toolCallId: string; input: Json },
+  call: { toolCallId: string; place: string; input: Json },
   canStart: Record<string, NameFacts>,
 ): Outcome | { wait: Wait } {
   const { state } = cx;
@@ -40,7 +40,7 @@ export function startFromTool(
   const request: StartRun = {
     agent,
     input: asked['input'] ?? {},
-    runId: runIdOfToolCall(state.epoch, turn.turnId, turn.step, call.toolCallId),
+    runId: runIdOfToolCall(state.epoch, turn.turnId, turn.step, call.place),
   };
   if (typeof asked['label'] === 'string')
     request.label = Array.from(asked['label']).slice(0, LABEL_CHARS).join('').toWellFormed();

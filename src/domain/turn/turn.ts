@@ -9,9 +9,11 @@ import { emit } from '../log/events.ts';
 import { remain } from './past.ts';
 import { activeCost } from '../log/capacity.ts';
 import { jsonBytes } from '../state/json.ts';
-import { MAX_CALLS, MESSAGE_BYTES, STEP_BYTES } from '../state/sizes.ts';
+import { countTurn } from '../state/loop.ts';
+import { MESSAGE_BYTES, STEP_BYTES } from '../state/sizes.ts';
 import { presentRun } from '../run/admission.ts';
 import { withdraw } from '../run/requests.ts';
+import { placed, type Placed } from './calls.ts';
 import { callRuntimeTool, type RuntimeTool } from './runtime-tools.ts';
 import {
   addUsage,
@@ -30,8 +32,6 @@ import { addMessage } from '../delivery/transcript.ts';
 import { refuse, type Failure, type Json, type MessagePart, type Refusal, type Usage } from '../state/types.ts';
 import { deliverHanded, endWait, letGo, outcomeOf, type DetachReceipt, type Outcome } from './waits.ts';
 
-/** So many workers one step may take with it. */
-const MOST_LOSSES = 20;
 const BACKOFF_MS = 1000;
 const BACKOFF_MOST_MS = 60_000;
 
@@ -66,9 +66,10 @@ export interface StepFailure {
 export function startTurn(cx: Cx, queued: QueuedTurn): void {
   const { state } = cx;
   state.queue.splice(state.queue.indexOf(queued), 1);
-  const { turnId, inputs, queuedAt, usage, keys } = queued;
+  const { turnId, origin, inputs, queuedAt, usage, keys } = queued;
   state.turn = {
     turnId,
+    origin,
     inputs,
     queuedAt,
     usage,
@@ -79,6 +80,8 @@ export function startTurn(cx: Cx, queued: QueuedTurn): void {
     deadline: cx.now + state.settings.budgets.turnMs,
     step: 1,
     attempt: 1,
+    losses: 0,
+    failures: 0,
     phase: 'ready',
     parts: [],
     calls: [],
@@ -119,18 +122,16 @@ export function modelAnswered(
   if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
   addUsage(turn.usage, answer.usage);
   addUsage(cx.state.usage, answer.usage);
-  const tooMany = new Set(answer.calls.slice(MAX_CALLS).map((call) => call.toolCallId));
-  turn.parts = fitParts(
-    answer.parts.filter((part) => !tooMany.has(String(part['toolCallId']))),
-    STEP_BYTES,
-  );
+  const { parts, calls } = placed(cx.state, at, answer);
+  turn.parts = fitParts(parts, STEP_BYTES);
   turn.phase = 'tools';
   turn.attempt = 1;
-  delete turn.losses;
+  turn.losses = 0;
+  turn.failures = 0;
   delete turn.retryAt;
   turn.calls = [];
   let room = MESSAGE_BYTES;
-  for (const call of answer.calls.slice(0, MAX_CALLS)) {
+  for (const call of calls) {
     if (call.kind === 'tool' && (room -= jsonBytes(call.input)) < 0) {
       output(turn, call.toolCallId, {
         errorText: `Expected the inputs of one step's calls to be at most ${MESSAGE_BYTES} bytes of JSON, got more.`,
@@ -147,10 +148,12 @@ export function modelAnswered(
       case 'tool':
         turn.calls.push({
           toolCallId: call.toolCallId,
+          place: call.place,
           toolName: call.toolName,
           input: call.input,
           policy: call.policy,
           attempt: 1,
+          losses: 0,
           state: 'ready',
         });
         break;
@@ -166,13 +169,23 @@ const RUNTIME: ToolPolicy = { idempotent: true, timeoutMs: 0, retries: 0 };
 function callRuntime(
   cx: Cx,
   turn: ActiveTurn,
-  call: Extract<ModelCall, { kind: 'runtime' }>,
+  call: Placed<Extract<ModelCall, { kind: 'runtime' }>>,
   canStart: Record<string, NameFacts>,
 ): void {
-  const { toolCallId, toolName, input } = call;
+  const { toolCallId, place, toolName, input } = call;
   const outcome = callRuntimeTool(cx, turn, call, canStart);
   if ('wait' in outcome)
-    turn.calls.push({ toolCallId, toolName, input, policy: RUNTIME, attempt: 1, state: 'waiting', wait: outcome.wait });
+    turn.calls.push({
+      toolCallId,
+      place,
+      toolName,
+      input,
+      policy: RUNTIME,
+      attempt: 1,
+      losses: 0,
+      state: 'waiting',
+      wait: outcome.wait,
+    });
   else output(turn, toolCallId, outcome);
 }
 
@@ -214,12 +227,13 @@ function output(turn: ActiveTurn, toolCallId: string, outcome: Outcome): void {
 export function modelFailed(cx: Cx, at: { turnId: string; step: number; attempt: number }, failure: StepFailure): void {
   const turn = present(cx, at.turnId, at.step);
   if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
-  if (failure.lost === true) turn.losses = (turn.losses ?? 0) + 1;
-  const over =
-    failure.lost === true
-      ? (turn.losses ?? 0) >= MOST_LOSSES
-      : turn.attempt - (turn.losses ?? 0) >= (failure.maxAttempts ?? 5);
-  if (!failure.retryable || over) {
+  const { maxLosses } = cx.state.settings.limits;
+  if (failure.lost === true) turn.losses += 1;
+  else {
+    turn.losses = 0;
+    turn.failures += 1;
+  }
+  if (!failure.retryable || turn.losses >= maxLosses || turn.failures >= (failure.maxAttempts ?? 5)) {
     endTurn(cx, 'failed', { error: failure.error });
     return;
   }
@@ -285,16 +299,20 @@ export function toolFailed(
   const turn = present(cx, at.turnId, at.step);
   const call = presentCall(turn, at.toolCallId, at.attempt);
   if (turn === undefined || call === undefined) return;
-  const again = call.policy.idempotent && (!failure.threw || (failure.retryable && call.policy.retries > 0));
-  if (again) {
+  call.losses = failure.threw ? 0 : call.losses + 1;
+  const { maxLosses } = cx.state.settings.limits;
+  const mayTry = failure.threw ? failure.retryable && call.policy.retries > 0 : call.losses < maxLosses;
+  if (call.policy.idempotent && mayTry) {
     if (failure.threw) call.policy = { ...call.policy, retries: call.policy.retries - 1 };
     call.state = 'backoff';
     call.retryAt = cx.now + backoff(call.attempt);
     call.attempt += 1;
     return;
   }
-  const unknown = 'The outcome of this call is unknown: its worker was lost while it ran, and it must not run twice.';
-  answered(cx, turn, call, { errorText: failure.threw ? failure.error.message : unknown });
+  const lost = call.policy.idempotent
+    ? `WorkerLost: This call took ${maxLosses} workers with it, one after another, and is not tried again (limits.maxLosses).`
+    : 'The outcome of this call is unknown: its worker was lost while it ran, and it must not run twice.';
+  answered(cx, turn, call, { errorText: failure.threw ? failure.error.message : lost });
 }
 
 /** The step's message enters the transcript; the turn goes on or is complete. */
@@ -358,6 +376,7 @@ export function endTurn(cx: Cx, status: 'completed' | 'failed' | 'cancelled', en
     ...(end.error === undefined ? {} : { error: end.error }),
   };
   state.turn = null;
+  countTurn(state, turn);
   remain(cx, {
     turnId,
     status,

@@ -114,7 +114,7 @@ function inspected(cx: Cx, turn: ActiveTurn, call: ToolCall, runId: string): Out
   const row = findRun(state, runId);
   const { status } = presentRun(state, runId);
   emit(cx, 'message.received', { runId, kind: 'inspect', turnId: turn.turnId, toolCallId: call.toolCallId, status });
-  const key = messageIdOfToolCall(state.epoch, turn.turnId, turn.step, call.toolCallId);
+  const key = messageIdOfToolCall(state.epoch, turn.turnId, turn.step, call.place);
   if (row === undefined) return { output: frame({ id: runId, agent: '', status, key }, { status }) };
   return { output: frame({ id: runId, agent: row.agent, status: row.status, key }, digestOf(row)) };
 }

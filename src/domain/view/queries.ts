@@ -1,6 +1,7 @@
 /** What readers see: the answers of the queries, cut at 1 MiB. Pure functions of the state. */
 import { jsonBytes } from '../state/json.ts';
 import { firstSeq } from '../log/events.ts';
+import { isLooping } from '../state/loop.ts';
 import { LIST_BYTES } from '../state/sizes.ts';
 import { presentRun } from '../run/admission.ts';
 import { findRun, iso, type OldRow, type PastTurn, type RunState, type State } from '../state/state.ts';
@@ -60,6 +61,8 @@ export function sessionView(state: State, undecided = false): SessionSnapshot {
     requests: openRequests(state),
     usage: { ...state.usage },
     lastSeq: state.lastSeq,
+    rules: state.rules,
+    ...(isLooping(state) ? { loop: true as const } : {}),
     ...(state.self === undefined ? {} : { progressAt: iso(state.self.movedAt) }),
   };
 }

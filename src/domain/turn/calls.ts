@@ -1,0 +1,60 @@
+/**
+ * Which call is which. A model's tool call is identified by its turn, its step and its place in the step, from 1 (`3`; one that is made
+ * inside it is `3.1`), never by the id that the provider gives it, which may repeat or be empty. The id in the transcript is the
+ * provider's as long as it is unique there, because a provider may want to read its own again; else it is made from the place.
+ */
+import { hashHex } from '../state/ids.ts';
+import { MAX_CALLS } from '../state/sizes.ts';
+import type { State } from '../state/state.ts';
+import type { MessagePart } from '../state/types.ts';
+
+/** A call as the model has asked for it, with its place. */
+export type Placed<C> = C & { toolCallId: string; place: string };
+
+const LONGEST_ID = 256;
+
+/** The parts and calls of an answer, each call with its place and an id of its own; calls beyond `MAX_CALLS` are left out. */
+export function placed<C extends { toolCallId: string }>(
+  state: State,
+  at: { turnId: string; step: number },
+  answer: { parts: readonly MessagePart[]; calls: readonly C[] },
+): { parts: MessagePart[]; calls: Placed<C>[] } {
+  const taken = idsOf(state);
+  const calls: Placed<C>[] = [];
+  const parts: MessagePart[] = [];
+  let place = 0;
+  for (const part of answer.parts) {
+    if (part['toolCallId'] === undefined) {
+      parts.push(part);
+      continue;
+    }
+    // Parts and calls come in the same order.
+    const call = answer.calls[place];
+    place += 1;
+    if (call === undefined || place > MAX_CALLS) continue;
+    const toolCallId = freshId(taken, at, place, call.toolCallId);
+    taken.add(toolCallId);
+    parts.push({ ...part, toolCallId });
+    calls.push({ ...call, toolCallId, place: `${place}` });
+  }
+  return { parts, calls };
+}
+
+function freshId(
+  taken: ReadonlySet<unknown>,
+  { turnId, step }: { turnId: string; step: number },
+  place: number,
+  given: string,
+): string {
+  if (given !== '' && given.length <= LONGEST_ID && !taken.has(given)) return given;
+  for (let n = 0; ; n++) {
+    // Nine letters and digits: the strictest provider takes no other.
+    const made = `c${hashHex(`${turnId}\n${step}\n${place}\n${n}`, 8)}`;
+    if (!taken.has(made)) return made;
+  }
+}
+
+/** The ids of all calls that the transcript has. */
+function idsOf({ transcript }: State): Set<unknown> {
+  return new Set(transcript.flatMap(({ message }) => message.parts.flatMap((part) => part['toolCallId'] ?? [])));
+}
