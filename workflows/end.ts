@@ -3,7 +3,7 @@
  * continues while an effect, a look-up, a handler of a message or the start of a run is under way.
  */
 import { allHandlersFinished, condition, workflowInfo } from '@temporalio/workflow';
-import { isQuiet, mayAbort, startPending, stepInFlight } from '../src/domain/advance.ts';
+import { canAbort, isQuiet, mayAbort, startPending, stepInFlight } from '../src/domain/advance.ts';
 import { pack, type Carried } from '../src/domain/carry/carry.ts';
 import type { Head } from '../src/domain/carry/encode.ts';
 import { forgetNames } from '../src/domain/run/start.ts';
@@ -41,7 +41,7 @@ export async function live(shell: Shell): Promise<Carried | undefined> {
 function mayContinue(shell: Shell): boolean {
   if (shell.hasEnded || !shell.wantsToContinue()) return false;
   const { state, growth } = shell;
-  return !stepInFlight(state) || growth.mustAtOnce() || (growth.must() && mayAbort(state));
+  return !stepInFlight(state) || (growth.mustAtOnce() && canAbort(state)) || (growth.must() && mayAbort(state));
 }
 
 /** What the next execution goes on from, once nothing is under way; nothing if this one is to end itself after all. */

@@ -86,8 +86,15 @@ export function stepInFlight(state: State): boolean {
   );
 }
 
+/** True when what is in flight may be aborted at all: the workflow of a `workflow:` run would be cancelled by it. */
+export function canAbort({ self }: State): boolean {
+  return self?.kind !== 'workflow';
+}
+
 /** True when what is in flight may be aborted and taken again. */
 export function mayAbort(state: State): boolean {
-  if (state.self?.kind === 'workflow') return false;
-  return state.turn === null || state.turn.calls.every((call) => call.state !== 'running' || call.policy.idempotent);
+  return (
+    canAbort(state) &&
+    (state.turn === null || state.turn.calls.every((call) => call.state !== 'running' || call.policy.idempotent))
+  );
 }

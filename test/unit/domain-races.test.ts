@@ -5,6 +5,7 @@ import { close } from '../../src/domain/closing.ts';
 import { runRequest } from '../../src/domain/run/from-runs.ts';
 import { messageRun, runTold, takeMessages } from '../../src/domain/run/to-runs.ts';
 import { cancelTurn, submitTurn } from '../../src/domain/turn/queue.ts';
+import { stepAborted } from '../../src/domain/turn/turn.ts';
 import { getTurn } from '../../src/domain/view/queries.ts';
 import { Driver, user } from '../support/domain.ts';
 
@@ -118,6 +119,20 @@ test('D-36 a tool that takes maxLosses workers with it in a row is an error resu
   expect(JSON.stringify(d.state.transcript.at(-1))).toContain('WorkerLost: ');
   d.say('noted');
   expect(d.state.past.at(-1)?.status).toBe('completed');
+});
+
+test('T-10 a call that must not run twice, given up because the history takes no more, is not run again: its outcome is unknown', () => {
+  const d = Driver.session();
+  d.submit('go');
+  d.say([{ id: 'once', idempotent: false }, { id: 'again' }]);
+  const { turnId, step } = d.take('tool', ({ call }) => call.toolCallId === 'once');
+  d.take('tool');
+  d.holding = true;
+  for (const toolCallId of ['once', 'again']) d.send((cx) => stepAborted(cx, { turnId, step, toolCallId }));
+  d.continueAsNew();
+  expect(d.take('tool').call.toolCallId).toBe('again');
+  expect(d.asks('tool')).toBe(false);
+  expect(JSON.stringify(d.state.turn?.parts)).toContain('The outcome of this call is unknown');
 });
 
 test('a merged input keeps its own metadata, and its id answers with the turn it joined', () => {

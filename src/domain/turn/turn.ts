@@ -32,6 +32,8 @@ import { addMessage } from '../delivery/transcript.ts';
 import { refuse, type Failure, type Json, type MessagePart, type Refusal, type Usage } from '../state/types.ts';
 import { deliverHanded, endWait, letGo, outcomeOf, type DetachReceipt, type Outcome } from './waits.ts';
 
+const UNKNOWN_OUTCOME =
+  'The outcome of this call is unknown: its worker was lost while it ran, and it must not run twice.';
 const BACKOFF_MS = 1000;
 const BACKOFF_MOST_MS = 60_000;
 
@@ -246,14 +248,19 @@ function backoff(attempt: number): number {
   return Math.min(BACKOFF_MS * 2 ** (attempt - 1), BACKOFF_MOST_MS);
 }
 
-/** A step that was given up so that the workflow could continue as new: it is taken again, and no attempt is used up. */
+/**
+ * A step that was given up so that the workflow could continue as new: it is taken again, and no attempt is used up. A call that must not
+ * run twice is given up only where there is no later, and its outcome is unknown.
+ */
 export function stepAborted(cx: Cx, at: { turnId: string; step: number; toolCallId?: string }): void {
   const turn = present(cx, at.turnId, at.step);
   if (turn === undefined) return;
   if (turn.phase === 'model') turn.phase = 'ready';
-  for (const call of turn.calls)
-    if (call.state === 'running' && (at.toolCallId === undefined || at.toolCallId === call.toolCallId))
-      call.state = 'ready';
+  for (const call of turn.calls.slice()) {
+    if (call.state !== 'running' || (at.toolCallId !== undefined && at.toolCallId !== call.toolCallId)) continue;
+    if (call.policy.idempotent) call.state = 'ready';
+    else answered(cx, turn, call, { errorText: UNKNOWN_OUTCOME });
+  }
 }
 
 function presentCall(turn: ActiveTurn | undefined, toolCallId: string, attempt: number): ToolCall | undefined {
@@ -311,7 +318,7 @@ export function toolFailed(
   }
   const lost = call.policy.idempotent
     ? `WorkerLost: This call took ${maxLosses} workers with it, one after another, and is not tried again (limits.maxLosses).`
-    : 'The outcome of this call is unknown: its worker was lost while it ran, and it must not run twice.';
+    : UNKNOWN_OUTCOME;
   answered(cx, turn, call, { errorText: failure.threw ? failure.error.message : lost });
 }
 
