@@ -27,6 +27,7 @@ import type { MessageReceipt } from './domain/run/to-runs.ts';
 import type { DetachReceipt } from './domain/turn/waits.ts';
 import type { TurnReceipt } from './domain/turn/queue.ts';
 import type { GetEvents, GetTranscript, ListRuns, TurnView } from './domain/view/queries.ts';
+import { backoff } from './domain/state/backoff.ts';
 import { isRefusal } from './domain/state/types.ts';
 import { InvalidInput } from './errors.ts';
 import { parse, sessionId } from './schemas/index.ts';
@@ -145,7 +146,7 @@ export class SessionHandle {
         return await this.handle.executeUpdate<T, [unknown]>(name, { args: [argument], updateId: randomUUID() });
       } catch (error) {
         if (!cutOff(error) || attempt >= MOST_SENDS) throw typed(error, this.sessionId);
-        await pause(Math.min(RESEND_MS * 2 ** (attempt - 1), LONGEST_RESEND_MS));
+        await pause(backoff(attempt, RESEND_MS, LONGEST_RESEND_MS));
       }
     }
   }

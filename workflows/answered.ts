@@ -3,8 +3,9 @@
  * never an error of ours: what does not fit is asked for again.
  */
 import { sleep } from '@temporalio/workflow';
+import { backoff } from '../src/domain/state/backoff.ts';
 import { isRefusal } from '../src/domain/state/types.ts';
-import { anything, parse, type Shape } from '../src/schemas/index.ts';
+import { anything, MOST_LEVELS, parse, type Shape } from '../src/schemas/index.ts';
 
 const PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
@@ -17,7 +18,7 @@ export async function answered<T>(call: () => Promise<unknown>, shape: () => Sha
       () => undefined,
     );
     if (answer !== undefined) return answer;
-    await sleep(Math.min(PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS), { summary: 'asking again' });
+    await sleep(backoff(attempt, PAUSE_MS, LONGEST_PAUSE_MS), { summary: 'asking again' });
   }
 }
 
@@ -31,6 +32,6 @@ export async function done(call: () => Promise<void>): Promise<void> {
 
 /** An answer in its parsed form, or nothing when it is none. */
 export function fitting<T>(given: unknown, shape: () => Shape<T>): T | undefined {
-  const parsed = parse(shape(), given, 'the answer', Number.MAX_SAFE_INTEGER, 1000);
+  const parsed = parse(shape(), given, 'the answer', Number.MAX_SAFE_INTEGER, 2 * MOST_LEVELS);
   return isRefusal(parsed) ? undefined : parsed;
 }

@@ -10,7 +10,7 @@ import { adoptRun, startConfirmed, startFailed } from '../src/domain/run/start.t
 import { runTold } from '../src/domain/run/to-runs.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { limitsOfRun } from '../src/domain/state/settings.ts';
-import { findRun, isSettled, type Effect, type State } from '../src/domain/state/state.ts';
+import { findRun, isSettled, type EffectOf, type State } from '../src/domain/state/state.ts';
 import { runSummary } from '../src/domain/view/details.ts';
 import { foundWorkflow, outcome, sights } from '../src/schemas/index.ts';
 import { answered, done, fitting } from './answered.ts';
@@ -18,8 +18,6 @@ import { endOfChild, failureOf } from './failures.ts';
 import { looks, untilDone } from './proxies.ts';
 import { ALWAYS, FEW, ONCE, send } from './send.ts';
 import type { Stage } from './stage.ts';
-
-type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
 
 function runInput(state: State, runId: string): RunInput | undefined {
   const row = findRun(state, runId);
@@ -49,7 +47,7 @@ function runInput(state: State, runId: string): RunInput | undefined {
   };
 }
 
-export async function start(stage: Stage, { runId }: Of<'start'>): Promise<void> {
+export async function start(stage: Stage, { runId }: EffectOf<'start'>): Promise<void> {
   const input = runInput(stage.state, runId);
   const { workflowId } = findRun(stage.state, runId) ?? {};
   if (input === undefined || workflowId === undefined) return;
@@ -109,7 +107,10 @@ function returned(result: unknown): Settled {
   return (fitting(result, outcome) as Settled | undefined) ?? { status: 'failed', reason: 'lost', error };
 }
 
-export async function cancelChild(stage: Stage, { runId, reason, comment, cascade }: Of<'cancel-run'>): Promise<void> {
+export async function cancelChild(
+  stage: Stage,
+  { runId, reason, comment, cascade }: EffectOf<'cancel-run'>,
+): Promise<void> {
   const row = findRun(stage.state, runId);
   if (row === undefined) return;
   // One that is gone has settled, and its settle is on its way.
@@ -122,7 +123,7 @@ export async function cancelChild(stage: Stage, { runId, reason, comment, cascad
   );
 }
 
-export async function terminate(stage: Stage, { runId, reason }: Of<'terminate'>): Promise<void> {
+export async function terminate(stage: Stage, { runId, reason }: EffectOf<'terminate'>): Promise<void> {
   const row = findRun(stage.state, runId);
   if (row === undefined || isSettled(row)) return;
   const { workflowId, epoch = '' } = row;
@@ -131,7 +132,7 @@ export async function terminate(stage: Stage, { runId, reason }: Of<'terminate'>
   stage.dispatch((cx) => terminated(cx, runId));
 }
 
-export async function look(stage: Stage, { runs }: Of<'look'>): Promise<void> {
+export async function look(stage: Stage, { runs }: EffectOf<'look'>): Promise<void> {
   const answer: unknown = await looks(`look at ${runs.length} ${runs.length === 1 ? 'run' : 'runs'}`)
     .look({ v: 1, runs })
     .catch(() => undefined);
@@ -145,7 +146,7 @@ export async function look(stage: Stage, { runs }: Of<'look'>): Promise<void> {
   );
 }
 
-export async function tellRun(stage: Stage, { runId, messages }: Of<'tell-run'>): Promise<void> {
+export async function tellRun(stage: Stage, { runId, messages }: EffectOf<'tell-run'>): Promise<void> {
   const row = findRun(stage.state, runId);
   if (row === undefined) return;
   await send(stage, row.workflowId, 'runMessage', { epoch: row.epoch ?? '', messages }, ALWAYS);
@@ -153,7 +154,7 @@ export async function tellRun(stage: Stage, { runId, messages }: Of<'tell-run'>)
 }
 
 /** Tells runs that nobody hears them any more. The end waits for them, but not for one that cannot be reached. */
-export async function tellGone(stage: Stage, { runs }: Of<'tell-gone'>): Promise<void> {
+export async function tellGone(stage: Stage, { runs }: EffectOf<'tell-gone'>): Promise<void> {
   const { epoch } = stage.state;
   const rows = runs.map((runId) => findRun(stage.state, runId)).filter((row) => row !== undefined);
   await Promise.all(rows.map(async ({ workflowId }) => send(stage, workflowId, 'parentGone', { epoch }, ONCE)));

@@ -6,7 +6,7 @@ import { isCancellation } from '@temporalio/workflow';
 import { handlerAborted, handlerDone, handlerFailed, keyOfCall } from '../src/domain/run/handlers.ts';
 import { workflowIdOfTarget } from '../src/domain/state/ids.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
-import { findRun, type Effect } from '../src/domain/state/state.ts';
+import { findRun, type Effect, type EffectOf } from '../src/domain/state/state.ts';
 import { rowView } from '../src/domain/view/queries.ts';
 import { done } from './answered.ts';
 import { cancelChild, look, start, tellGone, tellRun, terminate } from './children.ts';
@@ -17,13 +17,11 @@ import { ALWAYS, FEW, ONCE, send } from './send.ts';
 import type { Stage } from './stage.ts';
 import { model, runTask, runWorkflow, tool } from './steps.ts';
 
-type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
-
 /** `steps` and `errands` are waited for, each in its way; what is under way as nothing is not. */
 type Performers = {
   [D in Effect['do']]: {
     as: 'steps' | 'errands' | 'nothing';
-    perform: (stage: Stage, effect: Of<D>) => Promise<unknown> | void;
+    perform: (stage: Stage, effect: EffectOf<D>) => Promise<unknown> | void;
   };
 };
 
@@ -68,13 +66,13 @@ const PERFORMERS: Performers = {
 };
 
 /** Starts an effect. */
-export function perform<D extends Effect['do']>(stage: Stage, effect: Of<D>): void {
+export function perform<D extends Effect['do']>(stage: Stage, effect: EffectOf<D>): void {
   const { as, perform: start } = PERFORMERS[effect.do];
   const work = start(stage, effect);
   if (work !== undefined && as !== 'nothing') stage.scopes.track(as, work);
 }
 
-async function handler(stage: Stage, { call }: Of<'handler'>): Promise<void> {
+async function handler(stage: Stage, { call }: EffectOf<'handler'>): Promise<void> {
   const { state } = stage;
   const row = findRun(state, call.runId);
   const { result, ...run } = row === undefined ? { result: undefined } : rowView(row, true);

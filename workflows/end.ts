@@ -39,7 +39,7 @@ export async function live(shell: Shell): Promise<Carried | undefined> {
 }
 
 function mayContinue(shell: Shell): boolean {
-  if (shell.hasEnded || !shell.wantsToContinue()) return false;
+  if (!shell.wantsToContinue()) return false;
   const { state, growth } = shell;
   return !stepInFlight(state) || (growth.mustAtOnce() && canAbort(state)) || (growth.must() && mayAbort(state));
 }

@@ -6,15 +6,16 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { MIB } from '../src/domain/state/sizes.ts';
 
-const MOST_SIGNALS = 8000;
-const MOST_UPDATES = 1600;
-const MOST_EVENTS = 40_000;
-const MOST_BYTES = 16 * MIB;
+interface Bounds {
+  signals: number;
+  updates: number;
+  events: number;
+  bytes: number;
+}
+
+const MOST: Bounds = { signals: 8000, updates: 1600, events: 40_000, bytes: 16 * MIB };
 /** There is no later. */
-const LAST_SIGNALS = 9500;
-const LAST_UPDATES = 1900;
-const LAST_EVENTS = 48_000;
-const LAST_BYTES = 36 * MIB;
+const LAST: Bounds = { signals: 9500, updates: 1900, events: 48_000, bytes: 36 * MIB };
 
 export class Growth {
   /** Signals of this execution: the server does not count them for its suggestion. */
@@ -23,30 +24,23 @@ export class Growth {
   updates = 0;
 
   /** Between two steps the next execution takes over. `historyEvents` is what the session's settings say. */
-  wants(historyEvents = MOST_EVENTS): boolean {
+  wants(historyEvents = MOST.events): boolean {
     const { historyLength, continueAsNewSuggested } = workflowInfo();
     return continueAsNewSuggested || historyLength >= historyEvents || this.must();
   }
 
   /** A step in flight that may be taken again is aborted for it. */
   must(): boolean {
-    const { historyLength, historySize } = workflowInfo();
-    return (
-      this.signals >= MOST_SIGNALS ||
-      this.updates >= MOST_UPDATES ||
-      historyLength >= MOST_EVENTS ||
-      historySize >= MOST_BYTES
-    );
+    return this.isBeyond(MOST);
   }
 
   /** A step in flight is aborted whatever it is. */
   mustAtOnce(): boolean {
+    return this.isBeyond(LAST);
+  }
+
+  private isBeyond({ signals, updates, events, bytes }: Bounds): boolean {
     const { historyLength, historySize } = workflowInfo();
-    return (
-      this.signals >= LAST_SIGNALS ||
-      this.updates >= LAST_UPDATES ||
-      historyLength >= LAST_EVENTS ||
-      historySize >= LAST_BYTES
-    );
+    return this.signals >= signals || this.updates >= updates || historyLength >= events || historySize >= bytes;
   }
 }

@@ -3,26 +3,27 @@ import { milestonesTold } from '../src/domain/run/own-milestones.ts';
 import { requestTold } from '../src/domain/run/requests.ts';
 import { readTold } from '../src/domain/run/to-runs.ts';
 import { cancelSelf, parentGone } from '../src/domain/self/self.ts';
-import type { Cx, Effect, State } from '../src/domain/state/state.ts';
+import type { Cx, EffectOf, State } from '../src/domain/state/state.ts';
 import { foundWorkflow } from '../src/schemas/index.ts';
 import { answered } from './answered.ts';
 import { untilDone } from './proxies.ts';
 import { ALWAYS, send } from './send.ts';
 import type { Stage } from './stage.ts';
 
-type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
-
-export async function tellMilestones(stage: Stage, { milestones, progress }: Of<'tell-milestones'>): Promise<void> {
+export async function tellMilestones(
+  stage: Stage,
+  { milestones, progress }: EffectOf<'tell-milestones'>,
+): Promise<void> {
   await tell(stage, 'runMilestones', { milestones, ...(progress === undefined ? {} : { progress }) }, (cx) =>
     milestonesTold(cx, milestones.at(-1)?.n ?? 0),
   );
 }
 
-export async function tellRead(stage: Stage, { n }: Of<'tell-read'>): Promise<void> {
+export async function tellRead(stage: Stage, { n }: EffectOf<'tell-read'>): Promise<void> {
   await tell(stage, 'runMessagesRead', { n }, (cx) => readTold(cx, n));
 }
 
-export async function tellRequest(stage: Stage, { request }: Of<'tell-request'>): Promise<void> {
+export async function tellRequest(stage: Stage, { request }: EffectOf<'tell-request'>): Promise<void> {
   await tell(stage, 'runRequest', { request }, requestTold);
 }
 
@@ -38,7 +39,7 @@ async function tell(stage: Stage, name: string, about: object, told: (cx: Cx) =>
 }
 
 /** At its own ceiling a run looks whether its parent is there to give up on it; if not, it keeps the ceiling itself. */
-export async function checkParent(stage: Stage, { why }: Of<'check-parent'>): Promise<void> {
+export async function checkParent(stage: Stage, { why }: EffectOf<'check-parent'>): Promise<void> {
   if (await isParentThere(stage.state)) return;
   const { self } = stage.state;
   if (self === undefined) return;

@@ -11,7 +11,7 @@ import { ownMilestone } from '../src/domain/run/own-milestones.ts';
 import { cancelledBelow, cancelSelf, parentGone, refuseInput } from '../src/domain/self/self.ts';
 import { requestRefused } from '../src/domain/run/requests.ts';
 import { requestAnswered, takeMessages, taskRead } from '../src/domain/run/to-runs.ts';
-import { tooNew } from '../src/domain/state/rules.ts';
+import { requireRules } from '../src/domain/state/rules.ts';
 import { settingsOf } from '../src/domain/state/settings.ts';
 import { resultAsTold } from '../src/domain/run/result.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
@@ -78,9 +78,7 @@ function begin(input: unknown): State {
   const parsed = parseRunInput(input);
   if (isRefusal(parsed)) throw refusal(parsed);
   const made = parsed as RunInput;
-  const newer = tooNew(made.rules);
-  // Not a failure of the run: another worker takes it.
-  if (newer !== undefined) throw new Error(newer);
+  requireRules(made.rules);
   const { workflowId, firstExecutionRunId } = workflowInfo();
   const self: RunSelf = {
     runId: made.runId,

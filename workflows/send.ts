@@ -1,5 +1,6 @@
 /** Signals to other workflows: to the newest execution of an id, again when the server refuses, and knowing when nobody is there. */
 import { getExternalWorkflowHandle, sleep } from '@temporalio/workflow';
+import { backoff } from '../src/domain/state/backoff.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { isGone } from './failures.ts';
 import type { Stage } from './stage.ts';
@@ -29,7 +30,7 @@ export async function send(
     } catch (error) {
       if (isGone(error)) return 'gone';
       if (attempt >= attempts) return 'refused';
-      await sleep(Math.min(SEND_BACKOFF_MS * 2 ** (attempt - 1), SEND_BACKOFF_MOST_MS), {
+      await sleep(backoff(attempt, SEND_BACKOFF_MS, SEND_BACKOFF_MOST_MS), {
         summary: `retry of ${name}`,
       });
     }

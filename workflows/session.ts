@@ -12,7 +12,7 @@ import type { Head } from '../src/domain/carry/encode.ts';
 import { close, endSession } from '../src/domain/closing.ts';
 import { emit } from '../src/domain/log/events.ts';
 import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/run/from-runs.ts';
-import { tooNew } from '../src/domain/state/rules.ts';
+import { requireRules } from '../src/domain/state/rules.ts';
 import { settingsOf } from '../src/domain/state/settings.ts';
 import { newState, type State } from '../src/domain/state/state.ts';
 import { MIB } from '../src/domain/state/sizes.ts';
@@ -83,8 +83,7 @@ async function identify(shell: Shell): Promise<void> {
   const { state } = shell;
   const { rules, name, facts, known } = await resolveName(state.agent === '' ? undefined : state.agent);
   // Before anything depends on them: what comes before this never changes.
-  const newer = tooNew(rules);
-  if (newer !== undefined) throw new Error(newer);
+  requireRules(rules);
   state.rules = rules;
   if (facts?.kind !== 'agent') {
     throw ApplicationFailure.nonRetryable(

@@ -4,7 +4,7 @@ import type { Json, Progress, TaskDone } from '../src/contract.ts';
 import { workflowIdOfTarget } from '../src/domain/state/ids.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
-import type { Effect } from '../src/domain/state/state.ts';
+import type { EffectOf } from '../src/domain/state/state.ts';
 import { taskAborted, taskDone, taskFailed } from '../src/domain/self/self.ts';
 import {
   modelAnswered,
@@ -15,15 +15,13 @@ import {
   type ModelAnswer,
 } from '../src/domain/turn/turn.ts';
 import { runSummary } from '../src/domain/view/details.ts';
-import { modelAnswer, UNREADABLE } from '../src/schemas/index.ts';
+import { isUnreadable, modelAnswer } from '../src/schemas/index.ts';
 import { fitting } from './answered.ts';
 import { isAborted, isHandedBack, stepFailure, taskFailure, toolFailure, workflowFailure } from './failures.ts';
 import { model as callModel, task, tool as callTool } from './proxies.ts';
 import type { Stage } from './stage.ts';
 
-type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
-
-export async function model(stage: Stage, { turnId, step, attempt }: Of<'model'>): Promise<void> {
+export async function model(stage: Stage, { turnId, step, attempt }: EffectOf<'model'>): Promise<void> {
   const { state } = stage;
   const at = { turnId, step, attempt };
   const left = (state.turn?.deadline ?? Date.now()) - Date.now();
@@ -54,7 +52,7 @@ export async function model(stage: Stage, { turnId, step, attempt }: Of<'model'>
   });
 }
 
-export async function tool(stage: Stage, { turnId, step, call }: Of<'tool'>): Promise<void> {
+export async function tool(stage: Stage, { turnId, step, call }: EffectOf<'tool'>): Promise<void> {
   const { agent, workflowId, sessionId } = stage.state;
   const { toolCallId, toolName, input, policy, attempt } = call;
   const at = { turnId, step, toolCallId, attempt };
@@ -150,10 +148,6 @@ function completed(stage: Stage, result: Json, progress: Progress | undefined): 
       );
     else taskDone(cx, result, progress);
   });
-}
-
-function isUnreadable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && UNREADABLE in value;
 }
 
 /** What an activity of ours answers; anything else is what an operator has completed it with: the result itself. */

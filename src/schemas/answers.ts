@@ -18,6 +18,7 @@ import {
   oneOf,
   optional,
   requestId,
+  requestStatus,
   signature,
   string,
   words,
@@ -92,7 +93,7 @@ export const answerReceipt = lazily(() =>
     receipt: optional(
       object({
         requestId,
-        status: oneOf('open', 'approved', 'rejected', 'answered', 'expired', 'withdrawn', 'parent_closed'),
+        status: requestStatus,
         deduplicated: flag,
         answeredAt: optional(instant),
         by: optional(signature),

@@ -8,6 +8,11 @@ import type { Shape } from './shapes.ts';
 /** What a payload becomes that could not be read; see `payload-converter.ts`. */
 export const UNREADABLE = 'outlive.unreadable';
 
+/** True for what a payload that could not be read has become. */
+export function isUnreadable(value: unknown): value is { [UNREADABLE]: unknown } {
+  return typeof value === 'object' && value !== null && UNREADABLE in value;
+}
+
 /** Levels of arrays and objects in what comes from outside. What is nested by the ten thousand overflows the stack of whatever walks it. */
 export const MOST_LEVELS = 500;
 
@@ -34,7 +39,7 @@ export function parse<T>(
   const given = payload ?? {};
   if (ArrayBuffer.isView(given))
     return refuse('InvalidInput', `Expected ${root} to be JSON, got ${given.byteLength} bytes of binary data.`);
-  if (typeof given === 'object' && UNREADABLE in given)
+  if (isUnreadable(given))
     return refuse(
       'InvalidInput',
       `Expected ${root} to be JSON, got a payload that cannot be read (${echo(given[UNREADABLE])}).`,

@@ -112,6 +112,9 @@ export const instant = string('an ISO-8601 instant', (text) => !Number.isNaN(Dat
 export const workflowId = string('a workflow id', (text) => /^\P{Cc}{1,1000}$/u.test(text));
 export const requestId = string('a request id, "<workflow id>#<n>"', (text) => /^\P{Cc}{1,1000}#\d{1,15}$/u.test(text));
 
+/** What becomes of a request. */
+export const requestStatus = oneOf('open', 'approved', 'rejected', 'answered', 'expired', 'withdrawn', 'parent_closed');
+
 export function ms(least = 1): Shape<number> {
   return integer(least, HUNDRED_YEARS_MS, ' milliseconds');
 }

@@ -19,6 +19,7 @@ import {
   newState,
   type Cx,
   type Effect,
+  type EffectOf,
   type NameFacts,
   type RunSelf,
   type RunState,
@@ -51,8 +52,6 @@ export const NAMES: Record<string, NameFacts> = {
   check: { kind: 'task', retries: 2 },
   'handler:told': { kind: 'handler' },
 };
-
-type Of<D extends Effect['do']> = Extract<Effect, { do: D }>;
 
 export interface ToolAsk {
   id: string;
@@ -187,8 +186,8 @@ export class Driver {
   }
 
   /** Takes the first effect of a kind that waits for its answer. */
-  take<D extends Effect['do']>(kind: D, fits: (effect: Of<D>) => boolean = () => true): Of<D> {
-    const found = this.asked.find((effect): effect is Of<D> => effect.do === kind && fits(effect as Of<D>));
+  take<D extends Effect['do']>(kind: D, fits: (effect: EffectOf<D>) => boolean = () => true): EffectOf<D> {
+    const found = this.asked.find((effect): effect is EffectOf<D> => effect.do === kind && fits(effect as EffectOf<D>));
     if (found === undefined)
       throw new Error(
         `Expected "${kind}" to be asked for, got ${this.asked.map((one) => one.do).join(', ') || 'nothing'}.`,

@@ -5,7 +5,7 @@
  * Version 1 is that of 0.2.0. A later version adds how the one before becomes it to `MIGRATIONS`, so that every older one is read.
  */
 import { deflateSync, inflateSync, strFromU8, strToU8 } from 'fflate';
-import { tooNew } from '../state/rules.ts';
+import { requireRules } from '../state/rules.ts';
 import { MIB } from '../state/sizes.ts';
 import type { State } from '../state/state.ts';
 import type { RunStatus } from '../state/types.ts';
@@ -62,8 +62,7 @@ export function decode({ head, body }: Carried): State {
     throw new Error(
       `This worker reads carried state up to version ${CARRY_VERSION}, got version ${head.v}: deploy a worker that knows it.`,
     );
-  const newer = tooNew(head.rules);
-  if (newer !== undefined) throw new Error(newer);
+  requireRules(head.rules);
   let state: unknown = JSON.parse(strFromU8(inflateSync(body)));
   for (let version = head.v; version < CARRY_VERSION; version++) state = MIGRATIONS[version]?.(state as never);
   return state as State;

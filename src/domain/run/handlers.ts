@@ -3,6 +3,7 @@
  * `onRunFinish` for every run. Each is called until it has succeeded once, at most ten times; a crash may repeat a call, whose
  * key is always the same. A handler that fails holds up nothing but itself.
  */
+import { backoff } from '../state/backoff.ts';
 import { finishKey, gaveUpKey, milestoneKey } from '../state/ids.ts';
 import { emit } from '../log/events.ts';
 import {
@@ -103,8 +104,7 @@ export function handlerFailed(cx: Cx, call: HandlerCall, error: Failure): void {
   pending.state = 'backoff';
   // Who closes does not wait for minutes.
   pending.retryAt =
-    cx.now +
-    (state.closing === undefined ? Math.min(BACKOFF_MS * 2 ** (pending.attempt - 1), BACKOFF_MOST_MS) : BACKOFF_MS);
+    cx.now + (state.closing === undefined ? backoff(pending.attempt, BACKOFF_MS, BACKOFF_MOST_MS) : BACKOFF_MS);
   pending.attempt += 1;
 }
 

@@ -10,9 +10,10 @@
  */
 export const RULES = 1;
 
-/** Why this code must not decide by a number, or nothing. Another worker of the queue, with newer code, takes what it refuses. */
-export function tooNew(rules: number): string | undefined {
-  return rules > RULES
-    ? `This worker knows rules up to ${RULES}, and this execution decides by ${rules}: deploy a worker that knows them.`
-    : undefined;
+/** Code must not decide by a higher number than it knows: throws, so that another worker of the queue, with newer code, takes the task. */
+export function requireRules(rules: number): void {
+  if (rules > RULES)
+    throw new Error(
+      `This worker knows rules up to ${RULES}, and this execution decides by ${rules}: deploy a worker that knows them.`,
+    );
 }

@@ -403,6 +403,9 @@ export type Effect =
   | { do: 'refuse-request'; workflowId: string; requestId: string }
   | { do: 'answer-request'; workflowId: string; answer: ForwardedAnswer };
 
+/** One kind of effect. */
+export type EffectOf<D extends Effect['do']> = Extract<Effect, { do: D }>;
+
 /** An answer on its way to the run that has asked. One that comes too late is a message all the same when it has a `messageId`. */
 export interface ForwardedAnswer {
   requestId: string;

@@ -49,14 +49,17 @@ export function presentTurn(state: State, turnId: string): { status: TurnStatus;
   return past === undefined ? undefined : { status: past.status, position: 0 };
 }
 
-/** By which the same payload is known again: under a turn id, and under a key. */
-interface Fingerprint {
+/** What is reckoned of an input once, as it may be large. */
+interface Measure {
+  /** By which the same payload is known again: under a turn id, and under a key. */
   payload: string;
   keyed: string;
+  /** Of its messages and metadata. */
+  bytes: number;
 }
 
-/** Nothing for input that comes with neither: it is like no other, and hashing costs most of what taking it costs. */
-function fingerprintOf(submit: SubmitTurn, state: State): Fingerprint {
+/** Input that comes with neither id nor key is like no other, and is not hashed: that costs most of what taking it costs. */
+function measureOf(submit: SubmitTurn, state: State): Measure {
   const filled = {
     input: submit.input.map((message) => ({ ...message, id: message.id === '' ? undefined : message.id })),
     metadata: submit.metadata,
@@ -65,6 +68,7 @@ function fingerprintOf(submit: SubmitTurn, state: State): Fingerprint {
   return {
     payload: submit.turnId === undefined ? '' : payloadHash(filled),
     keyed: submit.idempotencyKey === undefined ? '' : payloadHash({ ...filled, turnId: submit.turnId }),
+    bytes: jsonBytes(submit.input) + jsonBytes(submit.metadata ?? null),
   };
 }
 
@@ -73,7 +77,7 @@ function receiptOf(state: State, known: Known, turnId: string): TurnReceipt {
   return { turnId, ...present, deduplicated: true };
 }
 
-function known(state: State, submit: SubmitTurn, { payload, keyed }: Fingerprint): TurnReceipt | Refusal | undefined {
+function known(state: State, submit: SubmitTurn, { payload, keyed }: Measure): TurnReceipt | Refusal | undefined {
   if (submit.idempotencyKey !== undefined) {
     const found = recall(state.dedupe, entryKey('turn-key', submit.idempotencyKey));
     if (found !== undefined) {
@@ -107,10 +111,10 @@ function known(state: State, submit: SubmitTurn, { payload, keyed }: Fingerprint
 export function admitTurn(
   state: State,
   submit: SubmitTurn,
-  fingerprint = fingerprintOf(submit, state),
+  measure = measureOf(submit, state),
 ): TurnReceipt | Refusal | undefined {
   if (state.closing !== undefined) return closed(state);
-  const before = known(state, submit, fingerprint);
+  const before = known(state, submit, measure);
   if (before !== undefined) return before;
   const onBusy = submit.onBusy ?? state.settings.turns.onBusy;
   if (skipReason(state, submit, onBusy) !== undefined) return undefined;
@@ -124,7 +128,7 @@ export function admitTurn(
         `Expected at most ${limits.maxQueuedTurns} queued turns (limits.maxQueuedTurns), got one more.`,
       );
     }
-    const bytes = queuedBytes(state) - replaced.reduce((sum, turn) => sum + turn.bytes, 0) + inputBytes(submit);
+    const bytes = queuedBytes(state) - replaced.reduce((sum, turn) => sum + turn.bytes, 0) + measure.bytes;
     if (bytes > limits.maxQueuedBytes) {
       return refuse(
         'QueueFull',
@@ -136,17 +140,13 @@ export function admitTurn(
     liveBytes(state) -
     replaced.reduce((sum, turn) => sum + turn.cost, 0) +
     turnCost(submit.turnId ?? mintTurnId(state.epoch, state.counters.turn)) +
-    costOf(submit);
+    costOf(submit, measure);
   return live > LIVE_BYTES ? full(live) : undefined;
 }
 
-function costOf(submit: SubmitTurn): number {
+function costOf(submit: SubmitTurn, { bytes }: Measure): number {
   const keys = (submit.turnId === undefined ? 0 : 1) + (submit.idempotencyKey === undefined ? 0 : 1);
-  return inputCost(inputBytes(submit), submit.idempotencyKey, keys);
-}
-
-function inputBytes(submit: SubmitTurn): number {
-  return jsonBytes(submit.input) + jsonBytes(submit.metadata ?? null);
+  return inputCost(bytes, submit.idempotencyKey, keys);
 }
 
 function skipReason(state: State, submit: SubmitTurn, onBusy: OnBusy): 'empty' | 'dropped' | undefined {
@@ -170,17 +170,17 @@ function busy(state: State): boolean {
 /** Accepts user input, or answers why not. */
 export function submitTurn(cx: Cx, submit: SubmitTurn): TurnReceipt | Refusal {
   const { state } = cx;
-  const fingerprint = fingerprintOf(submit, state);
-  const before = admitTurn(state, submit, fingerprint);
+  const measure = measureOf(submit, state);
+  const before = admitTurn(state, submit, measure);
   if (before !== undefined) {
-    if (!isRefusal(before)) rememberSecondKey(state, submit, before, fingerprint);
+    if (!isRefusal(before)) rememberSecondKey(state, submit, before, measure);
     return before;
   }
   leaveLoop(state);
   const onBusy = submit.onBusy ?? state.settings.turns.onBusy;
   const target = targetOf(state, submit, onBusy);
   const turnId = target?.turnId ?? submit.turnId ?? freshTurnId(state);
-  const keys = rememberSubmit(state, submit, turnId, fingerprint);
+  const keys = rememberSubmit(state, submit, turnId, measure);
   const ref: InputRef =
     submit.idempotencyKey === undefined ? { source: 'user' } : { source: 'user', key: submit.idempotencyKey };
   const core = {
@@ -198,7 +198,7 @@ export function submitTurn(cx: Cx, submit: SubmitTurn): TurnReceipt | Refusal {
     emit(cx, 'turn.skipped', { turnId, inputs: [ref], reason: skipped });
     return { turnId, status: 'skipped', position: 0, deduplicated: false };
   }
-  const bytes = inputBytes(submit);
+  const { bytes } = measure;
   const input: TurnInput = {
     ref,
     body: { source: 'user', messages: submit.input },
@@ -206,7 +206,7 @@ export function submitTurn(cx: Cx, submit: SubmitTurn): TurnReceipt | Refusal {
     ...(submit.metadata === undefined ? {} : { metadata: submit.metadata }),
   };
   if (target !== undefined) {
-    target.cost += costOf(submit);
+    target.cost += costOf(submit, measure);
     join(cx, target, input, keys, typeof onBusy === 'object' ? cx.now + onBusy.debounceMs : undefined);
     return { turnId, status: 'queued', position: state.queue.indexOf(target) + 1, deduplicated: false };
   }
@@ -215,7 +215,7 @@ export function submitTurn(cx: Cx, submit: SubmitTurn): TurnReceipt | Refusal {
     origin: 'user',
     pending: [input],
     bytes,
-    cost: turnCost(turnId) + costOf(submit),
+    cost: turnCost(turnId) + costOf(submit, measure),
   };
   if (typeof onBusy === 'object') turn.startAfter = cx.now + onBusy.debounceMs;
   if (onBusy === 'latest')
@@ -228,7 +228,7 @@ export function submitTurn(cx: Cx, submit: SubmitTurn): TurnReceipt | Refusal {
   return { turnId, status: 'queued', position: state.queue.indexOf(turn) + 1, deduplicated: false };
 }
 
-function rememberSubmit(state: State, submit: SubmitTurn, turnId: string, { payload, keyed }: Fingerprint): string[] {
+function rememberSubmit(state: State, submit: SubmitTurn, turnId: string, { payload, keyed }: Measure): string[] {
   const keys: string[] = [];
   if (submit.idempotencyKey !== undefined) {
     const entry = entryKey('turn-key', submit.idempotencyKey);
@@ -248,7 +248,7 @@ function rememberSecondKey(
   state: State,
   submit: SubmitTurn,
   { turnId, status }: TurnReceipt,
-  { keyed }: Fingerprint,
+  { keyed }: Measure,
 ): void {
   if (submit.idempotencyKey === undefined) return;
   const entry = entryKey('turn-key', submit.idempotencyKey);

@@ -9,6 +9,7 @@ import { emit } from '../log/events.ts';
 import { remain } from './past.ts';
 import { activeCost } from '../log/capacity.ts';
 import { jsonBytes } from '../state/json.ts';
+import { backoff } from '../state/backoff.ts';
 import { countTurn } from '../state/loop.ts';
 import { MESSAGE_BYTES, STEP_BYTES } from '../state/sizes.ts';
 import { presentRun } from '../run/admission.ts';
@@ -240,12 +241,8 @@ export function modelFailed(cx: Cx, at: { turnId: string; step: number; attempt:
     return;
   }
   turn.phase = 'backoff';
-  turn.retryAt = cx.now + Math.max(failure.retryAfterMs ?? 0, backoff(turn.attempt));
+  turn.retryAt = cx.now + Math.max(failure.retryAfterMs ?? 0, backoff(turn.attempt, BACKOFF_MS, BACKOFF_MOST_MS));
   turn.attempt += 1;
-}
-
-function backoff(attempt: number): number {
-  return Math.min(BACKOFF_MS * 2 ** (attempt - 1), BACKOFF_MOST_MS);
 }
 
 /**
@@ -312,7 +309,7 @@ export function toolFailed(
   if (call.policy.idempotent && mayTry) {
     if (failure.threw) call.policy = { ...call.policy, retries: call.policy.retries - 1 };
     call.state = 'backoff';
-    call.retryAt = cx.now + backoff(call.attempt);
+    call.retryAt = cx.now + backoff(call.attempt, BACKOFF_MS, BACKOFF_MOST_MS);
     call.attempt += 1;
     return;
   }
