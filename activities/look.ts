@@ -3,19 +3,19 @@
  * that has been silent for too long is asked itself, since its finished steps stand nowhere else.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { TerminatedFailure, TimeoutFailure, CancelledFailure, ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
 import { WorkflowFailedError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import type { RunResult, SessionSnapshot } from '../src/contract.ts';
 import { ask } from '../src/client/ask.ts';
 import { describe, isOpen } from '../src/client/describe.ts';
-import { attemptOf, heartbeatOf } from '../src/client/heartbeat.ts';
+import { attemptOf, heartbeatOf, usageOf } from '../src/client/heartbeat.ts';
 import { workflowIdOfTarget } from '../src/domain/state/ids.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import type { Sight } from '../src/domain/run/looks.ts';
 import { resultAsTold } from '../src/domain/run/result.ts';
 import type { Settled } from '../src/domain/run/settle.ts';
 import { MIB, TEXT_CHARS } from '../src/domain/state/sizes.ts';
-import type { LookedFor } from '../src/domain/state/state.ts';
+import type { LookedFor } from '../src/domain/state/effects.ts';
 import { withHeartbeat } from './heartbeat.ts';
 
 /** Runs looked at side by side. */
@@ -50,17 +50,20 @@ async function lookAt(client: Client, run: LookedFor): Promise<Sight> {
   const description = await describe(client, workflowId);
   if (description === undefined || (epoch !== '' && firstRunId(description) !== epoch))
     return { runId, found: 'nothing' };
-  if (!isOpen(description)) return { runId, found: 'closed', outcome: await outcomeOf(client, description) };
+  if (!isOpen(description)) return { runId, found: 'closed', outcome: await endOf(client, description, run) };
   const seen: Sight = { runId, found: 'open' };
   const progress = (await heartbeatOf(client, description))?.progress;
   if (progress !== undefined) seen.progress = progress;
   const attempt = attemptOf(description);
   if (attempt !== undefined) seen.attempt = attempt;
+  const usage = run.kind === 'agent' ? await usageOf(client, description) : undefined;
+  if (usage !== undefined) seen.usage = usage;
   if (run.kind === 'workflow')
     seen.events = (await describe(client, workflowIdOfTarget(workflowId)))?.historyLength ?? 0;
   else if (run.closely) {
-    const movedAt = await askedItself(client, workflowId);
-    if (movedAt !== undefined) seen.movedAt = movedAt;
+    const told = await askedItself(client, workflowId);
+    if (told?.progressAt !== undefined) seen.movedAt = Date.parse(told.progressAt);
+    if (told !== undefined) seen.usage = told.usage;
   }
   return seen;
 }
@@ -69,11 +72,8 @@ function firstRunId({ raw }: WorkflowExecutionDescription): string {
   return raw.workflowExecutionInfo?.firstRunId ?? '';
 }
 
-async function askedItself(client: Client, workflowId: string): Promise<number | undefined> {
-  const answer = ask<SessionSnapshot>(client.workflow.getHandle(workflowId), 'getSession').then(
-    ({ progressAt }) => (progressAt === undefined ? undefined : Date.parse(progressAt)),
-    () => undefined,
-  );
+async function askedItself(client: Client, workflowId: string): Promise<SessionSnapshot | undefined> {
+  const answer = ask<SessionSnapshot>(client.workflow.getHandle(workflowId), 'getSession').catch(() => undefined);
   const enough = new AbortController();
   try {
     return await Promise.race([answer, pause(ANSWER_MS, undefined, { signal: enough.signal }).catch(() => undefined)]);
@@ -82,7 +82,14 @@ async function askedItself(client: Client, workflowId: string): Promise<number |
   }
 }
 
-/** How a run ended whose workflow Temporal has closed. */
+/** How a run ended whose workflow Temporal has closed. One that could not say what it has used is asked, as far as it can be. */
+async function endOf(client: Client, description: WorkflowExecutionDescription, run: LookedFor): Promise<Settled> {
+  const outcome = await outcomeOf(client, description);
+  if (outcome.usage !== undefined || run.kind !== 'agent') return outcome;
+  const told = await askedItself(client, run.workflowId);
+  return told === undefined ? outcome : { ...outcome, usage: told.usage };
+}
+
 async function outcomeOf(client: Client, { workflowId, runId }: WorkflowExecutionDescription): Promise<Settled> {
   try {
     return settledAs(workflowId, (await client.workflow.getHandle(workflowId, runId).result()) as RunResult);

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { ask } from '../src/client/ask.ts';
 import type { TaskContext } from '../src/define.ts';
-import type { RunMessage } from '../src/domain/state/state.ts';
+import type { Note } from '../src/domain/state/turn.ts';
 
 /** How often a task that waits for a message looks for one. */
 const LOOK_MS = 500;
@@ -20,7 +20,7 @@ export interface Inbox {
 
 export function openInbox(client: Client, workflowId: string, signal: AbortSignal): Inbox {
   const handle = client.workflow.getHandle(workflowId);
-  let came: RunMessage[] = [];
+  let came: Note[] = [];
   let handedOut = 0;
   let readUpTo = 0;
   /** One at a time, whoever asks. */
@@ -32,12 +32,12 @@ export function openInbox(client: Client, workflowId: string, signal: AbortSigna
     readUpTo = handedOut;
   }
 
-  async function take(): Promise<RunMessage> {
+  async function take(): Promise<Note> {
     // First, so that what has been read is not given to the next attempt.
     await read();
     for (;;) {
       if (came.length === 0)
-        came = await unlessAborted(async () => ask<RunMessage[]>(handle, 'getMessages', { after: readUpTo }), signal);
+        came = await unlessAborted(async () => ask<Note[]>(handle, 'getMessages', { after: readUpTo }), signal);
       signal.throwIfAborted();
       const message = came.shift();
       if (message !== undefined) {

@@ -13,12 +13,19 @@ import {
   type UIMessage as AiMessage,
 } from 'ai';
 import type { Client } from '@temporalio/client';
-import type { Json, MessagePart, ModelArg, UIMessage as TranscriptMessage, Usage } from '../src/contract.ts';
-import { HANDED_BACK } from '../src/contract.ts';
+import {
+  HANDED_BACK,
+  type Json,
+  type MessagePart,
+  type ModelArg,
+  type ModelHeartbeat,
+  type UIMessage as TranscriptMessage,
+  type Usage,
+} from '../src/contract.ts';
 import type { AgentDefinition } from '../src/define.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { isRuntimeTool } from '../src/domain/turn/runtime-tools.ts';
-import type { NameFacts } from '../src/domain/state/state.ts';
+import type { NameFacts } from '../src/domain/state/types.ts';
 import { MESSAGE_BYTES, MOST_TOKENS } from '../src/domain/state/sizes.ts';
 import { promptOf } from '../src/domain/delivery/transcript.ts';
 import { isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
@@ -47,7 +54,7 @@ export async function callModel(
     });
   try {
     return await withHeartbeat(
-      () => undefined,
+      (): ModelHeartbeat => ({ usage: arg.usage }),
       async () => ask(registry, promptOf(await readTranscript(client, arg.workflowId, isStopping)), agent, arg.isRun),
     );
   } catch (error) {

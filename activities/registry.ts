@@ -1,6 +1,6 @@
 /** The agents, tasks and tools that a worker serves, by name, and what workflows are told of a name. */
 import type { AgentDefinition, Config, TaskDefinition, ToolDefinition } from '../src/define.ts';
-import type { NameFacts } from '../src/domain/state/state.ts';
+import type { NameFacts } from '../src/domain/state/types.ts';
 
 export class Registry {
   readonly agents = new Map<string, AgentDefinition>();

@@ -20,8 +20,9 @@
 import type { ModelAnswer } from './domain/turn/turn.ts';
 import type { Sight } from './domain/run/looks.ts';
 import type { Answer, AnswerReceipt } from './domain/run/requests.ts';
-import type { LookedFor, NameFacts } from './domain/state/state.ts';
-import type { Json, Limits, OutliveEvent, Progress, Refusal, Row, RunKind } from './domain/state/types.ts';
+import type { LookedFor } from './domain/state/effects.ts';
+import type { NameFacts } from './domain/state/types.ts';
+import type { Json, Limits, OutliveEvent, Progress, Refusal, Row, RunKind, Usage } from './domain/state/types.ts';
 
 export type * from './domain/state/types.ts';
 
@@ -104,6 +105,8 @@ export interface ModelArg {
   step: number;
   attempt: number;
   isRun: boolean;
+  /** What the workflow has used so far, own and below: the heartbeat carries it, so that a look sees it. */
+  usage: Usage;
 }
 export interface ToolArg {
   v: 1;
@@ -141,6 +144,11 @@ export interface TaskDone {
   v: 1;
   result: Json;
   progress?: Progress;
+}
+
+/** What a model call's heartbeat carries. */
+export interface ModelHeartbeat {
+  usage: Usage;
 }
 
 /** What a task's heartbeat carries: the live progress, the checkpoint of the next attempt, and what has become of the attempts so far. */
@@ -201,6 +209,9 @@ export interface Archived {
 
 /** What a query is told that comes between an event and the workflow task for it; nothing is wrong. */
 export const ASK_AGAIN = 'The workflow is about to take what has just happened; ask again.';
+
+/** How many frames a stack trace of workflow code has; the worker puts it before the workflow bundle, from the environment. Default: none. */
+export const STACKS_GLOBAL = '__outlive_stacks';
 
 /** The list of registered agents and tasks that the worker puts before the workflow bundle; read by validators only. */
 export const NAMES_GLOBAL = '__outlive_names';

@@ -4,7 +4,15 @@ import { Client } from '@temporalio/client';
 import { bundleWorkflowCode, Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import { Registry } from '../activities/registry.ts';
-import { DEFAULT_TASK_QUEUE, NAMES_GLOBAL, SERVED, taskQueueOf, type Activities, type Served } from './contract.ts';
+import {
+  DEFAULT_TASK_QUEUE,
+  NAMES_GLOBAL,
+  SERVED,
+  STACKS_GLOBAL,
+  taskQueueOf,
+  type Activities,
+  type Served,
+} from './contract.ts';
 import type { Config } from './define.ts';
 
 export interface WorkerSetup {
@@ -137,8 +145,9 @@ async function workflowOptions(
 ): Promise<Partial<WorkerOptions>> {
   const { code } = bundle ?? (await bundleWorkflows());
   const names = `globalThis.${NAMES_GLOBAL} = Object.freeze(${JSON.stringify(registry.names)});\n`;
+  const stacks = `globalThis.${STACKS_GLOBAL} = ${Number(process.env['OUTLIVE_STACK_TRACES'] ?? 0) || 0};\n`;
   return {
-    workflowBundle: { code: names + code },
+    workflowBundle: { code: names + stacks + code },
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
     ...(most === undefined ? {} : { maxConcurrentWorkflowTaskExecutions: most }),
   };

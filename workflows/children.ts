@@ -7,22 +7,25 @@ import { terminated } from '../src/domain/deadlines.ts';
 import { looked, type Sight } from '../src/domain/run/looks.ts';
 import { settle, type Settled } from '../src/domain/run/settle.ts';
 import { adoptRun, startConfirmed, startFailed } from '../src/domain/run/start.ts';
-import { runTold } from '../src/domain/run/to-runs.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { limitsOfRun } from '../src/domain/state/settings.ts';
-import { findRun, isSettled, type EffectOf, type State } from '../src/domain/state/state.ts';
+import type { EffectOf, LookedFor } from '../src/domain/state/effects.ts';
+import { workflowIdOfRun } from '../src/domain/state/ids.ts';
+import { epochOf, isSettled, type RunState } from '../src/domain/state/row.ts';
+import { iso, type State } from '../src/domain/state/state.ts';
+import type { Usage } from '../src/domain/state/types.ts';
 import { runSummary } from '../src/domain/view/details.ts';
 import { foundWorkflow, outcome, sights } from '../src/schemas/index.ts';
 import { answered, done, fitting } from './answered.ts';
 import { endOfChild, failureOf } from './failures.ts';
 import { looks, untilDone } from './proxies.ts';
-import { ALWAYS, FEW, ONCE, send } from './send.ts';
+import { FEW, ONCE, send } from './send.ts';
 import type { Stage } from './stage.ts';
 
 function runInput(state: State, runId: string): RunInput | undefined {
-  const row = findRun(state, runId);
-  if (row?.request === undefined) return undefined;
-  const { request } = row;
+  const row = state.runs.peek(runId);
+  if (row?.life.stage !== 'starting') return undefined;
+  const { asked } = row.life;
   const facts = state.names[row.agent];
   return {
     v: 1,
@@ -33,24 +36,24 @@ function runInput(state: State, runId: string): RunInput | undefined {
     depth: row.depth,
     agent: row.agent,
     kind: row.kind,
-    input: request.input,
+    input: asked.input,
     ...(facts?.taskQueue === undefined ? {} : { taskQueue: facts.taskQueue }),
     retries: facts?.retries ?? 2,
-    onBudget: row.detached.onBudget,
-    deadlineAt: row.deadlineAt,
+    onBudget: row.own.detached.onBudget,
+    deadlineAt: iso(row.own.deadline),
     limits: limitsOfRun(state.settings, facts?.limits),
     budgets: { requestTtlMs: state.settings.budgets.requestTtlMs },
     ...(state.self === undefined ? {} : { parentRunId: state.self.runId }),
     ...(row.parentToolCallId === undefined ? {} : { parentToolCallId: row.parentToolCallId }),
-    ...(request.label === undefined ? {} : { label: request.label }),
-    ...(request.metadata === undefined ? {} : { metadata: request.metadata }),
+    ...(row.label === undefined ? {} : { label: row.label }),
+    ...(asked.metadata === undefined ? {} : { metadata: asked.metadata }),
   };
 }
 
 export async function start(stage: Stage, { runId }: EffectOf<'start'>): Promise<void> {
   const input = runInput(stage.state, runId);
-  const { workflowId } = findRun(stage.state, runId) ?? {};
-  if (input === undefined || workflowId === undefined) return;
+  if (input === undefined) return;
+  const workflowId = workflowIdOfRun(stage.state.workflowId, runId);
   const room = stage.outgoing.admit(jsonBytes(input));
   if (room !== undefined) await room;
   let handle: ChildWorkflowHandle<Workflow>;
@@ -95,8 +98,22 @@ async function watch(stage: Stage, runId: string, handle: ChildWorkflowHandle<Wo
   } catch (error) {
     ended = endOfChild(error);
   }
-  const row = findRun(stage.state, runId);
-  if (row !== undefined && !isSettled(row)) stage.dispatch((cx) => settle(cx, row, ended));
+  const row = stage.state.runs.peek(runId);
+  if (row === undefined || isSettled(row)) return;
+  const usage = ended.usage ?? (await usageOf(row));
+  stage.dispatch((cx) => {
+    const present = cx.state.runs.get(runId);
+    if (present !== undefined) settle(cx, present, usage === undefined ? ended : { ...ended, usage });
+  });
+}
+
+/** What an agent's run has used that has ended without a word. */
+async function usageOf(row: Readonly<RunState>): Promise<Usage | undefined> {
+  const { runId, workflowId, kind } = row;
+  if (kind !== 'agent') return undefined;
+  const seen = await lookAt(`usage of ${runId}`, [{ runId, workflowId, kind, epoch: epochOf(row), closely: false }]);
+  const [sight] = seen ?? [];
+  return sight?.found === 'closed' ? sight.outcome.usage : undefined;
 }
 
 function returned(result: unknown): Settled {
@@ -111,52 +128,50 @@ export async function cancelChild(
   stage: Stage,
   { runId, reason, comment, cascade }: EffectOf<'cancel-run'>,
 ): Promise<void> {
-  const row = findRun(stage.state, runId);
+  const row = stage.state.runs.peek(runId);
   if (row === undefined) return;
   // One that is gone has settled, and its settle is on its way.
   await send(
     stage,
     row.workflowId,
     'runCancel',
-    { epoch: row.epoch ?? '', reason, cascade, ...(comment === undefined ? {} : { comment }) },
+    { epoch: epochOf(row), reason, cascade, ...(comment === undefined ? {} : { comment }) },
     FEW,
   );
 }
 
 export async function terminate(stage: Stage, { runId, reason }: EffectOf<'terminate'>): Promise<void> {
-  const row = findRun(stage.state, runId);
+  const row = stage.state.runs.peek(runId);
   if (row === undefined || isSettled(row)) return;
-  const { workflowId, epoch = '' } = row;
+  const { workflowId } = row;
   const end = untilDone(`end ${row.runId}`);
-  await done(async () => end.terminateRun({ v: 1, workflowId, epoch, reason }));
-  stage.dispatch((cx) => terminated(cx, runId));
+  await done(async () => end.terminateRun({ v: 1, workflowId, epoch: epochOf(row), reason }));
+  const usage = await usageOf(row);
+  stage.dispatch((cx) => terminated(cx, runId, usage));
 }
 
 export async function look(stage: Stage, { runs }: EffectOf<'look'>): Promise<void> {
-  const answer: unknown = await looks(`look at ${runs.length} ${runs.length === 1 ? 'run' : 'runs'}`)
-    .look({ v: 1, runs })
-    .catch(() => undefined);
-  const seen = answer === undefined ? undefined : fitting(answer, sights);
+  const seen = await lookAt(`look at ${runs.length} ${runs.length === 1 ? 'run' : 'runs'}`, runs);
   stage.dispatch((cx) =>
     looked(
       cx,
       runs.map((run) => run.runId),
-      seen?.sights as Sight[] | undefined,
+      seen,
     ),
   );
 }
 
-export async function tellRun(stage: Stage, { runId, messages }: EffectOf<'tell-run'>): Promise<void> {
-  const row = findRun(stage.state, runId);
-  if (row === undefined) return;
-  await send(stage, row.workflowId, 'runMessage', { epoch: row.epoch ?? '', messages }, ALWAYS);
-  stage.dispatch((cx) => runTold(cx, runId, messages.at(-1)?.n ?? 0));
+async function lookAt(summary: string, runs: LookedFor[]): Promise<Sight[] | undefined> {
+  const answer: unknown = await looks(summary)
+    .look({ v: 1, runs })
+    .catch(() => undefined);
+  return answer === undefined ? undefined : (fitting(answer, sights)?.sights as Sight[] | undefined);
 }
 
 /** Tells runs that nobody hears them any more. The end waits for them, but not for one that cannot be reached. */
 export async function tellGone(stage: Stage, { runs }: EffectOf<'tell-gone'>): Promise<void> {
   const { epoch } = stage.state;
-  const rows = runs.map((runId) => findRun(stage.state, runId)).filter((row) => row !== undefined);
+  const rows = runs.map((runId) => stage.state.runs.peek(runId)).filter((row) => row !== undefined);
   await Promise.all(rows.map(async ({ workflowId }) => send(stage, workflowId, 'parentGone', { epoch }, ONCE)));
   stage.dispatch(runsToldGone);
 }

@@ -3,17 +3,18 @@
  * domain, also what fails.
  */
 import { isCancellation } from '@temporalio/workflow';
-import { handlerAborted, handlerDone, handlerFailed, keyOfCall } from '../src/domain/run/handlers.ts';
+import { handlerAborted, handlerDone, handlerFailed } from '../src/domain/run/handlers.ts';
 import { workflowIdOfTarget } from '../src/domain/state/ids.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
-import { findRun, type Effect, type EffectOf } from '../src/domain/state/state.ts';
+import type { Effect, EffectOf } from '../src/domain/state/effects.ts';
+import { letterSent } from '../src/domain/run/outbox.ts';
 import { rowView } from '../src/domain/view/queries.ts';
 import { done } from './answered.ts';
-import { cancelChild, look, start, tellGone, tellRun, terminate } from './children.ts';
+import { cancelChild, look, start, tellGone, terminate } from './children.ts';
 import { failureOf, isHandedBack } from './failures.ts';
-import { checkParent, tellMilestones, tellRead, tellRequest } from './parent.ts';
+import { checkParent } from './parent.ts';
 import { handler as callHandler, untilDone } from './proxies.ts';
-import { ALWAYS, FEW, ONCE, send } from './send.ts';
+import { FEW, ONCE, send } from './send.ts';
 import type { Stage } from './stage.ts';
 import { model, runTask, runWorkflow, tool } from './steps.ts';
 
@@ -37,11 +38,8 @@ const PERFORMERS: Performers = {
   terminate: { as: 'errands', perform: terminate },
   look: { as: 'errands', perform: look },
   handler: { as: 'errands', perform: handler },
-  'tell-run': { as: 'errands', perform: tellRun },
   'tell-gone': { as: 'nothing', perform: tellGone },
-  'tell-milestones': { as: 'errands', perform: tellMilestones },
-  'tell-read': { as: 'errands', perform: tellRead },
-  'tell-request': { as: 'errands', perform: tellRequest },
+  tell: { as: 'errands', perform: tell },
   'check-parent': { as: 'errands', perform: checkParent },
   'answer-gone': {
     as: 'errands',
@@ -50,10 +48,6 @@ const PERFORMERS: Performers = {
   'refuse-request': {
     as: 'errands',
     perform: async (stage, { workflowId, requestId }) => send(stage, workflowId, 'requestRefused', { requestId }, FEW),
-  },
-  'answer-request': {
-    as: 'errands',
-    perform: async (stage, { workflowId, answer }) => send(stage, workflowId, 'requestAnswered', answer, ALWAYS),
   },
   'terminate-workflow': {
     as: 'errands',
@@ -72,30 +66,36 @@ export function perform<D extends Effect['do']>(stage: Stage, effect: EffectOf<D
   if (work !== undefined && as !== 'nothing') stage.scopes.track(as, work);
 }
 
-async function handler(stage: Stage, { call }: EffectOf<'handler'>): Promise<void> {
-  const { state } = stage;
-  const row = findRun(state, call.runId);
+/** Tells what has left the outbox. */
+async function tell(stage: Stage, { key, letter }: EffectOf<'tell'>): Promise<void> {
+  const outcome = await send(stage, letter.workflowId, letter.name, letter.message, ONCE);
+  stage.dispatch((cx) => letterSent(cx, key, letter, outcome));
+}
+
+async function handler(stage: Stage, effect: EffectOf<'handler'>): Promise<void> {
+  const { key, call, idempotencyKey, attempt } = effect;
+  const row = stage.state.runs.peek(call.runId);
   const { result, ...run } = row === undefined ? { result: undefined } : rowView(row, true);
   const about = { run, ...(call.kind === 'finish' && result !== undefined ? { result } : {}) };
   const room = stage.outgoing.admit(jsonBytes(about));
   if (room !== undefined) await room;
   if (stage.isHandingOver) {
-    stage.dispatch((cx) => handlerAborted(cx, call));
+    stage.dispatch((cx) => handlerAborted(cx, key));
     return;
   }
   const invoke = callHandler(
-    `handler: ${call.handler.replace(/^handler:/u, '')}${call.attempt > 1 ? `, attempt ${call.attempt}` : ''}`,
+    `handler: ${call.handler.replace(/^handler:/u, '')}${attempt > 1 ? `, attempt ${attempt}` : ''}`,
   );
   try {
     await stage.scopes.within('handler', async () =>
-      invoke.handler({ v: 1, handler: call.handler, key: keyOfCall(state, call), kind: call.kind, ...about }),
+      invoke.handler({ v: 1, handler: call.handler, key: idempotencyKey, kind: call.kind, ...about }),
     );
   } catch (error) {
     stage.dispatch((cx) => {
-      if (isCancellation(error) || isHandedBack(error)) handlerAborted(cx, call);
-      else handlerFailed(cx, call, failureOf(error));
+      if (isCancellation(error) || isHandedBack(error)) handlerAborted(cx, key);
+      else handlerFailed(cx, key, failureOf(error));
     });
     return;
   }
-  stage.dispatch((cx) => handlerDone(cx, call));
+  stage.dispatch((cx) => handlerDone(cx, key));
 }

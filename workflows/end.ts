@@ -53,9 +53,13 @@ async function handOver(shell: Shell): Promise<Carried | undefined> {
     if (shell.endsCancelled) return undefined;
     // What came later in this activation may have changed that.
     if (!isSettled()) continue;
+    if (shell.shorten()) {
+      await nextTask();
+      continue;
+    }
     const { carried, leaving } = pack({ state, now: Date.now(), effects: [] });
     if (shell.outgoing.takes(carried.body.length + jsonBytes(leaving))) {
-      archive(leaving);
+      void archive(leaving);
       return carried;
     }
     await nextTask();
@@ -78,12 +82,13 @@ export async function end<T>(shell: Shell, bytes: number, result: () => T): Prom
   const { state } = shell;
   for (;;) {
     if (!mayEnd(shell)) await condition(() => mayEnd(shell));
+    else if (shell.shorten()) await nextTask();
     else if (shell.outgoing.takes(jsonBytes(state.log) + bytes)) break;
     else await nextTask();
   }
   try {
     return result();
   } finally {
-    archive(state.log);
+    void archive(state.log);
   }
 }

@@ -9,11 +9,10 @@ import {
   TimeoutFailure,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { HANDED_BACK } from '../src/contract.ts';
+import { HANDED_BACK, type Failure, type Progress, type Refusal, type TaskHeartbeat } from '../src/contract.ts';
 import { TEXT_CHARS } from '../src/domain/state/sizes.ts';
 import type { StepFailure } from '../src/domain/turn/turn.ts';
 import type { Settled } from '../src/domain/run/settle.ts';
-import type { Failure, Progress, Refusal, TaskHeartbeat } from '../src/contract.ts';
 
 /** What an activity throws on purpose carries these details. */
 interface Details {

@@ -1,5 +1,6 @@
 /** What names stand for, asked of a worker: agents, tasks, workflow types and handlers. */
-import type { NameFacts, State } from '../src/domain/state/state.ts';
+import type { State } from '../src/domain/state/state.ts';
+import type { NameFacts } from '../src/domain/state/types.ts';
 import { resolved, type Resolved } from '../src/schemas/index.ts';
 import { answered } from './answered.ts';
 import { untilDone } from './proxies.ts';

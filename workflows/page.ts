@@ -16,7 +16,7 @@ export function showPage(state: State): void {
     get: () =>
       sessionDetails(
         sessionView(state),
-        state.runs.slice(-MOST_ROWS).map((row) => rowView(row, false)),
+        state.runs.all.slice(-MOST_ROWS).map((row) => rowView(row, false)),
       ),
   });
 }

@@ -12,6 +12,8 @@ import {
   type ListRuns,
 } from '../src/domain/view/queries.ts';
 import { turnNamed } from '../src/domain/turn/queue.ts';
+import type { State } from '../src/domain/state/state.ts';
+import type { Note } from '../src/domain/state/turn.ts';
 import { isRefusal, refuse } from '../src/domain/state/types.ts';
 import { parseMessage, type SchemaName } from '../src/schemas/index.ts';
 import { refusal } from './failures.ts';
@@ -66,9 +68,13 @@ const QUERIES: { [N in SchemaName]?: Query } = {
 const OF_RUNS: { [N in SchemaName]?: Query } = {
   getMessages: {
     description: 'Between a run and its task; see the documentation.',
-    answer: ({ state }, { after = 0 }: { after?: number }) => (state.self?.inbox ?? []).filter((one) => one.n > after),
+    answer: ({ state }, { after = 0 }: { after?: number }) => inboxOf(state).filter((one) => one.n > after),
   },
 };
+
+function inboxOf({ self }: State): readonly Note[] {
+  return self?.work.kind === 'task' ? self.work.inbox : [];
+}
 
 export function answerQueries(shell: Shell): void {
   const queries = shell.state.kind === 'run' ? { ...QUERIES, ...OF_RUNS } : QUERIES;

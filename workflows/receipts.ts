@@ -3,7 +3,7 @@ import { condition } from '@temporalio/workflow';
 import { cancelReceipt } from '../src/domain/run/cancel.ts';
 import { findRequest, receiptOf, type Answer } from '../src/domain/run/requests.ts';
 import { partsOfRequestId } from '../src/domain/state/ids.ts';
-import { findRun, isSettled } from '../src/domain/state/state.ts';
+import { isSettled } from '../src/domain/state/row.ts';
 import { refuse, type Refusal } from '../src/domain/state/types.ts';
 import { answerReceipt } from '../src/schemas/index.ts';
 import { fitting } from './answered.ts';
@@ -21,7 +21,7 @@ let waiting = 0;
 export async function confirmedCancel(shell: Shell, runId: string): Promise<unknown> {
   const { state } = shell;
   const isOver = (): boolean => {
-    const row = findRun(state, runId);
+    const row = state.runs.peek(runId);
     return row === undefined || isSettled(row);
   };
   if (!isOver() && waiting < MOST_WAITING) {

@@ -8,14 +8,18 @@ import { unpack } from '../src/domain/carry/carry.ts';
 import type { Head } from '../src/domain/carry/encode.ts';
 import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/run/from-runs.ts';
 import { ownMilestone } from '../src/domain/run/own-milestones.ts';
-import { cancelledBelow, cancelSelf, parentGone, refuseInput } from '../src/domain/self/self.ts';
+import { parentGone } from '../src/domain/run/parent-gone.ts';
+import { cancelledBelow, cancelSelf, refuseInput } from '../src/domain/self/self.ts';
 import { requestRefused } from '../src/domain/run/requests.ts';
 import { requestAnswered, takeMessages, taskRead } from '../src/domain/run/to-runs.ts';
 import { requireRules } from '../src/domain/state/rules.ts';
 import { settingsOf } from '../src/domain/state/settings.ts';
 import { resultAsTold } from '../src/domain/run/result.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
-import { newState, type Cx, type RunSelf, type State } from '../src/domain/state/state.ts';
+import { outcomeOf, type RunSelf, type Work } from '../src/domain/state/self.ts';
+import { newState, type Cx, type State } from '../src/domain/state/state.ts';
+import { totalOf } from '../src/domain/state/usage.ts';
+import type { Outcome } from '../src/domain/state/row.ts';
 import { submitTurn } from '../src/domain/turn/queue.ts';
 import {
   isRefusal,
@@ -58,13 +62,13 @@ export async function run(input: RunInput, head?: Head, body?: Uint8Array): Prom
   });
   const asked = CancellationScope.current().cancelRequested;
   return shell.scopes.main(async () => {
-    if (!continued && state.self?.kind === 'agent') shell.dispatch((cx) => takeInput(cx, input.input));
+    if (!continued && state.self?.work.kind === 'agent') shell.dispatch((cx) => takeInput(cx, input.input));
     shell.open();
     asked.catch(() => shell.dispatch((cx) => cancelSelf(cx, 'cancelled_by_user', undefined, true)));
     const next = await live(shell);
     if (next !== undefined) return continueAsNew<typeof run>({ ...input, input: null }, next.head, next.body);
     const delivered = await tell(shell);
-    return end(shell, jsonBytes(state.self?.outcome?.result ?? null), () => resultOf(state, delivered));
+    return end(shell, jsonBytes(ended(state).outcome.result ?? null), () => resultOf(state, delivered));
   });
 }
 
@@ -83,16 +87,15 @@ function begin(input: unknown): State {
   const self: RunSelf = {
     runId: made.runId,
     parent: made.parent,
-    kind: made.kind,
     input: made.input,
-    retries: made.retries,
+    work: workOf(made),
+    end: { is: 'working' },
     onBudget: made.onBudget,
     deadline: Date.parse(made.deadlineAt),
     milestones: [],
     told: 0,
     movedAt: Date.now(),
-    ...(made.kind === 'agent' ? {} : { task: 'ready' as const }),
-    ...(made.taskQueue === undefined ? {} : { taskQueue: made.taskQueue }),
+    notes: { heard: 0, read: 0, readTold: 0 },
     ...(made.parentToolCallId === undefined ? {} : { parentToolCallId: made.parentToolCallId }),
     ...(made.parentRunId === undefined ? {} : { parentRunId: made.parentRunId }),
     ...(made.label === undefined ? {} : { label: made.label }),
@@ -112,6 +115,19 @@ function begin(input: unknown): State {
     },
     Date.now(),
   );
+}
+
+function workOf({ kind, retries, taskQueue }: RunInput): Work {
+  switch (kind) {
+    case 'agent':
+      return { kind };
+    case 'task':
+      return { kind, retries, activity: 'ready', inbox: [] };
+    case 'workflow':
+      return { kind, activity: 'ready', ...(taskQueue === undefined ? {} : { taskQueue }) };
+    default:
+      return kind satisfies never;
+  }
 }
 
 /** An agent that is given neither a string nor messages reads its input as JSON text. */
@@ -156,11 +172,11 @@ async function tell(shell: Shell): Promise<boolean> {
     reason,
     comment,
     error,
-    usage: state.usage,
+    usage: totalOf(state.spent),
     progress: self.progress,
     milestones: self.milestones.filter((one) => one.n > self.told),
     cancelled: cancelledBelow({ state }),
-    read: self.read,
+    ...(self.notes.read === 0 ? {} : { read: self.notes.read }),
     ...(result === undefined ? {} : resultAsTold(result, state.workflowId)),
   };
   const isYoung = Date.now() - Date.parse(state.createdAt) < YOUNG_MS;
@@ -176,12 +192,14 @@ function resultOf(state: State, delivered: boolean): RunResult {
     ...(reason === undefined ? {} : { reason }),
     ...(result === undefined ? {} : { result }),
     ...(error === undefined ? {} : { error }),
-    usage: state.usage,
+    usage: totalOf(state.spent),
     delivered,
   };
 }
 
-function ended({ self }: State): { self: RunSelf; outcome: NonNullable<RunSelf['outcome']> } {
-  if (self?.outcome === undefined) throw refusal(refuse('InvalidInput', 'Expected a run that has an outcome.'));
-  return { self, outcome: self.outcome };
+function ended({ self }: State): { self: RunSelf; outcome: Outcome } {
+  const outcome = self === undefined ? undefined : outcomeOf(self);
+  if (self === undefined || outcome === undefined)
+    throw refusal(refuse('InvalidInput', 'Expected a run that has an outcome.'));
+  return { self, outcome };
 }

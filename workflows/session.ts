@@ -15,6 +15,7 @@ import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/d
 import { requireRules } from '../src/domain/state/rules.ts';
 import { settingsOf } from '../src/domain/state/settings.ts';
 import { newState, type State } from '../src/domain/state/state.ts';
+import { totalOf } from '../src/domain/state/usage.ts';
 import { MIB } from '../src/domain/state/sizes.ts';
 import { isRefusal } from '../src/domain/state/types.ts';
 import { parse, sessionId, sessionInput } from '../src/schemas/index.ts';
@@ -42,14 +43,14 @@ export async function session(input?: unknown, head?: Head, body?: Uint8Array): 
     if (next !== undefined) return continueAsNew<typeof session>(undefined, next.head, next.body);
     return end(shell, MIB / 2, () => {
       shell.dispatch(endSession);
-      const { closing, usage, lastSeq, runs, forgotten } = shell.state;
+      const { closing, spent, lastSeq, runs } = shell.state;
       if (closing?.cancelledInTemporal === true) throw new CancelledFailure('The session was cancelled.');
       return {
         status: 'closed',
         ...(closing?.reason === undefined ? {} : { reason: closing.reason }),
-        usage,
+        usage: totalOf(spent),
         lastSeq,
-        runs: [...forgotten, ...runs].map(({ runId, status }) => ({ runId, status })),
+        runs: [...runs.allForgotten, ...runs.all].map(({ runId, status }) => ({ runId, status })),
       };
     });
   });

@@ -8,7 +8,7 @@
 import { inWorkflowContext, workflowInfo } from '@temporalio/workflow';
 import { advance, stepInFlight } from '../src/domain/advance.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
-import { LogSize } from '../src/domain/carry/log-size.ts';
+import { LogSize, parts } from '../src/domain/carry/log-size.ts';
 import { isOver, type Cx, type State } from '../src/domain/state/state.ts';
 import { archive } from './archive.ts';
 import { Deadline } from './deadline.ts';
@@ -16,7 +16,7 @@ import { perform } from './effects.ts';
 import { Growth } from './growth.ts';
 import { Inbox } from './inbox.ts';
 import { lookUpNames } from './names.ts';
-import { Outgoing } from './outgoing.ts';
+import { nextTask, Outgoing } from './outgoing.ts';
 import { Scopes } from './scopes.ts';
 import type { Stage } from './stage.ts';
 
@@ -28,6 +28,8 @@ export class Shell implements Stage {
   readonly inbox: Inbox;
   isHandingOver = false;
   isAborting = false;
+  /** Parts of the log on their way into the archive. */
+  archiving = 0;
   private isTidying = false;
   private readonly runId = workflowInfo().runId;
   private readonly logSize = new LogSize();
@@ -50,10 +52,12 @@ export class Shell implements Stage {
     const cx: Cx = { state: this.state, now, due: this.due, effects: [], hold: this.holds };
     const answer = decide(cx);
     advance(cx, this.holds);
-    this.scopes.shielded(() => {
-      for (const effect of cx.effects) perform(this, effect);
-      this.tidy();
-    });
+    // Most of thousands of messages ask for nothing, and entering the shield has its price.
+    if (cx.effects.length > 0 || !this.isTidying)
+      this.scopes.shielded(() => {
+        for (const effect of cx.effects) perform(this, effect);
+        this.tidy();
+      });
     return answer;
   }
 
@@ -70,7 +74,7 @@ export class Shell implements Stage {
 
   /** True once only the end of the execution is missing: a run's outcome is recorded, a session has nothing left to do. */
   get hasEnded(): boolean {
-    return isOver(this.state) || this.state.closing?.ready === true;
+    return isOver(this.state) || this.state.closing?.stage.is === 'ready';
   }
 
   /** No errand, look-up or message under way: the execution may end. */
@@ -88,9 +92,13 @@ export class Shell implements Stage {
     return this.state.closing?.cancelledInTemporal === true;
   }
 
-  /** True when this execution has grown enough that the next one should take over: between two steps it does. One that ends does not. */
+  /**
+   * True when this execution has grown enough that the next one should take over: between two steps it does. One that ends does not, and
+   * one whose archive is on its way waits for that as long as it may: an event that comes meanwhile makes the server refuse the handing over.
+   */
   wantsToContinue(): boolean {
-    return !this.endsCancelled && !this.hasEnded && this.growth.wants(this.state.settings.limits.historyEvents);
+    if (this.endsCancelled || this.hasEnded || (this.archiving > 0 && !this.growth.mustAtOnce())) return false;
+    return this.growth.wants(this.state.settings.limits.historyEvents);
   }
 
   /** Takes back that the next execution is to take over. */
@@ -108,7 +116,12 @@ export class Shell implements Stage {
       this.isTidying = false;
       if (!this.isHere()) return;
       this.deadline.arm(this.state);
-      this.shorten();
+      if (!this.shorten()) return;
+      this.isTidying = true;
+      void nextTask().then(() => {
+        this.isTidying = false;
+        this.tidy();
+      });
     });
   }
 
@@ -120,12 +133,15 @@ export class Shell implements Stage {
     return inWorkflowContext() && workflowInfo().runId === this.runId;
   }
 
-  /** A log that has grown too long goes into the archive but for its end. */
-  private shorten(): void {
-    const leaving = this.logSize.surplus(this.state);
-    if (leaving.length === 0 || !this.outgoing.takes(jsonBytes(leaving))) return;
-    archive(leaving);
-    this.state.log.splice(0, leaving.length);
-    this.logSize.left(leaving);
+  /** A log that has grown too long goes into the archive but for its end; true when this task has no room for all of it. */
+  shorten(): boolean {
+    for (const part of parts(this.logSize.surplus(this.state))) {
+      if (!this.outgoing.takes(jsonBytes(part))) return true;
+      this.archiving += 1;
+      void archive(part).finally(() => (this.archiving -= 1));
+      this.state.log.splice(0, part.length);
+      this.logSize.left(part);
+    }
+    return false;
   }
 }

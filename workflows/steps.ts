@@ -4,7 +4,8 @@ import type { Json, Progress, TaskDone } from '../src/contract.ts';
 import { workflowIdOfTarget } from '../src/domain/state/ids.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
-import type { EffectOf } from '../src/domain/state/state.ts';
+import type { EffectOf } from '../src/domain/state/effects.ts';
+import { totalOf } from '../src/domain/state/usage.ts';
 import { taskAborted, taskDone, taskFailed } from '../src/domain/self/self.ts';
 import {
   modelAnswered,
@@ -29,7 +30,14 @@ export async function model(stage: Stage, { turnId, step, attempt }: EffectOf<'m
   let answer: unknown;
   try {
     answer = await stage.scopes.within('step', async () =>
-      call.model({ v: 1, agent: state.agent, workflowId: state.workflowId, isRun: state.kind === 'run', ...at }),
+      call.model({
+        v: 1,
+        agent: state.agent,
+        workflowId: state.workflowId,
+        isRun: state.kind === 'run',
+        usage: totalOf(state.spent),
+        ...at,
+      }),
     );
   } catch (error) {
     stage.dispatch((cx) => {
@@ -77,7 +85,8 @@ export async function tool(stage: Stage, { turnId, step, call }: EffectOf<'tool'
 
 export async function runTask(stage: Stage): Promise<void> {
   const { self, sessionId, workflowId, agent, settings } = stage.state;
-  if (self === undefined) return;
+  if (self?.work.kind !== 'task') return;
+  const { retries, checkpoint } = self.work;
   let done: unknown;
   try {
     done = await stage.scopes.within('step', async () =>
@@ -88,10 +97,10 @@ export async function runTask(stage: Stage): Promise<void> {
         runId: self.runId,
         workflowId,
         sessionId,
-        retries: self.retries,
+        retries,
         maxLosses: settings.limits.maxLosses,
         n: self.progress?.n ?? 0,
-        ...(self.checkpoint === undefined ? {} : { checkpoint: self.checkpoint }),
+        ...(checkpoint === undefined ? {} : { checkpoint }),
       }),
     );
   } catch (error) {
@@ -109,7 +118,8 @@ export async function runTask(stage: Stage): Promise<void> {
 /** The workflow of a `workflow:` run is asked to cancel when this one is ended by force. */
 export async function runWorkflow(stage: Stage): Promise<void> {
   const { self, agent, workflowId } = stage.state;
-  if (self === undefined) return;
+  if (self?.work.kind !== 'workflow') return;
+  const { taskQueue } = self.work;
   let result: unknown;
   try {
     result = await stage.scopes.within('step', async () =>
@@ -120,7 +130,7 @@ export async function runWorkflow(stage: Stage): Promise<void> {
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
         staticSummary: runSummary(agent, self.label),
-        ...(self.taskQueue === undefined ? {} : { taskQueue: self.taskQueue }),
+        ...(taskQueue === undefined ? {} : { taskQueue }),
       }),
     );
   } catch (error) {

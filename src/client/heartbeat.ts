@@ -1,18 +1,31 @@
-/** What a task says of itself while it runs: the heartbeat of its run's pending activity, which needs no worker to be read. */
+/** What a run says of itself while it works: the heartbeat of its pending activity, which needs no worker to be read. */
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
-import type { TaskHeartbeat } from '../contract.ts';
+import type { ModelHeartbeat, TaskHeartbeat, Usage } from '../contract.ts';
 
 /** The last heartbeat that the server has, decoded with the client's own data converter. */
 export async function heartbeatOf(
   client: Client,
   description: WorkflowExecutionDescription,
 ): Promise<TaskHeartbeat | undefined> {
-  const pending = description.raw.pendingActivities?.find((activity) => activity.activityType?.name === 'task');
+  return lastHeartbeat<TaskHeartbeat>(client, description, 'task');
+}
+
+/** What an agent's run had used, with all below it, when the model call began that it is at. */
+export async function usageOf(client: Client, description: WorkflowExecutionDescription): Promise<Usage | undefined> {
+  return (await lastHeartbeat<ModelHeartbeat>(client, description, 'model'))?.usage;
+}
+
+async function lastHeartbeat<T>(
+  client: Client,
+  { raw }: WorkflowExecutionDescription,
+  name: 'task' | 'model',
+): Promise<T | undefined> {
+  const pending = raw.pendingActivities?.find((activity) => activity.activityType?.name === name);
   let payloads = pending?.heartbeatDetails?.payloads ?? [];
   const { payloadConverter, payloadCodecs } = client.options.loadedDataConverter;
   for (const codec of payloadCodecs.toReversed()) payloads = await codec.decode(payloads);
   const [payload] = payloads;
-  return payload === undefined ? undefined : payloadConverter.fromPayload<TaskHeartbeat | undefined>(payload);
+  return payload === undefined ? undefined : payloadConverter.fromPayload<T | undefined>(payload);
 }
 
 /** Which attempt of its task a run is at, from 1. */

@@ -4,23 +4,29 @@
  */
 import { sweep } from './closing.ts';
 import { passDeadlines } from './deadlines.ts';
-import { startHandlers } from './run/handlers.ts';
+import { forgetOldRows } from './run/forget.ts';
 import { startLook } from './run/looks.ts';
-import { advanceSelf, noticeFailedTurn, settleTask } from './self/self.ts';
+import { sendOutbox } from './run/outbox.ts';
 import { startQueued } from './run/start.ts';
+import { advanceSelf, noticeFailedTurn, settleTask } from './self/self.ts';
+import { isAtWork } from './state/self.ts';
 import { isOver, type Cx, type State } from './state/state.ts';
-import { tellRequest } from './run/requests.ts';
-import { sendMessages, tellRead } from './run/to-runs.ts';
+import { isInFlight } from './state/turn.ts';
 import { passWaits } from './turn/turn.ts';
 import { startNextTurn } from './turn/next.ts';
 
 /** `hold`: start nothing that would be in flight, because the workflow is about to continue as new. */
 export function advance(cx: Cx, hold = false): void {
+  if (!isOver(cx.state)) followUp(cx, hold);
+  cx.state.runs.settle();
+}
+
+function followUp(cx: Cx, hold: boolean): void {
   const { state } = cx;
-  if (isOver(state)) return;
   passDeadlines(cx);
   passWaits(cx);
   noticeFailedTurn(cx);
+  forgetOldRows(state);
   // What has an outcome settles all the same: it starts nothing, and would be carried as large as it is.
   if (hold) {
     settleTask(cx);
@@ -28,15 +34,11 @@ export function advance(cx: Cx, hold = false): void {
   }
   startQueued(cx);
   startLook(cx);
-  startHandlers(cx);
   if (state.closing === undefined && state.agent !== '') startNextTurn(cx);
   startStep(cx);
-  sendMessages(cx);
-  if (state.kind === 'run') {
-    tellRequest(cx);
-    tellRead(cx);
-    advanceSelf(cx);
-  } else if (state.closing !== undefined) state.closing.ready = sweep(cx);
+  if (state.kind === 'run') advanceSelf(cx);
+  else sweep(cx);
+  if (!isOver(state)) sendOutbox(cx);
 }
 
 function startStep(cx: Cx): void {
@@ -56,39 +58,25 @@ function startStep(cx: Cx): void {
 
 /** True when nothing is in flight, so that the state may go on in a new execution. */
 export function isQuiet(state: State): boolean {
-  const { turn, self } = state;
-  if (turn !== null && (turn.phase === 'model' || turn.calls.some((call) => call.state === 'running'))) return false;
-  if (
-    self?.task === 'running' ||
-    self?.telling === true ||
-    self?.asking === true ||
-    self?.tellingRead === true ||
-    state.looking === true
-  )
-    return false;
-  if (state.closing?.telling === true) return false;
-  if (state.runs.some((row) => row.sending === true) || state.handlers.some((call) => call.state === 'running'))
-    return false;
-  return !startPending(state);
+  const { closing, looking, outbox } = state;
+  if (stepInFlight(state) || looking === true || !outbox.isQuiet) return false;
+  return !(closing?.stage.is === 'telling' && closing.stage.underWay) && !startPending(state);
 }
 
 /** True while the start of a run is not confirmed: an execution that ended now could lose it without a word. */
 export function startPending(state: State): boolean {
-  return state.runs.some((row) => row.starting === true);
+  return state.runs.unconfirmed.size > 0;
 }
 
 /** True when a model call, a tool or a task is in the way of continuing as new. */
 export function stepInFlight(state: State): boolean {
   const { turn, self } = state;
-  return (
-    self?.task === 'running' ||
-    (turn !== null && (turn.phase === 'model' || turn.calls.some((call) => call.state === 'running')))
-  );
+  return isAtWork(self) || (turn !== null && isInFlight(turn));
 }
 
 /** True when what is in flight may be aborted at all: the workflow of a `workflow:` run would be cancelled by it. */
 export function canAbort({ self }: State): boolean {
-  return self?.kind !== 'workflow';
+  return self?.work.kind !== 'workflow';
 }
 
 /** True when what is in flight may be aborted and taken again. */

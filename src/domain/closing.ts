@@ -9,9 +9,13 @@ import { appendWithoutTurn } from './delivery/slots.ts';
 import { emit } from './log/events.ts';
 import { remain } from './turn/past.ts';
 import { requestCancel } from './run/cancel.ts';
+import { hurryHandlers } from './run/handlers.ts';
 import { settle } from './run/settle.ts';
 import { flushRefusals } from './log/refusals.ts';
-import { iso, isLost, isSettled, isWaitedFor, type Closing, type Cx, type RunState } from './state/state.ts';
+import { moveTo, type Closing } from './state/closing.ts';
+import { isLost, isSettled, type RunState } from './state/row.ts';
+import { iso, type Cx } from './state/state.ts';
+import { totalOf } from './state/usage.ts';
 import { endQueued } from './turn/queue.ts';
 import { endTurn } from './turn/turn.ts';
 
@@ -23,23 +27,24 @@ export interface Close {
 
 /** Starts the end; a second one changes nothing: the first one's choices stand. */
 export function close(cx: Cx, asked: Close, inTemporal = false): { status: 'closing' } {
-  const closing: Closing = {
+  beginClosing(cx, {
+    ...(asked.reason === undefined ? {} : { reason: asked.reason }),
     runs: asked.runs ?? 'keep',
     turn: asked.turn ?? 'cancel',
     code: 'session_closed',
     turnCode: 'session_closed',
     cascade: true,
-  };
-  if (asked.reason !== undefined) closing.reason = asked.reason;
-  if (inTemporal) closing.cancelledInTemporal = true;
-  beginClosing(cx, closing);
+    ...(inTemporal ? { cancelledInTemporal: true } : {}),
+  });
   return { status: 'closing' };
 }
 
-export function beginClosing(cx: Cx, closing: Closing): void {
+export function beginClosing(cx: Cx, asked: Omit<Closing, 'stage'>): void {
   const { state } = cx;
   if (state.closing !== undefined) return;
+  const closing: Closing = { ...asked, stage: { is: 'turn' } };
   state.closing = closing;
+  hurryHandlers(cx);
   for (const turn of state.queue.filter((one) => one.origin === 'user'))
     endQueued(cx, turn, 'cancelled', closing.turnCode, closing.reason);
   if (closing.turn === 'finish') endAwaited(cx, closing);
@@ -49,7 +54,9 @@ export function beginClosing(cx: Cx, closing: Closing): void {
 
 /** Queued runs that the turn waits for: nobody will start them, so it would never finish. */
 function endAwaited(cx: Cx, closing: Closing): void {
-  for (const row of cx.state.runs.filter((one) => one.status === 'queued' && isWaitedFor(cx.state, one.runId))) {
+  for (const call of cx.state.turn?.calls ?? []) {
+    const row = call.wait?.for === 'settle' ? cx.state.runs.get(call.wait.runId) : undefined;
+    if (row?.life.stage !== 'queued') continue;
     requestCancel(cx, row, closing.code, closing.reason, closing.cascade);
     settle(cx, row, { status: 'cancelled', reason: closing.code });
   }
@@ -57,11 +64,19 @@ function endAwaited(cx: Cx, closing: Closing): void {
 
 /** Goes on with the end as far as it can; true once only the workflow's own end is missing. A start under way is waited for. */
 export function sweep(cx: Cx): boolean {
+  const { closing } = cx.state;
+  if (closing === undefined) return false;
+  const isReady = cx.state.turn === null && sweepRuns(cx, closing) && everyRunKnows(cx, closing);
+  if (isReady && closing.stage.is === 'told') moveTo(closing, { is: 'ready' });
+  if (!isReady && closing.stage.is === 'ready') moveTo(closing, { is: 'told' });
+  return isReady;
+}
+
+/** True once nothing is missing of what the runs are owed. */
+function sweepRuns(cx: Cx, closing: Closing): boolean {
   const { state } = cx;
-  const { closing } = state;
-  if (closing === undefined || state.turn !== null) return false;
-  if (closing.swept !== true) {
-    closing.swept = true;
+  if (closing.stage.is === 'turn') {
+    moveTo(closing, { is: 'runs' });
     for (const turn of state.queue.splice(0)) {
       appendWithoutTurn(cx, turn);
       const { turnId, inputs, queuedAt, usage, keys } = turn;
@@ -77,26 +92,16 @@ export function sweep(cx: Cx): boolean {
         keys,
       });
     }
-    for (const row of state.runs.slice()) {
+    for (const row of state.runs.each()) {
       if (isSettled(row) || isLost(row)) continue;
-      const queued = row.status === 'queued';
+      const queued = row.life.stage === 'queued';
       if (queued || closing.runs === 'cancel') requestCancel(cx, row, closing.code, closing.reason, closing.cascade);
       if (queued) settle(cx, row, { status: 'cancelled', reason: closing.code });
     }
   }
-  // What handlers are still to be told is told before nobody is left to tell it.
-  if (state.handlers.length > 0) return false;
-  // What a run was sent and has not got yet would be lost.
-  if (
-    state.runs.some(
-      (row) =>
-        !isSettled(row) && (row.sending === true || row.unread?.some((one) => one.message !== undefined) === true),
-    )
-  )
-    return false;
-  if (!state.runs.every((row) => row.starting !== true && (closing.runs === 'keep' || isSettled(row) || isLost(row))))
-    return false;
-  return everyRunKnows(cx, closing);
+  // What handlers are still to be told is told before nobody is left to tell it, and what a run was sent and has not got yet would be lost.
+  if (state.outbox.has('handlers') || state.outbox.has('notes') || state.outbox.has('answers')) return false;
+  return state.runs.unconfirmed.size === 0 && (closing.runs === 'keep' || state.runs.open === 0);
 }
 
 /** Runs that are told at once that nobody hears them any more; the next ones when these have been. */
@@ -106,26 +111,34 @@ const TELLING_MS = 30_000;
 
 /** Tells the runs that go on that they are on their own; true once all know it, or it has taken too long. */
 function everyRunKnows(cx: Cx, closing: Closing): boolean {
-  const { state } = cx;
-  closing.toTell ??= state.runs.filter(isLive).map((row) => row.runId);
-  if (closing.telling === true) return false;
-  const live = new Set(state.runs.filter(isLive).map((row) => row.runId));
-  const left = closing.toTell.filter((runId) => live.has(runId));
-  closing.toTell = left.slice(MOST_TOLD);
-  if (left.length === 0) return true;
-  closing.telling = true;
-  closing.tellUntil ??= cx.now + TELLING_MS;
+  const { runs } = cx.state;
+  if (closing.stage.is === 'runs') {
+    const left = runs.all.filter(isLive).map((row) => row.runId);
+    moveTo(closing, { is: 'telling', left, underWay: false, until: cx.now + TELLING_MS });
+  }
+  if (closing.stage.is !== 'telling') return true;
+  if (closing.stage.underWay) return false;
+  const { until } = closing.stage;
+  const left = closing.stage.left.filter((runId) => {
+    const row = runs.peek(runId);
+    return row !== undefined && isLive(row);
+  });
+  if (left.length === 0) {
+    moveTo(closing, { is: 'told' });
+    return true;
+  }
+  moveTo(closing, { is: 'telling', left: left.slice(MOST_TOLD), underWay: true, until });
   cx.effects.push({ do: 'tell-gone', runs: left.slice(0, MOST_TOLD) });
   return false;
 }
 
-function isLive(row: RunState): boolean {
-  return row.status !== 'queued' && !isSettled(row) && !isLost(row);
+function isLive(row: Readonly<RunState>): boolean {
+  return row.life.stage !== 'queued' && !isSettled(row) && !isLost(row);
 }
 
 /** The runs that were being told know it now, or are nowhere to be found. */
 export function runsToldGone({ state: { closing } }: Cx): void {
-  if (closing !== undefined) delete closing.telling;
+  if (closing?.stage.is === 'telling') moveTo(closing, { ...closing.stage, underWay: false });
 }
 
 /**
@@ -134,8 +147,8 @@ export function runsToldGone({ state: { closing } }: Cx): void {
  */
 export function endSession(cx: Cx): void {
   const { closing } = cx.state;
-  if (closing?.ready !== true || closing.done === true) return;
+  if (closing?.stage.is !== 'ready') return;
   flushRefusals(cx);
-  closing.done = true;
-  emit(cx, 'session.closed', { reason: closing.reason, usage: { ...cx.state.usage } });
+  moveTo(closing, { is: 'done' });
+  emit(cx, 'session.closed', { reason: closing.reason, usage: totalOf(cx.state.spent) });
 }

@@ -1,17 +1,17 @@
 /** Deadlines: every wait has one, all of them absolute, and one timer stands for the nearest. */
-import { handlerDeadlines, passHandlers } from './run/handlers.ts';
-import { lookDeadlines, passLooks } from './run/looks.ts';
+import { passTelling } from './state/closing.ts';
+import { passLooks } from './run/looks.ts';
 import { giveUp } from './run/give-up.ts';
+import { passOutbox } from './run/outbox.ts';
 import { settle } from './run/settle.ts';
 import { closeRequest, ownOpen } from './run/requests.ts';
 import { flushRefusals, refusalsDue } from './log/refusals.ts';
-import { dueBy, isOver, isSettled, type Cx, type RunSelf, type State } from './state/state.ts';
+import { begunOf, unsettledOf, type RunState } from './state/row.ts';
+import { ceilingAt, type Deadline } from './state/row-deadlines.ts';
+import type { RunSelf } from './state/self.ts';
+import { dueBy, isOver, type Cx, type State } from './state/state.ts';
+import type { Usage } from './state/types.ts';
 import { endTurn } from './turn/turn.ts';
-
-export interface Deadline {
-  at: number;
-  what: string;
-}
 
 function* deadlines(state: State): Generator<Deadline> {
   const { turn, self, closing } = state;
@@ -32,24 +32,20 @@ function* deadlines(state: State): Generator<Deadline> {
     for (const queued of state.queue)
       if (queued.startAfter !== undefined) yield { at: queued.startAfter, what: `quiet before turn ${queued.turnId}` };
   }
-  for (const row of state.runs) {
-    if (isSettled(row)) continue;
-    if (row.status !== 'interrupted' && row.pausedAt === undefined)
-      yield { at: Date.parse(row.deadlineAt), what: `ceiling of run ${row.runId}` };
-    if (row.graceAt !== undefined) yield { at: row.graceAt, what: `cancellation of run ${row.runId}` };
-  }
-  if (closing?.telling === true && closing.tellUntil !== undefined)
-    yield { at: closing.tellUntil, what: 'telling runs that the session is gone' };
-  yield* lookDeadlines(state);
-  yield* handlerDeadlines(state);
+  const ofRuns = state.runs.nextDeadline();
+  if (ofRuns !== undefined) yield ofRuns;
+  const retry = state.outbox.nextRetry();
+  if (retry !== undefined) yield retry;
+  if (closing?.stage.is === 'telling' && closing.stage.underWay)
+    yield { at: closing.stage.until, what: 'telling runs that the session is gone' };
   for (const request of ownOpen(state))
     yield { at: Date.parse(request.expiresAt), what: `end of request ${request.requestId}` };
   if (self !== undefined) {
-    if (self.outcome === undefined && state.pausedAt === undefined && mayEnd(self))
+    if (self.end.is === 'working' && state.pausedAt === undefined && mayEnd(self))
       yield { at: self.deadline, what: 'own ceiling' };
     if (self.parentLookAt !== undefined && self.parentGone !== true && state.pausedAt !== undefined)
       yield { at: self.parentLookAt, what: 'look at the parent' };
-    if (closing?.graceAt !== undefined) yield { at: closing.graceAt, what: 'own cancellation' };
+    if (typeof closing?.grace === 'number') yield { at: closing.grace, what: 'own cancellation' };
   }
 }
 
@@ -88,23 +84,13 @@ export function passDeadlines(cx: Cx): void {
       });
     }
   }
-  for (const row of state.runs.slice()) {
-    if (isSettled(row)) continue;
-    if (row.status !== 'interrupted' && row.pausedAt === undefined && Date.parse(row.deadlineAt) <= due)
-      giveUp(cx, row, 'budget_exceeded');
-    if (row.graceAt !== undefined && row.graceAt <= due && !isSettled(row)) {
-      delete row.graceAt;
-      row.forced = true;
-      cx.effects.push({ do: 'terminate', runId: row.runId, reason: row.cancelReason ?? 'cancelled_by_user' });
-    }
+  for (const row of state.runs.until(due)) {
+    if ((ceilingAt(row) ?? Infinity) <= due) giveUp(cx, row, 'budget_exceeded');
+    passGrace(cx, row);
   }
-  if (closing?.telling === true && (closing.tellUntil ?? Infinity) <= due) {
-    // Who cannot be reached holds nothing up any longer.
-    delete closing.telling;
-    closing.toTell = [];
-  }
+  if (closing !== undefined) passTelling(closing, due);
   passLooks(cx);
-  passHandlers(cx);
+  passOutbox(cx);
   for (const request of ownOpen(state)) if (Date.parse(request.expiresAt) <= due) closeRequest(cx, request, 'expired');
   if (self !== undefined && self.parentGone !== true && state.pausedAt !== undefined) {
     // Who was terminated says nothing: a question must not wait for a parent that is gone.
@@ -116,7 +102,7 @@ export function passDeadlines(cx: Cx): void {
   }
   if (
     self !== undefined &&
-    self.outcome === undefined &&
+    self.end.is === 'working' &&
     state.pausedAt === undefined &&
     self.deadline <= due &&
     mayEnd(self)
@@ -125,10 +111,7 @@ export function passDeadlines(cx: Cx): void {
     self.deadline = cx.now + OWN_CEILING_LOOK_MS;
     cx.effects.push({ do: 'check-parent', why: 'ceiling' });
   }
-  if (closing?.graceAt !== undefined && closing.graceAt <= due) {
-    delete closing.graceAt;
-    closing.late = true;
-  }
+  if (typeof closing?.grace === 'number' && closing.grace <= due) closing.grace = 'over';
 }
 
 /** Whether anything comes of a run's own ceiling: once its parent is gone, one that is to be kept goes on. */
@@ -139,8 +122,19 @@ function mayEnd(self: RunSelf): boolean {
 const OWN_CEILING_LOOK_MS = 60_000;
 const PARENT_LOOK_MS = 120_000;
 
-/** A run ended by force: it never answered its cancellation. */
-export function terminated(cx: Cx, runId: string): void {
-  const row = cx.state.runs.find((one) => one.runId === runId);
-  if (row !== undefined) settle(cx, row, { status: 'cancelled', reason: row.cancelReason ?? 'cancelled_by_user' });
+/** A run that does not answer its cancellation is ended by force. */
+function passGrace(cx: Cx, row: RunState): void {
+  const begun = begunOf(row);
+  if (begun?.graceAt === undefined || begun.graceAt > dueBy(cx)) return;
+  delete begun.graceAt;
+  begun.forced = true;
+  cx.effects.push({ do: 'terminate', runId: row.runId, reason: begun.cancel?.reason ?? 'cancelled_by_user' });
+}
+
+/** It was ended by force. `usage`: of it and all below it, as far as it could be seen. */
+export function terminated(cx: Cx, runId: string, usage?: Usage): void {
+  const row = cx.state.runs.get(runId);
+  if (row === undefined) return;
+  const reason = unsettledOf(row)?.cancel?.reason ?? 'cancelled_by_user';
+  settle(cx, row, { status: 'cancelled', reason, ...(usage === undefined ? {} : { usage }) });
 }

@@ -68,6 +68,7 @@ const sight = lazily(() =>
       attempt: optional(count()),
       movedAt: optional(count(0, Number.MAX_SAFE_INTEGER)),
       events: optional(count(0)),
+      usage: v.fallback(v.optional(usage()), undefined),
     }),
     object({ runId: name, found: oneOf('closed'), outcome: outcome() }),
     object({ runId: name, found: oneOf('nothing') }),

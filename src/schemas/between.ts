@@ -139,9 +139,15 @@ export const settledFields = lazily(() => ({
 export const between = {
   runSettled: lazily(() => object({ runId: name, epoch: key, ...settledFields(), read: optional(count(0)) })),
   runMilestones: lazily(() =>
-    object({ runId: name, epoch: key, milestones: milestones(), progress: v.optional(progress()) }),
+    object({
+      runId: name,
+      epoch: key,
+      milestones: milestones(),
+      progress: v.optional(progress()),
+      usage: v.optional(usage()),
+    }),
   ),
-  runRequest: lazily(() => object({ runId: name, epoch: key, request: request() })),
+  runRequest: lazily(() => object({ runId: name, epoch: key, request: request(), usage: v.optional(usage()) })),
   runMessagesRead: lazily(() => object({ runId: name, epoch: key, n: count(0) })),
   runMessage: lazily(() =>
     object({

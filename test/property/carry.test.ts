@@ -9,11 +9,12 @@ import { pack, unpack } from '../../src/domain/carry/carry.ts';
 import { CARRY_BYTES } from '../../src/domain/carry/encode.ts';
 import { lastNumber } from '../../src/domain/run/milestones.ts';
 import { liveBytes } from '../../src/domain/log/capacity.ts';
-import { isSettled, type RunState, type State } from '../../src/domain/state/state.ts';
+import { isSettled, type RunState } from '../../src/domain/state/row.ts';
+import type { State } from '../../src/domain/state/state.ts';
 import { LIVE_BYTES } from '../../src/domain/state/sizes.ts';
 import { sessionView } from '../../src/domain/view/queries.ts';
 import type { OutliveEvent } from '../../src/domain/state/types.ts';
-import { Driver, tell } from '../support/domain.ts';
+import { copyOf, Driver, tell } from '../support/domain.ts';
 import { filler, past, step, stuffed, toTheBrim, type Filler } from '../support/domain-stuff.ts';
 
 const seed = Number(process.env['PROPERTY_SEED'] ?? 20_300_101);
@@ -43,14 +44,14 @@ interface Passage {
 function carry(d: Driver): Passage {
   expect(isQuiet(d.state)).toBe(true);
   expect(liveBytes(d.state)).toBeLessThanOrEqual(LIVE_BYTES);
-  const before = structuredClone(d.state);
+  const before = copyOf(d.state);
   const { carried, leaving } = pack({ state: d.state, now: d.now, effects: [] });
   expect(carried.body.length + Buffer.byteLength(JSON.stringify(carried.head))).toBeLessThanOrEqual(CARRY_BYTES);
   const after = unpack(structuredClone(carried));
   return { before, after, log: before.log, leaving };
 }
 
-function slots(row: RunState): string[] {
+function slots(row: Readonly<RunState>): string[] {
   return [
     row.delivery.finish,
     ...(row.delivery.gaveUp === undefined ? [] : [row.delivery.gaveUp]),
@@ -66,67 +67,20 @@ function kept({ before, after }: Passage): void {
   expect(after.queue).toEqual(before.queue);
   // A line that waits for the step's tools is appended when the step is given up.
   if (after.turn?.calls.length === before.turn?.calls.length) expect(after.lines).toEqual(before.lines);
-  expect(after.runs.flatMap(slots)).toEqual(before.runs.flatMap(slots));
+  expect(after.runs.all.flatMap(slots)).toEqual(before.runs.all.flatMap(slots));
   const live = (state: State): unknown[] =>
-    state.runs
+    state.runs.all
       .filter((row) => !isSettled(row))
-      .map((row) => {
-        const {
-          runId,
-          workflowId,
-          agent,
-          kind,
-          label,
-          status,
-          reason,
-          childStillRunning,
-          turnId,
-          parentToolCallId,
-          depth,
-          createdAt,
-          startedAt,
-          deadlineAt,
-          cancelRequestedAt,
-          request,
-          detached,
-          epoch,
-          bytes,
-          inputBytes,
-          graceAt,
-          ordinal,
-          gaveUpReason,
-          cancelReason,
-          cancelCascade,
-          usage,
-        } = row;
+      // Of a live row nothing is lost but what says how it went.
+      .map(({ progress: _progress, comment: _comment, milestones: _milestones, life, own, ...rest }) => {
+        const { lastMilestone: _last, ...kept } = own;
+        const cancel =
+          life.stage === 'settled' || life.cancel === undefined ? undefined : { ...life.cancel, comment: '' };
         return {
-          runId,
-          workflowId,
-          agent,
-          kind,
-          label,
-          status,
-          reason,
-          childStillRunning,
-          turnId,
-          parentToolCallId,
-          depth,
-          createdAt,
-          startedAt,
-          deadlineAt,
-          cancelRequestedAt,
-          request,
-          detached,
-          epoch,
-          bytes,
-          inputBytes,
-          graceAt,
-          ordinal,
-          gaveUpReason,
-          cancelReason,
-          cancelCascade,
-          usage,
-          last: lastNumber(row),
+          ...rest,
+          own: kept,
+          life: { ...life, cancel },
+          last: lastNumber({ ...rest, life, own, milestones: _milestones }),
         };
       });
   expect(live(after)).toEqual(live(before));
@@ -137,8 +91,7 @@ function kept({ before, after }: Passage): void {
   expect(after.requests.filter((one) => one.status === 'open')).toEqual(
     before.requests.filter((one) => one.status === 'open'),
   );
-  expect(after.handlers).toEqual(before.handlers);
-  for (const row of before.runs) expect(after.runs.find((one) => one.runId === row.runId)?.unread).toEqual(row.unread);
+  expect(after.outbox.toJSON()).toEqual(before.outbox.toJSON());
 }
 
 /** Every event stands once, in the archive or in what is carried. */
@@ -161,7 +114,7 @@ function goOn(state: State, now: number): { story: string[]; asked: string[]; vi
     if (d.asks('tool')) d.answerTool('answered');
     else if (d.asks('model')) d.say(`text ${i}`);
     d.confirm();
-    const row = d.state.runs.find((one) => one.status === 'running');
+    const row = d.state.runs.all.find((one) => one.status === 'running');
     if (row !== undefined) d.reached(row.runId, [[5000 + i, `late-${i}`]]);
     if (row !== undefined && i % 3 === 0) d.settled(row.runId);
   }

@@ -2,13 +2,13 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { nextDeadline } from '../../src/domain/deadlines.ts';
-import { placesTaken } from '../../src/domain/run/admission.ts';
-import { isSettled, type RunState } from '../../src/domain/state/state.ts';
+import { isSettled, type RunState } from '../../src/domain/state/row.ts';
 import { submitTurn } from '../../src/domain/turn/queue.ts';
 import { getTranscript, listRuns, sessionView } from '../../src/domain/view/queries.ts';
 import { isRefusal, type OutliveEvent, type UIMessage } from '../../src/domain/state/types.ts';
 import { ending, input, limits, World, type Ending, type Input } from '../support/domain-inputs.ts';
-import { user } from '../support/domain.ts';
+import { copyOf, user } from '../support/domain.ts';
+import type { State } from '../../src/domain/state/state.ts';
 
 const seed = Number(process.env['PROPERTY_SEED'] ?? 20_300_101);
 const scale = Number(process.env['PROPERTY_RUNS'] ?? 1);
@@ -53,13 +53,14 @@ class Watch {
     const events = d.log();
     for (const event of events.slice(this.seen)) this.event(event, events[event.seq - 2]);
     this.seen = events.length;
-    expect(placesTaken(state)).toBeLessThanOrEqual(state.settings.limits.maxConcurrentRuns);
-    this.slots(state.runs);
+    expect(state.runs.placesTaken).toBeLessThanOrEqual(state.settings.limits.maxConcurrentRuns);
+    expect(sums(state.runs), 'what is known of all rows is what the rows say').toEqual(sums(copyOf(state).runs));
+    this.slots(state.runs.all);
     const before = state.lastSeq;
     d.send(() => undefined);
     expect(state.lastSeq, 'a second look changes nothing').toBe(before);
     expect(nextDeadline(state)?.at ?? Infinity, 'no deadline stays behind').toBeGreaterThan(d.now);
-    for (const row of state.runs) this.unchanged(row);
+    for (const row of state.runs.all) this.unchanged(row);
   }
 
   private event(event: OutliveEvent, before: OutliveEvent | undefined): void {
@@ -133,7 +134,7 @@ class Watch {
   }
 
   /** Every slot that is queued stands once in the queue or among the lines that wait, and no other does. */
-  private slots(rows: readonly RunState[]): void {
+  private slots(rows: readonly Readonly<RunState>[]): void {
     const { queue, lines } = this.world.d.state;
     const refs = [
       ...queue.flatMap((turn) =>
@@ -151,7 +152,7 @@ class Watch {
       .flatMap((row) => [
         ...(row.delivery.finish.state === 'queued' ? [`${row.runId} finish `] : []),
         ...(row.delivery.gaveUp?.state === 'queued' ? [`${row.runId} gave-up `] : []),
-        ...(row.asks ?? [])
+        ...(row.own.asks ?? [])
           .filter((ask) => ask.delivery.state === 'queued')
           .map((ask) => `${row.runId} ask ${ask.requestId}`),
         ...Object.entries(row.delivery.milestones ?? {})
@@ -162,7 +163,7 @@ class Watch {
     expect(waiting).toEqual(queued);
   }
 
-  private unchanged(row: RunState): void {
+  private unchanged(row: Readonly<RunState>): void {
     if (!isSettled(row)) return;
     const { status, reason, result, error, settledAt, milestones, usage } = row;
     const now = JSON.stringify({ status, reason, result, error, settledAt, milestones, usage });
@@ -174,13 +175,13 @@ class Watch {
   rest(): void {
     const { d } = this.world;
     const { state } = d;
-    if (state.closing?.done === true) return;
+    if (state.closing?.stage.is === 'done') return;
     expect(state.turn).toBeNull();
     expect(state.queue).toEqual([]);
     expect(state.lines).toEqual([]);
     expect(nextDeadline(state)).toBeUndefined();
     const events = d.log();
-    for (const row of state.runs) {
+    for (const row of state.runs.all) {
       const told = events
         .filter((event) => event.type === 'run.delivered' && event.runId === row.runId)
         .map((event) => String(event['key']))
@@ -198,11 +199,11 @@ class Watch {
       );
       expect(slots.filter((slot) => slot.state === 'pending' || slot.state === 'queued')).toEqual([]);
       const announced =
-        row.detached.notify !== 'silent' && !(row.status === 'cancelled' && row.reason !== 'cancelled_by_user');
+        row.own.detached.notify !== 'silent' && !(row.status === 'cancelled' && row.reason !== 'cancelled_by_user');
       expect(row.delivery.finish.state).toBe(announced ? 'delivered' : 'not_required');
       expect(row.delivery.gaveUp?.state).toBe(
         events.some((event) => event.type === 'run.gave_up' && event.runId === row.runId)
-          ? row.detached.notify === 'silent'
+          ? row.own.detached.notify === 'silent'
             ? 'not_required'
             : 'delivered'
           : undefined,
@@ -216,6 +217,23 @@ class Watch {
       );
     expect(open, 'every tool call has its result').toEqual([]);
   }
+}
+
+/** What rules ask of all rows at once. */
+function sums(runs: State['runs']): unknown {
+  return {
+    placesTaken: runs.placesTaken,
+    queuedBytes: runs.queuedBytes,
+    liveBytes: runs.liveBytes,
+    open: runs.open,
+    queued: runs.queued,
+    areDone: runs.areDone,
+    ended: runs.ended,
+    firstQueued: runs.firstQueued()?.runId,
+    due: runs.due().map((row) => row.runId),
+    nextDeadline: runs.nextDeadline(),
+    until: runs.until(runs.nextDeadline()?.at ?? 0).map((row) => row.runId),
+  };
 }
 
 function play(world: World, inputs: readonly (Input | Ending)[]): Watch {
@@ -250,7 +268,7 @@ test('after a close everything comes to rest, and session.closed is the last eve
       watch.check(end);
       expect(world.d.state.log.at(-1)?.type).toBe('session.closed');
       expect(sessionView(world.d.state).status).toBe('closed');
-      const waiting = world.d.state.runs.filter(
+      const waiting = world.d.state.runs.all.filter(
         (row) =>
           isSettled(row) &&
           [row.delivery.finish, row.delivery.gaveUp].some(
@@ -316,7 +334,7 @@ function sameStory(
     expect(view(parts.d.state)).toEqual(view(whole.d.state));
   // Of what a run was asked with and has told, no more is carried than its next execution needs.
   const kept = ({ d: { state } }: World): unknown => ({
-    ...state,
+    ...JSON.parse(JSON.stringify(state)),
     log: [],
     ...(state.self === undefined
       ? {}

@@ -1,5 +1,6 @@
 /** Random inputs of a session, and a world that applies them: what a person, runs, the model, tools, the clock and Temporal do. */
-import * as fc from 'fast-check';
+import { hasSettled } from '../../src/domain/state/self.ts';
+import { letterSent } from '../../src/domain/run/outbox.ts';
 import { close } from '../../src/domain/closing.ts';
 import { isQuiet, mayAbort } from '../../src/domain/advance.ts';
 import { terminated } from '../../src/domain/deadlines.ts';
@@ -9,13 +10,13 @@ import { startRun } from '../../src/domain/run/start.ts';
 import type { Settled } from '../../src/domain/run/settle.ts';
 import { handlerAborted, handlerDone, handlerFailed } from '../../src/domain/run/handlers.ts';
 import { runRequest } from '../../src/domain/run/from-runs.ts';
-import { milestonesTold } from '../../src/domain/run/own-milestones.ts';
-import { answerOwn, ownOpen, requestTold } from '../../src/domain/run/requests.ts';
-import { messageRun, readTold, runTold, takeMessages } from '../../src/domain/run/to-runs.ts';
+import { answerOwn, ownOpen } from '../../src/domain/run/requests.ts';
+import { messageRun, takeMessages } from '../../src/domain/run/to-runs.ts';
 import { detachRun, stepAborted } from '../../src/domain/turn/turn.ts';
 import { cancelTurn, resetTurns, submitTurn, type SubmitTurn } from '../../src/domain/turn/queue.ts';
 import { isRefusal, type Milestone, type OnBusy } from '../../src/domain/state/types.ts';
 import { Driver, user, type RuntimeAsk, type StartAsk, type ToolAsk } from './domain.ts';
+import * as fc from 'fast-check';
 
 const onBusy: fc.Arbitrary<OnBusy> = fc.oneof(
   { weight: 6, arbitrary: fc.constant<OnBusy>('queue') },
@@ -268,7 +269,7 @@ export class World {
     const { d } = this;
     for (let round = 0; round < 2000; round++) {
       d.confirm();
-      if (d.state.self?.settled === true) return;
+      if (hasSettled(d.state.self)) return;
       this.terminate();
       this.told();
       if (d.asks('look')) d.glance();
@@ -278,16 +279,16 @@ export class World {
       else if (d.asks('tool')) d.answerTool(null);
       else if (own !== undefined) d.send((cx) => answerOwn(cx, { requestId: own.requestId, value: 'at last' }));
       else {
-        const live = d.state.runs.find(
+        const live = d.state.runs.all.find(
           (row) => row.status === 'running' || row.status === 'input_required' || row.status === 'interrupted',
         );
-        if (live !== undefined && d.state.closing?.done !== true) d.settled(live.runId);
-        else if (d.state.turn !== null || d.state.queue.length > 0 || d.state.handlers.length > 0) d.pass(60_000);
+        if (live !== undefined && d.state.closing?.stage.is !== 'done') d.settled(live.runId);
+        else if (d.state.turn !== null || d.state.queue.length > 0 || !d.state.outbox.isEmpty) d.pass(60_000);
         else return;
       }
     }
     throw new Error(
-      `Expected everything to come to rest, got turn ${d.state.turn?.phase ?? 'none'}, ${d.state.queue.length} queued turns, ${d.state.runs.map((row) => row.status).join(' ')}.`,
+      `Expected everything to come to rest, got turn ${d.state.turn?.phase ?? 'none'}, ${d.state.queue.length} queued turns, ${d.state.runs.all.map((row) => row.status).join(' ')}.`,
     );
   }
 
@@ -338,21 +339,9 @@ export class World {
   /** Whoever is told something has it. */
   private told(): void {
     const { d } = this;
-    while (d.asks('tell-milestones')) {
-      const { milestones: told } = d.take('tell-milestones');
-      d.send((cx) => milestonesTold(cx, told.at(-1)?.n ?? 0));
-    }
-    while (d.asks('tell-read')) {
-      const { n } = d.take('tell-read');
-      d.send((cx) => readTold(cx, n));
-    }
-    while (d.asks('tell-request')) {
-      d.take('tell-request');
-      d.send(requestTold);
-    }
-    while (this.d.asks('tell-run')) {
-      const { runId, messages } = this.d.take('tell-run');
-      this.d.send((cx) => runTold(cx, runId, messages.at(-1)?.n ?? 0));
+    while (d.asks('tell')) {
+      const { key, letter } = d.take('tell');
+      d.send((cx) => letterSent(cx, key, letter, 'sent'));
     }
   }
 
@@ -387,8 +376,8 @@ export class World {
   private handler(fails: boolean): void {
     const { d } = this;
     while (d.asks('handler')) {
-      const { call } = d.take('handler');
-      d.send((cx) => (fails ? handlerFailed(cx, call, { type: 'Error', message: 'no' }) : handlerDone(cx, call)));
+      const { key } = d.take('handler');
+      d.send((cx) => (fails ? handlerFailed(cx, key, { type: 'Error', message: 'no' }) : handlerDone(cx, key)));
     }
   }
 
@@ -418,13 +407,13 @@ export class World {
   }
 
   private run(number: number): string | undefined {
-    const { runs, forgotten } = this.d.state;
-    const ids = [...forgotten, ...runs].map((row) => row.runId);
+    const { runs } = this.d.state;
+    const ids = [...runs.allForgotten, ...runs.all].map((row) => row.runId);
     return ids[number % Math.max(1, ids.length)];
   }
 
   private milestones(runId: string, given: { skip: number; name: string }[]): Milestone[] {
-    let n = this.d.state.runs.find((row) => row.runId === runId)?.milestones.at(-1)?.n ?? 0;
+    let n = this.d.state.runs.peek(runId)?.milestones.at(-1)?.n ?? 0;
     return given.map(({ skip, name }) => ({
       n: (n = Math.max(1, n + skip)),
       name,
@@ -455,7 +444,7 @@ export class World {
     }
     d.holding = true;
     d.send((cx) => {
-      for (const call of cx.state.handlers) if (call.state === 'running') handlerAborted(cx, call);
+      for (const effect of d.asked) if (effect.do === 'handler') handlerAborted(cx, effect.key);
     });
     d.asked = d.asked.filter((effect) => effect.do !== 'handler');
     d.holding = false;

@@ -2,7 +2,8 @@
 import * as fc from 'fast-check';
 import { handlerFailed } from '../../src/domain/run/handlers.ts';
 import { runRequest } from '../../src/domain/run/from-runs.ts';
-import { messageRun, runTold } from '../../src/domain/run/to-runs.ts';
+import { letterSent } from '../../src/domain/run/outbox.ts';
+import { messageRun } from '../../src/domain/run/to-runs.ts';
 import { liveBytes } from '../../src/domain/log/capacity.ts';
 import { cancelRun } from '../../src/domain/run/cancel.ts';
 import type { StartRun } from '../../src/domain/run/admission.ts';
@@ -141,7 +142,11 @@ export function stuffed(given: {
   for (const one of given.fillers) fill(d, one);
   d.confirm();
   while (d.asks('tool')) d.failTool({ threw: true });
-  for (const row of d.state.runs) delete row.sending;
+  // What has left and was not acknowledged leaves again.
+  while (d.asks('tell')) {
+    const { key, letter } = d.take('tell');
+    d.send((cx) => letterSent(cx, key, letter, 'refused'));
+  }
   return d;
 }
 
@@ -265,7 +270,7 @@ function fill(d: Driver, one: Filler): void {
       d.confirm();
       if (d.now === before) d.now += 1;
       d.send(() => undefined);
-      for (const row of d.state.runs.filter((each) => each.status === 'interrupted'))
+      for (const row of d.state.runs.all.filter((each) => each.status === 'interrupted'))
         if (one.comment) d.send((cx) => cancelRun(cx, { runId: row.runId, reason: letters(one.text, 2000) }));
       while (d.asks('tool')) d.failTool({ threw: true });
       return;
@@ -343,11 +348,7 @@ function fill(d: Driver, one: Filler): void {
           ),
         );
         d.confirm();
-        while (d.asks('tell-run')) {
-          const { messages } = d.take('tell-run');
-          d.send((cx) => runTold(cx, runId, one.told ? (messages.at(-1)?.n ?? 0) : 0));
-          if (!one.told) break;
-        }
+        while (d.tells('runMessage')) d.arrives('runMessage', one.told ? 'sent' : 'refused');
         return accepted;
       });
       return;
@@ -373,8 +374,8 @@ function fill(d: Driver, one: Filler): void {
         return true;
       });
       while (d.asks('handler')) {
-        const { call } = d.take('handler');
-        d.send((cx) => handlerFailed(cx, { ...call, attempt: 9 }, { type: 'Error', message: 'no' }));
+        const { key } = d.take('handler');
+        d.send((cx) => handlerFailed(cx, key, { type: 'Error', message: 'no' }));
       }
       return;
     default:

@@ -10,21 +10,25 @@ import { emit } from '../../src/domain/log/events.ts';
 import { looked, type Sight } from '../../src/domain/run/looks.ts';
 import { runMilestones, runSettled } from '../../src/domain/run/from-runs.ts';
 import type { RunReceipt, StartRun } from '../../src/domain/run/admission.ts';
+import { letterSent } from '../../src/domain/run/outbox.ts';
 import { startConfirmed, startFailed, startRun, startRuns } from '../../src/domain/run/start.ts';
 import { settle, type Settled } from '../../src/domain/run/settle.ts';
 import type { RuntimeTool } from '../../src/domain/turn/runtime-tools.ts';
 import { settingsOf, type GivenSettings } from '../../src/domain/state/settings.ts';
+import type { Effect, EffectOf, Letter } from '../../src/domain/state/effects.ts';
+import type { Outcome, RunState } from '../../src/domain/state/row.ts';
+import { hasSettled, outcomeOf, type RunSelf } from '../../src/domain/state/self.ts';
+import { newState, revived, type Cx, type State, type StateJson } from '../../src/domain/state/state.ts';
 import {
-  findRun,
-  newState,
-  type Cx,
-  type Effect,
-  type EffectOf,
+  isRefusal,
+  type Json,
+  type MessagePart,
   type NameFacts,
-  type RunSelf,
-  type RunState,
-  type State,
-} from '../../src/domain/state/state.ts';
+  type OutliveEvent,
+  type Refusal,
+  type UIMessage,
+  type Usage,
+} from '../../src/domain/state/types.ts';
 import {
   modelAnswered,
   modelFailed,
@@ -34,15 +38,6 @@ import {
   type StepFailure,
 } from '../../src/domain/turn/turn.ts';
 import { submitTurn, type SubmitTurn, type TurnReceipt } from '../../src/domain/turn/queue.ts';
-import {
-  isRefusal,
-  type Json,
-  type MessagePart,
-  type OutliveEvent,
-  type Refusal,
-  type UIMessage,
-  type Usage,
-} from '../../src/domain/state/types.ts';
 
 export const START = Date.parse('2030-01-01T00:00:00.000Z');
 export const EPOCH = '01990000-0000-7000-8000-000000000001';
@@ -113,15 +108,15 @@ export class Driver {
     const self: RunSelf = {
       runId: 'x',
       parent: { workflowId: 's', epoch: 'parent-epoch' },
-      kind,
       input: 'go',
-      retries: 2,
+      work: kind === 'task' ? { kind, retries: 2, activity: 'ready', inbox: [] } : { kind },
+      end: { is: 'working' },
       onBudget: 'cancel',
       deadline: START + 86_400_000,
       movedAt: START,
       milestones: [],
       told: 0,
-      ...(kind === 'task' ? { task: 'ready' as const } : {}),
+      notes: { heard: 0, read: 0, readTold: 0 },
       ...given.self,
     };
     const driver = new Driver(
@@ -161,8 +156,9 @@ export class Driver {
     }
     const next = nextDeadline(this.state)?.at ?? Infinity;
     if (next <= this.now) this.fire(next);
-    if (this.state.closing?.telling === true && !this.keepsTelling) this.send(runsToldGone);
-    if (this.state.closing?.ready === true && this.state.closing.done !== true) this.send(endSession);
+    const stage = this.state.closing?.stage;
+    if (stage?.is === 'telling' && stage.underWay && !this.keepsTelling) this.send(runsToldGone);
+    if (this.state.kind === 'session' && this.state.closing?.stage.is === 'ready') this.send(endSession);
     return answer;
   }
 
@@ -259,8 +255,10 @@ export class Driver {
 
   /** Temporal's own word that a run has ended. */
   ended(runId: string, settled: Settled): void {
-    const row = findRun(this.state, runId);
-    if (row !== undefined) this.send((cx) => settle(cx, row, settled));
+    this.send((cx) => {
+      const row = cx.state.runs.get(runId);
+      if (row !== undefined) settle(cx, row, settled);
+    });
   }
 
   /** A look comes back: what it has seen of each run, by default that it lives. */
@@ -274,6 +272,35 @@ export class Driver {
         asked.map((runId) => ({ runId, found: 'open', ...sights.find((one) => one.runId === runId) }) as Sight),
       ),
     );
+  }
+
+  /** Takes a letter that waits for its answer. */
+  letter<N extends Letter['name']>(name: N): { key: string; letter: Extract<Letter, { name: N }> } {
+    const { key, letter } = this.take('tell', (effect) => effect.letter.name === name);
+    return { key, letter: letter as Extract<Letter, { name: N }> };
+  }
+
+  /** A letter that waits for its answer has arrived, or comes to what is said. */
+  arrives<N extends Letter['name']>(
+    name: N,
+    outcome: 'sent' | 'gone' | 'refused' = 'sent',
+  ): Extract<Letter, { name: N }>['message'] {
+    const { key, letter } = this.letter(name);
+    this.send((cx) => letterSent(cx, key, letter, outcome));
+    return letter.message as never;
+  }
+
+  /** How this run ends, once that is decided. */
+  get outcome(): Outcome | undefined {
+    return this.state.self === undefined ? undefined : outcomeOf(this.state.self);
+  }
+
+  get hasSettled(): boolean {
+    return hasSettled(this.state.self);
+  }
+
+  tells(name: Letter['name']): boolean {
+    return this.asked.some((effect) => effect.do === 'tell' && effect.letter.name === name);
   }
 
   /** Lets time pass, with every look on the way seeing the same of a run. */
@@ -365,7 +392,7 @@ export class Driver {
   }
 
   row(runId: string): RunState {
-    const row = findRun(this.state, runId);
+    const row = this.state.runs.get(runId);
     if (row === undefined) throw new Error(`Expected a row of ${runId}, got none.`);
     return row;
   }
@@ -392,6 +419,11 @@ export function noise(length: number, seed = 1): string {
     at = (Math.imul(at, 1_664_525) + 1_013_904_223) >>> 0;
     return LETTERS[at >>> 26];
   }).join('');
+}
+
+/** A state of its own that is the same, as the next execution would have it. */
+export function copyOf(state: State): State {
+  return revived(JSON.parse(JSON.stringify(state)) as StateJson);
 }
 
 export function user(text: string): UIMessage[] {

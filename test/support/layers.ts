@@ -11,7 +11,7 @@ interface Layer {
 }
 
 const LAYERS: Layer[] = [
-  { name: 'domain', files: /^src\/domain\//u, layers: [], packages: /^(@noble\/hashes|fflate)/u },
+  { name: 'domain', files: /^src\/domain\//u, layers: [], packages: /^(@noble\/hashes|fflate|tinyqueue)/u },
   { name: 'errors', files: /^src\/errors\.ts$/u, layers: ['domain'], packages: /^$/u },
   { name: 'contract', files: /^src\/(contract\.ts|schemas\/)/u, layers: ['domain', 'errors'], packages: /^valibot$/u },
   {

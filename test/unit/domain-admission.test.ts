@@ -25,7 +25,7 @@ function startAll(d: Driver, requests: Partial<StartRun>[]): unknown {
 }
 
 function statuses(d: Driver): string {
-  return d.state.runs.map((row) => `${row.runId} ${row.status}`).join(', ');
+  return d.state.runs.all.map((row) => `${row.runId} ${row.status}`).join(', ');
 }
 
 test('checks come in this order: closed, known key, names, caps', () => {
@@ -120,8 +120,8 @@ test('the default limits take 16 runs at once and 1,000 queued, the next one is 
     );
   d.confirm();
   d.startAll([{}, {}]);
-  expect(d.state.runs.filter((row) => row.status === 'running')).toHaveLength(16);
-  expect(d.state.runs.filter((row) => row.status === 'queued')).toHaveLength(1000);
+  expect(d.state.runs.all.filter((row) => row.status === 'running')).toHaveLength(16);
+  expect(d.state.runs.all.filter((row) => row.status === 'queued')).toHaveLength(1000);
   expect(start(d)).toBe('RunLimitExceeded');
 });
 
@@ -158,7 +158,7 @@ test("maxDepth: the depth of a session's own run is 1, and one run more is Depth
 test('D-19 in a run 4 run at once and 16 are queued unless its agent says otherwise', () => {
   const d = Driver.run('agent');
   d.startAll(Array.from({ length: 20 }, () => ({})));
-  expect(d.state.runs.filter((row) => row.status === 'running')).toHaveLength(4);
+  expect(d.state.runs.all.filter((row) => row.status === 'running')).toHaveLength(4);
   expect(start(d)).toBe('RunLimitExceeded');
 });
 
@@ -176,7 +176,7 @@ test('X-11 while the next execution is to take over, nothing starts, and what is
   d.holding = true;
   const inputs = Array.from({ length: 4 }, () => ({ input: 'x'.repeat(200_000) }));
   expect(startAll(d, inputs)).toBe('QueueFull');
-  expect(d.state.runs).toEqual([]);
+  expect(d.state.runs.all).toEqual([]);
   expect(startAll(d, inputs.slice(0, 2))).toMatchObject([{ status: 'queued' }, { status: 'queued' }]);
   d.holding = false;
   expect(startAll(d, inputs)).toMatchObject(inputs.map(() => ({ status: 'running' })));
@@ -200,8 +200,8 @@ test('the default limits take 16 running and 1,000 queued runs with small inputs
       })),
     );
   d.confirm();
-  expect(d.state.runs.filter((row) => row.status === 'running')).toHaveLength(16);
-  expect(d.state.runs.filter((row) => row.status === 'queued')).toHaveLength(1000);
+  expect(d.state.runs.all.filter((row) => row.status === 'running')).toHaveLength(16);
+  expect(d.state.runs.all.filter((row) => row.status === 'queued')).toHaveLength(1000);
   const before = d.state.lastSeq;
   expect(start(d)).toBe('RunLimitExceeded');
   expect(d.state.lastSeq).toBe(before);
@@ -211,9 +211,9 @@ test('many starts go in waves: no more than 50 are under way, the rest follow as
   const d = Driver.session({ limits: { maxConcurrentRuns: 200 } });
   d.startAll(Array.from({ length: 120 }, (_, i) => ({ runId: `r${i}` })));
   expect(d.asked).toHaveLength(50);
-  expect(d.state.runs.filter((row) => row.status === 'queued')).toHaveLength(70);
+  expect(d.state.runs.all.filter((row) => row.status === 'queued')).toHaveLength(70);
   d.confirm();
-  expect(d.state.runs.every((row) => row.status === 'running')).toBe(true);
+  expect(d.state.runs.all.every((row) => row.status === 'running')).toBe(true);
   expect(d.did.filter((effect) => effect.do === 'start').map((effect) => effect.runId)).toEqual(
     Array.from({ length: 120 }, (_, i) => `r${i}`),
   );

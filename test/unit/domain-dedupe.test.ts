@@ -167,12 +167,12 @@ describe.each(ways)('%s', (_name, again) => {
       d.settled(`b${i}`);
     }
     again(d);
-    expect(d.state.runs.some((row) => row.runId === 'a')).toBe(false);
+    expect(d.state.runs.all.some((row) => row.runId === 'a')).toBe(false);
     expect(start(d, { agent: 'load', input: null, runId: 'a', detached: { notify: 'silent' } })).toMatchObject({
       status: 'failed',
       deduplicated: true,
     });
-    d.state.forgotten = [];
+    d.state.runs.forgetOld(0);
     expect(start(d, { agent: 'load', input: null, runId: 'a', detached: { notify: 'silent' } })).toMatchObject({
       status: 'failed',
       deduplicated: true,

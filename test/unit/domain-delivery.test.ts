@@ -215,6 +215,6 @@ test('D-24 a result up to 64 KiB travels whole, a larger one as a preview of 2 K
   d.settled('a', { result: 'x'.repeat(64 * 1024 - 2) });
   d.settled('b', { result: 'x'.repeat(64 * 1024 - 1) });
   expect(d.row('a')).toMatchObject({ result: 'x'.repeat(64 * 1024 - 2) });
-  expect(d.row('b')).toMatchObject({ preview: 'x'.repeat(2048), resultRef: 's/b' });
+  expect(d.row('b')).toMatchObject({ resultRef: 's/b', life: { preview: 'x'.repeat(2048) } });
   expect(d.row('b')).not.toHaveProperty('result');
 });

@@ -2,7 +2,6 @@
 import { expect, test } from 'vitest';
 import { nextDeadline, terminated } from '../../src/domain/deadlines.ts';
 import { cancelReceipt, cancelRun } from '../../src/domain/run/cancel.ts';
-import { placesTaken } from '../../src/domain/run/admission.ts';
 import { Driver, refusal } from '../support/domain.ts';
 
 const DAY = 24 * 3600 * 1000;
@@ -49,7 +48,7 @@ test('the ceiling counts from the acceptance, and one earlier or later than the 
   d.running('default');
   d.running('short', { detached: { maxBudgetMs: 1000 } });
   d.running('long', { detached: { maxBudgetMs: 9000 } });
-  const given = (): string[] => d.state.runs.filter((row) => row.status === 'interrupted').map((row) => row.runId);
+  const given = (): string[] => d.state.runs.all.filter((row) => row.status === 'interrupted').map((row) => row.runId);
   d.pass(999);
   expect(given()).toEqual([]);
   d.pass(1);
@@ -150,7 +149,7 @@ test('a run that ignores its cancellation is terminated after its grace and sett
   expect(d.asks('terminate')).toBe(false);
   d.send((cx) => terminated(cx, 'a'));
   expect(d.row('a')).toMatchObject({ status: 'cancelled', reason: 'cancelled_by_user' });
-  expect(placesTaken(d.state)).toBe(0);
+  expect(d.state.runs.placesTaken).toBe(0);
 });
 
 test('D-10 what Temporal knows of a run settles it, if its own settle has not', () => {

@@ -1,6 +1,5 @@
 /** Silence, and finding out about runs that cannot speak. */
 import { expect, test } from 'vitest';
-import { placesTaken } from '../../src/domain/run/admission.ts';
 import { rowView } from '../../src/domain/view/queries.ts';
 import { Driver } from '../support/domain.ts';
 
@@ -114,7 +113,7 @@ test('one look that finds nothing proves nothing, four in a row mean lost; the p
   expect(rowView(d.row('x'), true)).toMatchObject({ status: 'interrupted', reason: 'lost', childStillRunning: false });
   expect(d.row('x').cancelRequestedAt).toBeUndefined();
   expect(d.row('next').status).toBe('running');
-  expect(placesTaken(d.state)).toBe(1);
+  expect(d.state.runs.placesTaken).toBe(1);
   d.settled('x', { result: 'after all' });
   expect(d.row('x')).toMatchObject({ status: 'completed', result: 'after all' });
   expect(

@@ -12,7 +12,7 @@ function again(d: Driver, n: number): void {
   d.say([{ id: `c${n}`, start: { agent: 'load', input: n } }]);
   d.confirm();
   d.say('started again');
-  const row = d.state.runs.at(-1);
+  const row = d.state.runs.all.at(-1);
   d.settled(row?.runId ?? '', { status: 'failed', reason: 'agent_error', error: { type: 'E', message: 'no' } });
 }
 
@@ -28,7 +28,7 @@ test('T-25 beyond maxBackgroundTurns a background turn appends its inputs withou
   expect(d.asks('model')).toBe(false);
   expect(d.state.past.at(-1)).toMatchObject({ status: 'skipped', reason: 'loop', steps: 0 });
   expect(d.story().slice(-3).join()).toContain('turn.skipped');
-  expect(d.state.runs.at(-1)?.delivery.finish.state).toBe('delivered');
+  expect(d.state.runs.all.at(-1)?.delivery.finish.state).toBe('delivered');
   expect(sessionView(d.state)).toMatchObject({ status: 'idle', loop: true });
   expect(getTranscript(d.state, { includeHidden: true }).messages.at(-1)?.metadata).toMatchObject({ kind: 'finish' });
   d.running('other', { runId: 'other' });

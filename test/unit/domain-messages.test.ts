@@ -1,4 +1,5 @@
 /** Messages between workflows: repeated, stale, foreign and ill-timed ones, and milestones watched and unwatched. */
+import { totalOf } from '../../src/domain/state/usage.ts';
 import { describe, expect, test } from 'vitest';
 import { getRun } from '../../src/domain/view/queries.ts';
 import type { Detached } from '../../src/domain/state/types.ts';
@@ -43,7 +44,7 @@ test('D-04 a repeated settle of a forgotten run leaves no event, also when only 
   }
   expect(getRun(d.state, 'a')).toMatchObject({ forgotten: true, status: 'completed' });
   expect(d.settled('a')).toBeUndefined();
-  d.state.forgotten = [];
+  d.state.runs.forgetOld(0);
   expect(d.settled('a')).toBeUndefined();
   expect(d.reached('a', [[1, 'half']])).toBeUndefined();
 });
@@ -99,7 +100,13 @@ test('usage of a run is merged into the session once', () => {
   d.running('a');
   for (let i = 0; i < 3; i++)
     d.settled('a', { usage: { inputTokens: 10, outputTokens: 5, totalTokens: 15, modelCalls: 2, costUsd: 0.5 } });
-  expect(d.state.usage).toEqual({ inputTokens: 10, outputTokens: 5, totalTokens: 15, modelCalls: 2, costUsd: 0.5 });
+  expect(totalOf(d.state.spent)).toEqual({
+    inputTokens: 10,
+    outputTokens: 5,
+    totalTokens: 15,
+    modelCalls: 2,
+    costUsd: 0.5,
+  });
 });
 
 test('the last progress of a run stands in its row, and an older one never replaces it', () => {

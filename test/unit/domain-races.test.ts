@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { cancelRun } from '../../src/domain/run/cancel.ts';
 import { close } from '../../src/domain/closing.ts';
 import { runRequest } from '../../src/domain/run/from-runs.ts';
-import { messageRun, runTold, takeMessages } from '../../src/domain/run/to-runs.ts';
+import { messageRun, takeMessages } from '../../src/domain/run/to-runs.ts';
 import { cancelTurn, submitTurn } from '../../src/domain/turn/queue.ts';
 import { stepAborted } from '../../src/domain/turn/turn.ts';
 import { getTurn } from '../../src/domain/view/queries.ts';
@@ -42,14 +42,12 @@ test('an accepted message is sent before its session closes', () => {
   const d = Driver.session();
   d.running('x');
   d.send((cx) => messageRun(cx, { runId: 'x', message: 'one' }));
-  d.take('tell-run');
   d.send((cx) => messageRun(cx, { runId: 'x', message: 'two' }));
   d.send((cx) => close(cx, {}));
-  d.send((cx) => runTold(cx, 'x', 1));
-  expect(d.take('tell-run').messages.map((one) => one.message)).toEqual(['two']);
-  expect(d.state.closing?.done).toBeUndefined();
-  d.send((cx) => runTold(cx, 'x', 2));
-  expect(d.state.closing?.done).toBe(true);
+  expect(d.arrives('runMessage').messages.map((one) => one.message)).toEqual(['one']);
+  expect(d.state.closing?.stage.is).not.toBe('done');
+  expect(d.arrives('runMessage').messages.map((one) => one.message)).toEqual(['two']);
+  expect(d.state.closing?.stage.is).toBe('done');
 });
 
 test('questions of runs that have settled take no room', () => {
@@ -71,7 +69,7 @@ test('a session that finishes its turn does not wait for a run that nobody will 
   d.send((cx) => close(cx, { turn: 'finish', runs: 'keep' }));
   d.say('Then not.');
   expect(d.story().at(-1)).toBe('session.closed');
-  expect(d.state.runs.map((row) => row.status)).toEqual(['running', 'cancelled']);
+  expect(d.state.runs.all.map((row) => row.status)).toEqual(['running', 'cancelled']);
 });
 
 test('a run that is waited for and asks is let go, so that its question can be answered', () => {
@@ -79,7 +77,7 @@ test('a run that is waited for and asks is let go, so that its question can be a
   d.submit('go');
   d.say([{ id: 'c', start: { agent: 'load', input: 1, wait: true } }]);
   d.confirm();
-  const runId = d.state.runs[0]?.runId ?? '';
+  const runId = d.state.runs.all[0]?.runId ?? '';
   ask(d, runId);
   expect(d.log().find((event) => event.type === 'run.detached')).toMatchObject({ runId });
   d.say('It asks.');
@@ -160,5 +158,5 @@ test('a message that a starter numbers anew after a reset is taken, the same one
   say(2, 'b');
   say(2, 'b');
   say(1, 'c');
-  expect(d.state.self?.inbox?.map((one) => one.message)).toEqual(['a', 'b', 'c']);
+  expect(d.state.self?.work).toMatchObject({ inbox: [{ message: 'a' }, { message: 'b' }, { message: 'c' }] });
 });

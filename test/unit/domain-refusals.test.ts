@@ -18,9 +18,9 @@ function refused(d: Driver): (number | undefined)[] {
 
 test('a refused signal leaves one event with its name and the sentence, and nothing else', () => {
   const d = Driver.session();
-  const before = structuredClone({ ...d.state, log: [], lastSeq: 0, refusals: null });
+  const before = JSON.stringify({ ...d.state, log: [], lastSeq: 0, refusals: null });
   flood(d, 1);
-  expect({ ...d.state, log: [], lastSeq: 0, refusals: null }).toEqual(before);
+  expect(JSON.stringify({ ...d.state, log: [], lastSeq: 0, refusals: null })).toBe(before);
   expect(d.state.log.at(-1)).toMatchObject({
     type: 'input.refused',
     name: 'submitTurn',

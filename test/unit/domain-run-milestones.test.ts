@@ -1,20 +1,19 @@
 /** Milestones of a run on their way up: at most one message outstanding, none larger than a message may be. */
 import { expect, test } from 'vitest';
 import { isQuiet } from '../../src/domain/advance.ts';
-import { milestonesTold, ownMilestone } from '../../src/domain/run/own-milestones.ts';
-import { parentGone, taskDone } from '../../src/domain/self/self.ts';
+import { ownMilestone } from '../../src/domain/run/own-milestones.ts';
+import { parentGone } from '../../src/domain/run/parent-gone.ts';
+import { taskDone } from '../../src/domain/self/self.ts';
 import { isRefusal } from '../../src/domain/state/types.ts';
 import { Driver, refusal } from '../support/domain.ts';
 
 test('at most one signal is outstanding; the next carries all since the last', () => {
   const d = Driver.run('task');
   for (const name of ['a', 'b', 'c']) d.send((cx) => ownMilestone(cx, name, undefined));
-  expect(d.asked.filter((effect) => effect.do === 'tell-milestones')).toHaveLength(1);
-  expect(d.take('tell-milestones').milestones.map((one) => one.name)).toEqual(['a']);
-  d.send((cx) => milestonesTold(cx, 1));
-  expect(d.take('tell-milestones').milestones.map((one) => one.n)).toEqual([2, 3]);
-  d.send((cx) => milestonesTold(cx, 3));
-  expect(d.asks('tell-milestones')).toBe(false);
+  expect(d.asked.filter((effect) => effect.do === 'tell')).toHaveLength(1);
+  expect(d.arrives('runMilestones').milestones.map((one) => one.name)).toEqual(['a']);
+  expect(d.arrives('runMilestones').milestones.map((one) => one.n)).toEqual([2, 3]);
+  expect(d.tells('runMilestones')).toBe(false);
   expect(isQuiet(d.state)).toBe(false);
   d.send((cx) => taskDone(cx, null, undefined));
   expect(isQuiet(d.state)).toBe(true);
@@ -24,13 +23,12 @@ test('one message carries no more than a message may be, the rest follows', () =
   const d = Driver.run('task');
   for (let i = 0; i < 200; i++) d.send((cx) => ownMilestone(cx, `m${i}`, 'x'.repeat(8000)));
   let told = 0;
-  for (let messages = 0; d.asks('tell-milestones'); messages++) {
-    const { milestones } = d.take('tell-milestones');
+  for (let messages = 0; d.tells('runMilestones'); messages++) {
+    const { milestones } = d.arrives('runMilestones');
     expect(milestones[0]?.n).toBe(told + 1);
     expect(JSON.stringify(milestones).length).toBeLessThanOrEqual(256 * 1024);
     expect(messages).toBeLessThan(20);
     told = milestones.at(-1)?.n ?? 0;
-    d.send((cx) => milestonesTold(cx, told));
   }
   expect(told).toBe(200);
 });
@@ -54,9 +52,9 @@ test('when the parent is gone none is told, and the one outstanding holds nothin
   const d = Driver.run('task');
   d.send((cx) => ownMilestone(cx, 'a', undefined));
   d.send((cx) => parentGone(cx, 'parent-epoch'));
-  d.take('tell-milestones');
+  d.letter('runMilestones');
   d.send((cx) => ownMilestone(cx, 'b', undefined));
-  expect(d.asks('tell-milestones')).toBe(false);
+  expect(d.tells('runMilestones')).toBe(false);
   d.send((cx) => taskDone(cx, null, undefined));
   expect(isQuiet(d.state)).toBe(true);
 });

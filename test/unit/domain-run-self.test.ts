@@ -17,7 +17,7 @@ test('C-05 a task that ends while its run is about to continue as new settles th
   d.take('task');
   d.holding = true;
   d.send((cx) => taskDone(cx, 'x'.repeat(1_900_000), undefined));
-  expect(d.state.self?.settled).toBe(true);
+  expect(d.hasSettled).toBe(true);
 });
 
 describe('an agent run', () => {
@@ -25,10 +25,10 @@ describe('an agent run', () => {
     const d = Driver.run('agent');
     d.say([{ id: 'c1' }]);
     d.answerTool('x');
-    expect(d.state.self?.settled).toBeUndefined();
+    expect(d.hasSettled).toBe(false);
     d.say('the answer');
-    expect(d.state.self?.settled).toBe(true);
-    expect(d.state.self?.outcome).toEqual({ status: 'completed', result: 'the answer' });
+    expect(d.hasSettled).toBe(true);
+    expect(d.outcome).toEqual({ status: 'completed', result: 'the answer' });
     expect(d.story().at(-1)).toBe('run.settled x completed');
   });
 
@@ -36,15 +36,15 @@ describe('an agent run', () => {
     const d = Driver.run('agent');
     d.say([{ id: 'c1', start: { agent: 'load', input: 1 } }]);
     d.confirm();
-    const runId = d.state.runs[0]?.runId ?? '';
+    const runId = d.state.runs.all[0]?.runId ?? '';
     d.say('started');
-    expect(d.state.self?.settled).toBeUndefined();
+    expect(d.hasSettled).toBe(false);
     d.settled(runId);
     d.settled(runId);
-    expect(d.state.self?.settled).toBeUndefined();
+    expect(d.hasSettled).toBe(false);
     expect(d.state.turn?.inputs).toEqual([{ source: 'background-run', key: `bg-task:s/x:${runId}` }]);
     d.say('all done');
-    expect(d.state.self?.outcome).toEqual({ status: 'completed', result: 'all done' });
+    expect(d.outcome).toEqual({ status: 'completed', result: 'all done' });
   });
 
   test('a narrated line is not its answer', () => {
@@ -53,7 +53,7 @@ describe('an agent run', () => {
     d.confirm();
     d.say('the answer');
     d.settled('a');
-    expect(d.state.self?.outcome?.result).toBe('the answer');
+    expect(d.outcome?.result).toBe('the answer');
   });
 
   test("§4.13 a failed turn settles it failed / agent_error with that turn's error, and what it started ends with it", () => {
@@ -65,10 +65,10 @@ describe('an agent run', () => {
     const before = d.state.lastSeq;
     d.stumble({ retryable: false, error: { type: 'APICallError', message: 'unknown model' } });
     expect(d.asks('model')).toBe(false);
-    expect(d.state.self?.settled).toBeUndefined();
+    expect(d.hasSettled).toBe(false);
     d.settled('a', { status: 'cancelled', reason: 'cancelled_by_parent' });
-    expect(d.state.self?.settled).toBe(true);
-    expect(d.state.self?.outcome).toEqual({
+    expect(d.hasSettled).toBe(true);
+    expect(d.outcome).toEqual({
       status: 'failed',
       reason: 'agent_error',
       error: { type: 'APICallError', message: 'unknown model' },
@@ -109,7 +109,7 @@ describe('an agent run', () => {
     d.confirm();
     cancel(d, 'cancelled_by_user', false);
     expect(d.asks('cancel-run')).toBe(false);
-    expect(d.state.self?.settled).toBe(true);
+    expect(d.hasSettled).toBe(true);
     expect(d.row('a').status).toBe('running');
   });
 
@@ -120,9 +120,9 @@ describe('an agent run', () => {
     cancel(d);
     // Its own grace time, and five seconds for the one level that may be below it.
     d.pass(5999);
-    expect(d.state.self?.settled).toBeUndefined();
+    expect(d.hasSettled).toBe(false);
     d.pass(1);
-    expect(d.state.self?.settled).toBe(true);
+    expect(d.hasSettled).toBe(true);
     const last = d.state.lastSeq;
     d.settled('a');
     d.send((cx) => recordRefusal(cx, 'nonsense', 'no'));
@@ -140,14 +140,14 @@ describe('an agent run', () => {
     d.pass(9000);
     expect(nextDeadline(d.state)?.at ?? Infinity).toBeGreaterThan(d.now);
     d.continueAsNew();
-    expect(d.state.self?.settled).toBe(true);
+    expect(d.hasSettled).toBe(true);
   });
 
   test('the first outcome stands', () => {
     const d = Driver.run('agent');
     cancel(d, 'cancelled_by_budget');
     cancel(d, 'cancelled_by_user');
-    expect(d.state.self?.outcome).toEqual({ status: 'cancelled', reason: 'cancelled_by_budget' });
+    expect(d.outcome).toEqual({ status: 'cancelled', reason: 'cancelled_by_budget' });
   });
 
   test('its events carry its id, its starter and the tool call that started it; those of its runs name it as their parent', () => {
@@ -174,21 +174,22 @@ describe('a task run', () => {
     const d = Driver.run('task');
     d.take('task');
     d.send((cx) => taskDone(cx, { rows: 3 }, { n: 4, at: '2030-01-01T00:00:00.000Z', fraction: 1 }));
-    expect(d.state.self).toMatchObject({ outcome: { status: 'completed', result: { rows: 3 } }, progress: { n: 4 } });
+    expect(d.outcome).toEqual({ status: 'completed', result: { rows: 3 } });
+    expect(d.state.self?.progress).toMatchObject({ n: 4 });
     expect(d.story()).toEqual(['run.settled x completed']);
   });
 
   test('what it throws settles it failed / agent_error, its timeout failed / timed_out', () => {
     const d = Driver.run('task');
     d.send((cx) => taskFailed(cx, FAILED, undefined));
-    expect(d.state.self?.outcome).toEqual({
+    expect(d.outcome).toEqual({
       status: 'failed',
       reason: 'agent_error',
       error: { type: 'Error', message: 'no rows' },
     });
     const late = Driver.run('task');
     late.send((cx) => taskFailed(cx, { ...FAILED, reason: 'timed_out' }, undefined));
-    expect(late.state.self?.outcome?.reason).toBe('timed_out');
+    expect(late.outcome?.reason).toBe('timed_out');
   });
 
   test('D-16 completes first: a task that completes although its cancellation was asked for has completed', () => {
@@ -213,7 +214,7 @@ describe('a task run', () => {
     expect(d.story()).toEqual(['run.settled x cancelled cancelled_by_user']);
     expect(isQuiet(d.state)).toBe(true);
     d.send((cx) => taskDone(cx, 'too late', undefined));
-    expect(d.state.self?.outcome).toEqual({ status: 'cancelled', reason: 'cancelled_by_user' });
+    expect(d.outcome).toEqual({ status: 'cancelled', reason: 'cancelled_by_user' });
   });
 
   test('aborted so that the workflow could continue, it is run again from its checkpoint', () => {
@@ -223,7 +224,7 @@ describe('a task run', () => {
     d.send((cx) => taskAborted(cx, { n: 2, at: '2030-01-01T00:00:00.000Z' }, { page: 7 }));
     d.continueAsNew();
     expect(d.asks('task')).toBe(true);
-    expect(d.state.self).toMatchObject({ checkpoint: { page: 7 }, progress: { n: 2 }, input: 'go' });
+    expect(d.state.self).toMatchObject({ work: { checkpoint: { page: 7 } }, progress: { n: 2 }, input: 'go' });
   });
 });
 
@@ -233,5 +234,5 @@ test('D-21 at its own ceiling a run looks for its parent, again and again, and g
   d.take('check-parent');
   d.pass(3600_000);
   expect(d.asks('check-parent')).toBe(true);
-  expect(d.state.self?.outcome).toBeUndefined();
+  expect(d.outcome).toBeUndefined();
 });

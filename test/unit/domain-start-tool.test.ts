@@ -27,7 +27,7 @@ function going(given: Parameters<typeof Driver.session>[0] = {}): Driver {
 test('D-02 a run is started at once and answered with its id; it belongs to the session, not to the turn', () => {
   const d = going();
   const [part] = started(d, [{ agent: 'load', input: { file: 'orders.csv' }, label: 'orders' }]);
-  const [row] = d.state.runs;
+  const [row] = d.state.runs.all;
   expect(part).toMatchObject({
     state: 'output-available',
     output: { runId: row?.runId, workflowId: `s/${row?.runId}`, status: 'running' },
@@ -42,7 +42,7 @@ test('D-02 a run is started at once and answered with its id; it belongs to the 
 test("ids made from a tool call are a hash of it, never the provider's text", () => {
   const d = going();
   d.say([{ id: '../evil id', start: { agent: 'load', input: 0 } }]);
-  expect(d.state.runs[0]?.runId).toMatch(/^r-00000001-[0-9a-f]{12}$/);
+  expect(d.state.runs.all[0]?.runId).toMatch(/^r-00000001-[0-9a-f]{12}$/);
 });
 
 test('D-28 the same call, in the same step of the same turn, starts one run', () => {
@@ -50,11 +50,11 @@ test('D-28 the same call, in the same step of the same turn, starts one run', ()
   const turnId = d.state.turn?.turnId ?? '';
   d.say([{ id: 'c', start: { agent: 'load', input: 0 } }]);
   const runId = runIdOfToolCall(d.state.epoch, turnId, 1, '1');
-  expect(d.state.runs.map((row) => row.runId)).toEqual([runId]);
+  expect(d.state.runs.all.map((row) => row.runId)).toEqual([runId]);
   // As a replay of the step would ask for it.
   expect(d.start({ agent: 'load', input: 0, runId })).toMatchObject({ runId, deduplicated: true });
   d.say([{ id: 'c', start: { agent: 'load', input: 0 } }]);
-  expect(d.state.runs).toHaveLength(2);
+  expect(d.state.runs.size).toBe(2);
 });
 
 test.each([
@@ -69,7 +69,7 @@ test.each([
   const d = going();
   const [part] = started(d, [start], ['load']);
   expect(part).toMatchObject({ state: 'output-error', errorText: expect.stringMatching(/^UnknownAgent: .*"load"/) });
-  expect(d.state.runs).toEqual([]);
+  expect(d.state.runs.all).toEqual([]);
   expect(d.asks('model')).toBe(true);
 });
 
@@ -98,13 +98,13 @@ test('maxRunsPerTurn counts the runs of one turn, over all its steps, and the ne
   d.submit('more');
   expect(started(d, [{ agent: 'load' }])[0]).toMatchObject({ state: 'output-available' });
   d.start();
-  expect(d.state.runs).toHaveLength(4);
+  expect(d.state.runs.size).toBe(4);
 });
 
 test('a label that is too long is cut, never inside a character', () => {
   const d = going();
   started(d, [{ agent: 'load', label: '🙂'.repeat(300) }]);
-  expect(d.state.runs[0]?.label).toBe('🙂'.repeat(200));
+  expect(d.state.runs.all[0]?.label).toBe('🙂'.repeat(200));
 });
 
 test('a queued run is answered as queued', () => {
@@ -126,17 +126,17 @@ describe('D-31 calls are told apart by their place in the step, whatever ids the
         d.submit('go');
         d.say(inputs.map((input) => ({ id, start: { agent: 'load', input } })));
         d.confirm();
-        expect(d.state.runs.map((row) => row.runId)).toHaveLength(2);
+        expect(d.state.runs.all.map((row) => row.runId)).toHaveLength(2);
         const parts = d.state.transcript.at(-1)?.message.parts ?? [];
         expect(parts.map((part) => (part['output'] as { runId: string }).runId)).toEqual(
-          d.state.runs.map((row) => row.runId),
+          d.state.runs.all.map((row) => row.runId),
         );
         const ids = parts.map((part) => String(part['toolCallId']));
         expect(new Set(ids).size).toBe(2);
         expect(ids.filter((one) => one !== id)).toSatisfy((made: string[]) =>
           made.every((one) => /^c[0-9a-f]{8}$/u.test(one)),
         );
-        expect(d.state.runs.map((row) => row.parentToolCallId)).toEqual(ids);
+        expect(d.state.runs.all.map((row) => row.parentToolCallId)).toEqual(ids);
       }
     },
   );

@@ -1,13 +1,15 @@
 /** Messages to runs, waiting for runs, questions of runs. */
+import { copyOf, Driver, user } from '../support/domain.ts';
+import { pack, unpack } from '../../src/domain/carry/carry.ts';
 import { expect, test } from 'vitest';
-import { askParent, answerOwn, findRequest, requestTold } from '../../src/domain/run/requests.ts';
-import { cancelSelf, parentGone } from '../../src/domain/self/self.ts';
+import { answerOwn, askParent, findRequest } from '../../src/domain/run/requests.ts';
+import { parentGone } from '../../src/domain/run/parent-gone.ts';
+import { cancelSelf } from '../../src/domain/self/self.ts';
 import { runMessagesRead, runRequest, runSettled } from '../../src/domain/run/from-runs.ts';
 import { messageRun, requestAnswered, takeMessages, taskRead } from '../../src/domain/run/to-runs.ts';
 import { cancelTurn } from '../../src/domain/turn/queue.ts';
 import { detachRun } from '../../src/domain/turn/turn.ts';
 import { getTranscript, sessionView } from '../../src/domain/view/queries.ts';
-import { Driver, user } from '../support/domain.ts';
 
 const MINUTE = 60_000;
 
@@ -28,15 +30,15 @@ test('D-18 messages go to a run in order, once, and what is not read is bounded'
     messageId: 'm1',
     deduplicated: false,
   });
-  expect(d.asks('tell-run')).toBe(false);
+  expect(d.tells('runMessage')).toBe(false);
   d.confirm();
-  expect(d.take('tell-run').messages).toEqual([{ n: 1, messageId: 'm1', message: 'first' }]);
+  const first = { n: 1, messageId: 'm1', message: 'first' };
   d.send((cx) => messageRun(cx, { runId: 'x', message: 'second' }));
-  expect(d.asks('tell-run')).toBe(false);
-  d.send(() => {
-    d.row('x').sending = false;
-  });
-  expect(d.take('tell-run').messages.map((one) => one.n)).toEqual([1, 2]);
+  expect(d.asked.filter((effect) => effect.do === 'tell')).toHaveLength(1);
+  expect(d.arrives('runMessage', 'refused').messages).toEqual([first]);
+  expect(d.tells('runMessage')).toBe(false);
+  d.pass(1000);
+  expect(d.arrives('runMessage', 'refused').messages.map((one) => one.n)).toEqual([1, 2]);
   expect(d.send((cx) => messageRun(cx, { runId: 'x', message: 'first', messageId: 'm1' }))).toEqual({
     messageId: 'm1',
     deduplicated: true,
@@ -48,7 +50,7 @@ test('D-18 messages go to a run in order, once, and what is not read is bounded'
     refused: 'QueueFull',
   });
   d.send((cx) => runMessagesRead(cx, { runId: 'x', epoch: d.state.epoch, n: 2 }));
-  expect(d.row('x').unread).toBeUndefined();
+  expect(d.row('x').life).toMatchObject({ notes: { unread: [] } });
   d.settled('x');
   expect(d.send((cx) => messageRun(cx, { runId: 'x', message: 'late' }))).toMatchObject({
     refused: 'RunSettled',
@@ -65,7 +67,7 @@ test('D-18 the settle of a run says too how far it has read, since its word of t
   d.send((cx) => runSettled(cx, { runId: 'x', epoch: d.state.epoch, status: 'completed', result: null, read: 2 }));
   expect(d.log().find((event) => event.type === 'run.settled')).toMatchObject({ unread: ['m3'] });
   d.send((cx) => runMessagesRead(cx, { runId: 'x', epoch: d.state.epoch, n: 3 }));
-  expect(d.row('x').unread).toBeUndefined();
+  expect(d.row('x').life).toEqual({ stage: 'settled' });
 });
 
 test('D-18 an agent that is a run reads a message as a framed turn input, once, and tells that it has read it', () => {
@@ -83,9 +85,9 @@ test('D-18 an agent that is a run reads a message as a framed turn input, once, 
     kind: 'message',
     key: 'm1',
   });
-  expect(d.take('tell-read').n).toBe(1);
+  expect(d.arrives('runMessagesRead').n).toBe(1);
   d.say('second turn');
-  expect(d.state.self?.outcome).toMatchObject({ status: 'completed', result: 'second turn' });
+  expect(d.outcome).toMatchObject({ status: 'completed', result: 'second turn' });
 });
 
 test('D-18 a task reads its messages from an inbox that survives continue-as-new', () => {
@@ -100,8 +102,10 @@ test('D-18 a task reads its messages from an inbox that survives continue-as-new
     }),
   );
   d.send((cx) => taskRead(cx, 1));
-  expect(d.take('tell-read').n).toBe(1);
-  expect(d.state.self?.inbox?.map((one) => one.message)).toEqual(['two']);
+  expect(d.arrives('runMessagesRead').n).toBe(1);
+  expect(unpack(pack({ state: copyOf(d.state), now: d.now, effects: [] }).carried).self?.work).toMatchObject({
+    inbox: [{ message: 'two' }],
+  });
 });
 
 test('D-27 a waiting start_run answers with the outcome, which is its delivery', () => {
@@ -109,7 +113,7 @@ test('D-27 a waiting start_run answers with the outcome, which is its delivery',
   d.submit('go');
   d.say([{ id: 'c', start: { agent: 'load', input: 1, wait: true } }]);
   d.confirm();
-  const runId = d.state.runs[0]?.runId ?? '';
+  const runId = d.state.runs.all[0]?.runId ?? '';
   expect(d.state.turn?.calls[0]?.state).toBe('waiting');
   d.settled(runId, { result: 42 });
   expect(output(d, 'c')).toEqual({ runId, status: 'completed', result: 42 });
@@ -132,7 +136,7 @@ test.each(['timeout', 'requested', 'turn_ended'] as const)(
       },
     ]);
     d.confirm();
-    const runId = d.state.runs[0]?.runId ?? '';
+    const runId = d.state.runs.all[0]?.runId ?? '';
     d.continueAsNew();
     if (reason === 'timeout') d.pass(MINUTE);
     if (reason === 'requested') {
@@ -156,7 +160,7 @@ test('a run that was waited for and settles while another call still works is ha
   d.submit('go');
   d.say([{ id: 'c', start: { agent: 'load', input: 1, wait: true } }, { id: 'slow' }]);
   d.confirm();
-  const runId = d.state.runs[0]?.runId ?? '';
+  const runId = d.state.runs.all[0]?.runId ?? '';
   d.settled(runId, { status: 'failed', reason: 'agent_error', error: { type: 'E', message: 'broken' } });
   expect(d.row(runId).delivery.finish.state).toBe('pending');
   d.send((cx) => cancelTurn(cx, {}));
@@ -169,7 +173,7 @@ test('T-17 a reader sees how a started run stands now; what the model saw is unc
   d.submit('go');
   d.say([{ id: 'c', start: { agent: 'load', input: 1 } }]);
   d.confirm();
-  const runId = d.state.runs[0]?.runId ?? '';
+  const runId = d.state.runs.all[0]?.runId ?? '';
   d.say('started');
   d.settled(runId);
   const part = (includeHidden: boolean): unknown =>
@@ -209,11 +213,7 @@ test('the tools of the runtime: list, inspect with a look, message, cancel, and 
 
 function asked(d: Driver): string {
   d.say([{ id: 'q', runtime: 'ask_parent', input: { question: 'Which year?' } }]);
-  const { request } = d.take('tell-request');
-  d.send((cx) => {
-    delete cx.state.self?.asking;
-  });
-  return request.requestId;
+  return d.arrives('runRequest').request.requestId;
 }
 
 test('D-09 an agent that asks its parent waits without spending its turn or its ceiling, and reads the answer', () => {
@@ -244,7 +244,7 @@ test('D-09 an agent that asks its parent waits without spending its turn or its 
   });
   expect(output(d, 'q')).toEqual({ requestId, status: 'answered', answer: 2024, by: 'ann' });
   d.say('done');
-  expect(d.state.self?.outcome?.status).toBe('completed');
+  expect(d.outcome?.status).toBe('completed');
   expect(
     d
       .log()
@@ -275,10 +275,9 @@ test('however many questions below a run end at once, its parent is told of each
   };
   const told = (): string[] => {
     const all: string[] = [];
-    while (d.asks('tell-request')) {
-      const { request } = d.take('tell-request');
+    while (d.tells('runRequest')) {
+      const { request } = d.arrives('runRequest');
       all.push(`${request.requestId} ${request.status}`);
-      d.send(requestTold);
     }
     return all;
   };
@@ -361,7 +360,7 @@ test('D-30 a turn that waits for a queued run completes though the only place be
   ask(d);
   d.say([{ id: 'w', start: { agent: 'load', input: 1, wait: true } }]);
   d.confirm();
-  const [, waited] = d.state.runs;
+  const [, waited] = d.state.runs.all;
   expect(waited?.status).toBe('running');
   d.settled(waited?.runId ?? '', { result: 42 });
   expect(output(d, 'w')).toMatchObject({ status: 'completed', result: 42 });
@@ -382,7 +381,7 @@ test('D-09 D-16 a run that asks is input_required, spends neither budget, and ca
   expect(d.row('x').status).toBe('input_required');
   ask(d, 'answered');
   expect(d.row('x').status).toBe('running');
-  expect(Date.parse(d.row('x').deadlineAt)).toBe(d.now + MINUTE);
+  expect(d.row('x').own.deadline).toBe(d.now + MINUTE);
   expect(
     d
       .log()
@@ -399,8 +398,11 @@ test('the first word of the parent agent to a run that asks is its answer, the s
     { id: 'a', runtime: 'message_run', input: { runId: 'x', message: '2024' } },
     { id: 'b', runtime: 'message_run', input: { runId: 'x', message: 'and hurry' } },
   ]);
-  expect(d.take('answer-request')).toMatchObject({ workflowId: 's/x', answer: { requestId: 's/x#1', value: '2024' } });
-  expect(d.take('tell-run').messages.map((one) => one.message)).toEqual(['and hurry']);
+  expect(d.letter('requestAnswered').letter).toMatchObject({
+    workflowId: 's/x',
+    message: { requestId: 's/x#1', value: '2024' },
+  });
+  expect(d.arrives('runMessage').messages.map((one) => one.message)).toEqual(['and hurry']);
 });
 
 test('a request of a run below is shown and answered from here, but is no turn input here', () => {
@@ -420,19 +422,12 @@ test('what a run asks and what it was sent survives continue-as-new', () => {
   d.running('x');
   ask(d);
   d.send((cx) => messageRun(cx, { runId: 'x', message: 'unread', messageId: 'm' }));
-  d.take('tell-run');
-  d.send(() => {
-    delete d.row('x').sending;
-  });
-  d.take('tell-run');
-  d.send(() => {
-    d.row('x').sending = false;
-    d.row('x').unread = [{ n: 1, messageId: 'm', bytes: 6 }];
-  });
+  d.arrives('runMessage');
   d.submit(user('queued'));
   d.say('What year, indeed.');
   d.say('Queued it was.');
-  const before = structuredClone({ ...d.row('x'), sending: undefined, lookAt: undefined, looks: undefined });
+  const before = structuredClone(d.row('x'));
+  expect(before.life).toMatchObject({ notes: { unread: [{ messageId: 'm', bytes: 6 }] } });
   d.continueAsNew();
-  expect({ ...d.row('x'), sending: undefined, lookAt: undefined, looks: undefined }).toEqual(before);
+  expect(d.row('x')).toEqual(before);
 });

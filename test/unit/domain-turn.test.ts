@@ -1,7 +1,8 @@
 /** A turn as a loop of steps: retries, tools, limits, and what it leaves behind. */
+import { totalOf } from '../../src/domain/state/usage.ts';
 import { expect, test } from 'vitest';
 import { stepAborted } from '../../src/domain/turn/turn.ts';
-import { getTurn, getTranscript, sessionView } from '../../src/domain/view/queries.ts';
+import { getTranscript, getTurn, sessionView } from '../../src/domain/view/queries.ts';
 import { textOf } from '../../src/domain/delivery/transcript.ts';
 import { Driver, usage, user } from '../support/domain.ts';
 
@@ -19,7 +20,7 @@ test('a turn takes steps until the model asks for no tool, and counts their usag
     steps: 2,
     usage: { totalTokens: 30, modelCalls: 2 },
   });
-  expect(d.state.usage.totalTokens).toBe(30);
+  expect(totalOf(d.state.spent).totalTokens).toBe(30);
 });
 
 test('T-19 a failed model call is retried with backoff; the session reads recovering until it is over; a finished step resets the count', () => {

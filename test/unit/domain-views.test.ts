@@ -110,8 +110,8 @@ describe('listRuns', () => {
 
   test('the session keeps whole rows of the last 200 settled', () => {
     const d = many();
-    expect(d.state.runs.filter((row) => row.status !== 'running')).toHaveLength(200);
-    expect(d.state.forgotten).toHaveLength(60);
+    expect(d.state.runs.all.filter((row) => row.status !== 'running')).toHaveLength(200);
+    expect(d.state.runs.allForgotten).toHaveLength(60);
   });
 
   test('by status, and the page after the last is empty', () => {

@@ -117,14 +117,22 @@ test('D-21 a session closed with runs kept: they complete, record that nobody he
 });
 
 test('D-21 runs that end while their session does say truly whether it has heard them', async () => {
-  const nap = defineTask({ name: 'nap', run: async ({ ms }: { ms: number }) => pause(ms, ms) });
+  const closes = new Gate();
+  const nap = defineTask({
+    name: 'nap',
+    run: async ({ ms }: { ms: number }) => {
+      if (ms > 0) await closes.opened;
+      return pause(ms, ms);
+    },
+  });
   await using own = await harness();
   await own.work({ agents: [agentAt(model.url)], tasks: [nap] });
   const session = await own.client.startSession(uniqueId(), { limits: { maxConcurrentRuns: 20 } });
   const { runs } = await session.startRuns({
-    runs: Array.from({ length: 20 }, (_, i) => ({ agent: 'nap', input: { ms: 500 + i * 150 } })),
+    runs: Array.from({ length: 20 }, (_, i) => ({ agent: 'nap', input: { ms: Math.max(0, i - 3) * 150 } })),
   });
   await eventually('the first to be heard', async () => (await session.getSession()).runs.completed > 2);
+  closes.open();
   await session.close();
   const closed = (await own.temporal.workflow.getHandle(session.sessionId).result()) as {
     runs: { runId: string; status: string }[];

@@ -4,14 +4,15 @@
  * Over 2 MiB a session would spin dead, so the size is measured, never guessed. What does not fit is shed in a fixed order, see
  * `shed.ts`. Queue, live rows and unfilled slots are never shed: `LIVE_BYTES` bounds them at admission.
  */
+import { revived, type Cx, type State } from '../state/state.ts';
 import { forgetOldest } from '../log/dedupe.ts';
 import { flushRefusals } from '../log/refusals.ts';
 import { jsonBytes } from '../state/json.ts';
 import { RULES } from '../state/rules.ts';
 import { KEPT_KEYS, KIB } from '../state/sizes.ts';
-import type { Cx, RunSelf, State } from '../state/state.ts';
+import type { RunSelf } from '../state/self.ts';
 import type { OutliveEvent } from '../state/types.ts';
-import { CARRY_BYTES, carriedBytes, decode, encode, type Carried } from './encode.ts';
+import { carriedBytes, CARRY_BYTES, decode, encode, type Carried } from './encode.ts';
 import { shed } from './shed.ts';
 import { packStep, unpackStep } from './step.ts';
 
@@ -44,7 +45,7 @@ export function pack(cx: Cx): Packed {
 
 /** The state as it was packed. */
 export function unpack(carried: Carried): State {
-  const state = decode(carried);
+  const state = revived(decode(carried));
   return { ...state, turn: state.turn === null ? null : unpackStep(state.turn) };
 }
 
@@ -75,7 +76,7 @@ function lastingSelf(self: RunSelf): RunSelf {
   const last = self.milestones.at(-1);
   return {
     ...self,
-    ...(self.kind === 'agent' ? { input: null } : {}),
+    ...(self.work.kind === 'agent' ? { input: null } : {}),
     milestones: self.milestones.filter((one) => one === last || (self.parentGone !== true && one.n > self.told)),
   };
 }

@@ -7,7 +7,7 @@
 import { deflateSync, inflateSync, strFromU8, strToU8 } from 'fflate';
 import { requireRules } from '../state/rules.ts';
 import { MIB } from '../state/sizes.ts';
-import type { State } from '../state/state.ts';
+import type { State, StateJson } from '../state/state.ts';
 import type { RunStatus } from '../state/types.ts';
 
 export const CARRY_VERSION = 1;
@@ -42,7 +42,7 @@ const LEVEL = { level: 1 } as const;
 export function encode(state: State): Carried {
   const json = strToU8(JSON.stringify(state));
   const runs: Head['runs'] = {};
-  for (const { status } of state.runs) runs[status] = (runs[status] ?? 0) + 1;
+  for (const { status } of state.runs.all) runs[status] = (runs[status] ?? 0) + 1;
   return {
     head: {
       v: CARRY_VERSION,
@@ -57,7 +57,7 @@ export function encode(state: State): Carried {
 }
 
 /** The state as it was carried. A newer version than this code knows is refused loudly: an older worker must not guess. */
-export function decode({ head, body }: Carried): State {
+export function decode({ head, body }: Carried): StateJson {
   if (!Number.isInteger(head.v) || head.v < 1 || head.v > CARRY_VERSION)
     throw new Error(
       `This worker reads carried state up to version ${CARRY_VERSION}, got version ${head.v}: deploy a worker that knows it.`,
@@ -65,7 +65,7 @@ export function decode({ head, body }: Carried): State {
   requireRules(head.rules);
   let state: unknown = JSON.parse(strFromU8(inflateSync(body)));
   for (let version = head.v; version < CARRY_VERSION; version++) state = MIGRATIONS[version]?.(state as never);
-  return state as State;
+  return state as StateJson;
 }
 
 /** So many times what is carried the state may be, so that it stays quick to read and to write. */

@@ -3,14 +3,17 @@
  * old rows and turns, outputs of the step under way, tool outputs and then the oldest messages of the transcript, bodies of
  * results that wait (they stay readable at their run), the oldest memories, and last the details of live rows.
  */
+import { isDone, isSettled, unsettledOf, type RunState } from '../state/row.ts';
+import { noUsage } from '../state/usage.ts';
 import { jsonBytes, previewOf } from '../state/json.ts';
 import { emit } from '../log/events.ts';
 import { lastNumber } from '../run/milestones.ts';
 import { keepClosed } from '../run/requests.ts';
 import { forgetNames } from '../run/start.ts';
-import { forgetAllBut } from '../run/settle.ts';
+import { forgetAllBut } from '../run/forget.ts';
 import { KIB, MIB, PREVIEW_BYTES } from '../state/sizes.ts';
-import { isDone, isSettled, type Cx, type RunState, type State, type TranscriptEntry } from '../state/state.ts';
+import type { Cx, State } from '../state/state.ts';
+import type { TranscriptEntry } from '../state/turn.ts';
 import { carriedBytes } from './encode.ts';
 import { cutOutput, cutText, fitParts } from '../turn/step-size.ts';
 import { giveUpLargestCall } from '../turn/turn.ts';
@@ -55,7 +58,7 @@ type Step = (cx: Cx, over: number) => void;
 
 /** Rows of runs of which nothing is to come any more. */
 function oldRows(state: State): RunState[] {
-  return state.runs.filter(isDone);
+  return [...state.runs.each()].filter(isDone);
 }
 
 const oldSteps: Step[] = [
@@ -82,7 +85,7 @@ const oldSteps: Step[] = [
     state.past.splice(0, Math.max(0, state.past.length - 10));
   },
   ({ state }) => {
-    state.forgotten.splice(0, Math.max(0, state.forgotten.length - 500));
+    state.runs.forgetOld(500);
   },
   ({ state }) => {
     if (state.turn !== null) state.turn.parts = fitParts(state.turn.parts, STEP_BYTES);
@@ -91,10 +94,10 @@ const oldSteps: Step[] = [
 
 const bodySteps: Step[] = [
   ({ state }) => {
-    for (const row of state.runs) if (isSettled(row)) shedBody(row, PREVIEW_BYTES);
+    for (const row of state.runs.each()) if (isSettled(row)) shedBody(row, PREVIEW_BYTES);
   },
   ({ state }) => {
-    for (const row of state.runs) {
+    for (const row of state.runs.each()) {
       delete row.progress?.data;
       for (const one of row.milestones) delete one.data;
     }
@@ -103,14 +106,14 @@ const bodySteps: Step[] = [
 
 const lastSteps: Step[] = [
   ({ state }) => {
-    state.forgotten = [];
+    state.runs.forgetOld(0);
     state.past = [];
   },
   ({ state }) => {
-    for (const row of state.runs) shedBody(row, 64);
+    for (const row of state.runs.each()) shedBody(row, 64);
   },
   ({ state }) => {
-    for (const row of state.runs) shedDetails(row);
+    for (const row of state.runs.each()) shedDetails(row);
   },
   (cx) => forgetNames(cx),
   ({ state: { turn } }) => {
@@ -121,11 +124,12 @@ const lastSteps: Step[] = [
 ];
 
 function shedBody(row: RunState, bytes: number): void {
-  if (row.result !== undefined && jsonBytes(row.result) > bytes) {
-    row.preview = cutText(previewOf(row.result, bytes), bytes);
+  const { life } = row;
+  if (life.stage === 'settled' && row.result !== undefined && jsonBytes(row.result) > bytes) {
+    life.preview = cutText(previewOf(row.result, bytes), bytes);
     row.resultRef = row.workflowId;
     delete row.result;
-  } else if (row.preview !== undefined) row.preview = cutText(row.preview, bytes);
+  } else if (life.stage === 'settled' && life.preview !== undefined) life.preview = cutText(life.preview, bytes);
   if (bytes < PREVIEW_BYTES && row.error !== undefined)
     row.error = { type: cutText(row.error.type, 24), message: cutText(row.error.message, Math.max(bytes, 40)) };
 }
@@ -134,22 +138,21 @@ function shedBody(row: RunState, bytes: number): void {
 function shedDetails(row: RunState): void {
   delete row.progress;
   delete row.comment;
-  delete row.cancelComment;
-  delete row.cancelledBelow;
+  delete unsettledOf(row)?.cancel?.comment;
   const slots = row.delivery.milestones ?? {};
-  if (row.milestones.length > 0) row.lastMilestone = lastNumber(row);
+  if (row.milestones.length > 0) row.own.lastMilestone = lastNumber(row);
   row.milestones = row.milestones.filter(
     (one, i, all) => slots[one.name]?.state === 'queued' && all.findIndex((other) => other.name === one.name) === i,
   );
-  if (!isSettled(row)) return;
+  if (row.life.stage !== 'settled') return;
+  delete row.life.cancelledBelow;
   if (row.reason !== undefined) row.reason = cutText(row.reason, 24);
   if (row.delivery.milestones !== undefined) {
     row.delivery.milestones = Object.fromEntries(Object.entries(slots).filter(([, slot]) => slot.state === 'queued'));
   }
-  for (const field of ['startedAt', 'epoch', 'cancelRequestedAt', 'cancelReason', 'cancelCascade'] as const)
-    delete row[field];
-  row.usage = { inputTokens: 0, outputTokens: 0, totalTokens: 0, modelCalls: 0 };
-  row.deadlineAt = row.settledAt ?? row.createdAt;
+  delete row.startedAt;
+  delete row.cancelRequestedAt;
+  row.usage = noUsage();
 }
 
 /** Calls that wait for another attempt are given up, the largest first, and the model reads so. */

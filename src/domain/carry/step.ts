@@ -1,6 +1,6 @@
 /** The step under way in its carried form: a call that has no answer yet has its input once, not in its part too. */
 import { canonical } from '../state/json.ts';
-import type { ActiveTurn } from '../state/state.ts';
+import type { ActiveTurn } from '../state/turn.ts';
 import type { Json, MessagePart } from '../state/types.ts';
 import { isOpen } from '../turn/step-size.ts';
 

@@ -2,7 +2,7 @@
  * The frame around everything that comes from a background run: the model reads it as data, and nothing inside can close it,
  * because the body is JSON in which `<` is written as an escape.
  */
-import type { RunState, SlotRef } from '../state/state.ts';
+import type { RunState, SlotRef } from '../state/row.ts';
 import type { Json, Milestone } from '../state/types.ts';
 
 function attribute(text: string): string {
@@ -21,25 +21,25 @@ export function frame(run: { id: string; agent: string; status: string; key: str
 }
 
 /** What a slot tells: result, preview, error, reason or milestone. */
-export function bodyOf(row: RunState, slot: SlotRef): Json {
+export function bodyOf(row: Readonly<RunState>, slot: SlotRef): Json {
   if (slot.kind === 'milestone') {
     const milestone = row.milestones.find((one) => one.name === slot.name);
     return { milestone: milestoneBody(slot.name, milestone) };
   }
   if (slot.kind === 'ask') {
-    const ask = row.asks?.find((one) => one.requestId === slot.requestId);
+    const ask = row.own.asks?.find((one) => one.requestId === slot.requestId);
     return {
       question: ask?.question ?? '',
       requestId: slot.requestId,
       ...(ask?.open === true ? {} : { status: 'closed' }),
     };
   }
-  if (slot.kind === 'gave-up') return { reason: row.gaveUpReason ?? null };
+  if (slot.kind === 'gave-up') return { reason: row.own.gaveUp ?? null };
   switch (row.status) {
     case 'completed':
       return row.resultRef === undefined
         ? { result: row.result ?? null }
-        : { preview: row.preview ?? '', resultRef: row.resultRef };
+        : { preview: (row.life.stage === 'settled' ? row.life.preview : undefined) ?? '', resultRef: row.resultRef };
     case 'failed':
       return {
         error: { type: row.error?.type ?? row.reason ?? 'Error', message: row.error?.message ?? row.reason ?? '' },
@@ -56,20 +56,20 @@ function milestoneBody(name: string, milestone: Milestone | undefined): Json {
 }
 
 /** The status that the frame shows: a give-up was one even if the run has settled since. */
-export function statusOf(row: RunState, slot: SlotRef): string {
+export function statusOf(row: Readonly<RunState>, slot: SlotRef): string {
   if (slot.kind === 'gave-up') return 'interrupted';
   if (slot.kind === 'ask') return 'input_required';
   return slot.kind === 'milestone' ? 'running' : row.status;
 }
 
 /** The framework's own line for `notify: "narrate"`: status only, never model output. */
-export function narration(row: RunState, slot: SlotRef): string {
+export function narration(row: Readonly<RunState>, slot: SlotRef): string {
   const name = row.label === undefined ? row.agent : `${row.agent} · ${row.label}`;
   switch (slot.kind) {
     case 'milestone':
       return `Background run ${name} reached "${slot.name}".`;
     case 'gave-up':
-      return `Background run ${name} was given up (${row.gaveUpReason ?? 'budget_exceeded'}).`;
+      return `Background run ${name} was given up (${row.own.gaveUp ?? 'budget_exceeded'}).`;
     case 'finish':
       return `Background run ${name} ${row.status}${row.reason === undefined ? '' : ` (${row.reason})`}.`;
     case 'ask':

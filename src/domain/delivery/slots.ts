@@ -5,23 +5,15 @@
  * `pending → queued → delivered`, or `not_required`. `queued` is in the turn queue; `delivered` is appended to the transcript
  * and never undone.
  */
+import { haveRead } from '../state/notes.ts';
 import { bodyOf, frame, narration, statusOf } from './frame.ts';
 import { freshTurnId } from '../log/dedupe.ts';
 import { emit } from '../log/events.ts';
 import { BATCH_INPUTS, FRAME_BYTES, MESSAGE_BYTES } from '../state/sizes.ts';
-import {
-  findRun,
-  forgetAsks,
-  iso,
-  noUsage,
-  slotOf,
-  type Cx,
-  type QueuedTurn,
-  type RunMessage,
-  type RunState,
-  type SlotRef,
-  type TurnInput,
-} from '../state/state.ts';
+import { forgetAsks, slotOf, type RunState, type SlotRef } from '../state/row.ts';
+import { iso, type Cx } from '../state/state.ts';
+import type { Note, QueuedTurn, TurnInput } from '../state/turn.ts';
+import { noUsage } from '../state/usage.ts';
 import { addMessage, text } from './transcript.ts';
 import { jsonBytes } from '../state/json.ts';
 import type { UIMessage } from '../state/types.ts';
@@ -39,14 +31,14 @@ export function deliver(cx: Cx, row: RunState, slot: SlotRef, mode: 'react' | 'n
     delivery.state = 'queued';
     if (cx.state.turn?.phase === 'tools') cx.state.lines.push(slot);
     else narrate(cx, row, slot);
-  } else if (closing?.swept === true) appendBackground(cx, row, slot);
+  } else if (closing !== undefined && closing.stage.is !== 'turn') appendBackground(cx, row, slot);
   else enqueue(cx, row, slot);
 }
 
 /** Appends the lines that waited for a step's tool results. */
 export function narrateWaiting(cx: Cx): void {
   for (const slot of cx.state.lines.splice(0)) {
-    const row = findRun(cx.state, slot.runId);
+    const row = cx.state.runs.get(slot.runId);
     if (row !== undefined) narrate(cx, row, slot);
   }
 }
@@ -77,7 +69,7 @@ export function markDelivered(cx: Cx, row: RunState, slot: SlotRef, turnId?: str
   delivery.at = iso(cx.now);
   if (turnId !== undefined) delivery.turnId = turnId;
   if (slot.kind === 'ask') {
-    for (const ask of row.asks ?? []) if (ask.requestId === slot.requestId) ask.question = '';
+    for (const ask of row.own.asks ?? []) if (ask.requestId === slot.requestId) ask.question = '';
     forgetAsks(row);
   }
   // A question is told by its request; the log names deliveries of what a run has come to.
@@ -109,11 +101,11 @@ function enqueue(cx: Cx, row: RunState, slot: SlotRef): void {
 }
 
 /** In a run: puts a message of its starter into the turn queue. */
-export function enqueueMessage(cx: Cx, message: RunMessage): void {
+export function enqueueNote(cx: Cx, note: Note): void {
   admit(cx, {
-    ref: { source: 'background-run', key: message.messageId },
-    body: { source: 'message', message },
-    bytes: jsonBytes(message) + FRAME_BYTES,
+    ref: { source: 'background-run', key: note.messageId },
+    body: { source: 'note', note },
+    bytes: jsonBytes(note) + FRAME_BYTES,
   });
 }
 
@@ -121,8 +113,8 @@ export function enqueueMessage(cx: Cx, message: RunMessage): void {
 function admit(cx: Cx, input: TurnInput): string {
   const { state } = cx;
   const { bytes } = input;
-  // What a slot tells is in its row; a message is nowhere else.
-  const cost = input.body.source === 'message' ? bytes : 0;
+  // What a slot tells is in its row; a note is nowhere else.
+  const cost = input.body.source === 'note' ? bytes : 0;
   const last = state.queue.at(-1);
   if (
     last !== undefined &&
@@ -156,13 +148,13 @@ function admit(cx: Cx, input: TurnInput): string {
 
 /** Appends one background input to the transcript. */
 export function appendInput(cx: Cx, { body }: TurnInput, turnId: string): void {
-  if (body.source === 'message') appendMessage(cx, body.message, turnId);
+  if (body.source === 'note') appendNote(cx, body.note, turnId);
   if (body.source !== 'background-run') return;
-  const row = findRun(cx.state, body.slot.runId);
+  const row = cx.state.runs.get(body.slot.runId);
   if (row !== undefined) appendBackground(cx, row, body.slot, turnId);
 }
 
-function appendMessage(cx: Cx, { n, messageId, message }: RunMessage, turnId: string): void {
+function appendNote(cx: Cx, { n, messageId, message }: Note, turnId: string): void {
   const { self, agent } = cx.state;
   if (self === undefined) return;
   const status = 'running';
@@ -184,7 +176,7 @@ function appendMessage(cx: Cx, { n, messageId, message }: RunMessage, turnId: st
     },
     turnId,
   );
-  self.read = Math.max(self.read ?? 0, n);
+  haveRead(cx.state, n);
 }
 
 /** Appends what a background turn holds without a model call: it was cancelled while queued, or the session closes. */

@@ -1,15 +1,14 @@
 /** How much waits and lives, in bytes: what bounds the state that is carried. And the refusals that say there is no more room. */
 import { jsonBytes } from '../state/json.ts';
 import { INPUT_GROWTH_BYTES, KEY_BYTES, LIVE_BYTES, TURN_GROWTH_BYTES } from '../state/sizes.ts';
-import { isDone, type State } from '../state/state.ts';
+import type { State } from '../state/state.ts';
 import { refuse, type InputRef, type Json, type Refusal } from '../state/types.ts';
 
 /** Bytes of the inputs of queued turns of users and of queued runs together. */
 export function queuedBytes(state: State): number {
   let bytes = 0;
   for (const turn of state.queue) if (turn.origin === 'user') bytes += turn.bytes;
-  for (const row of state.runs) if (row.status === 'queued') bytes += row.inputBytes ?? 0;
-  return bytes;
+  return bytes + state.runs.queuedBytes;
 }
 
 /** What a queued turn of a user takes when it is carried, beside its inputs. */
@@ -31,21 +30,17 @@ export function activeCost(turn: { inputs: readonly InputRef[]; keys: readonly s
 export function liveBytes(state: State): number {
   let bytes = state.turn?.cost ?? 0;
   for (const queued of state.queue) bytes += queued.cost;
-  for (const row of state.runs) {
-    if (isDone(row)) continue;
-    bytes += row.bytes + (row.status === 'queued' ? (row.inputBytes ?? 0) : 0);
-    if (row.unread !== undefined) bytes += jsonBytes(row.unread);
-    if (row.asks !== undefined) bytes += jsonBytes(row.asks);
-  }
+  bytes += state.runs.liveBytes;
   for (const request of state.requests) if (request.status === 'open') bytes += jsonBytes(request);
-  if (state.self?.inbox !== undefined) bytes += jsonBytes(state.self.inbox);
+  const work = state.self?.work;
+  if (work?.kind === 'task') bytes += jsonBytes(work.inbox);
   return bytes;
 }
 
 export function closed(state: State): Refusal {
   return refuse(
     'SessionClosed',
-    `Expected an open ${state.kind}, got ${state.workflowId}, which is ${state.closing?.done === true ? 'closed' : 'closing'}.`,
+    `Expected an open ${state.kind}, got ${state.workflowId}, which is ${state.closing?.stage.is === 'done' ? 'closed' : 'closing'}.`,
   );
 }
 

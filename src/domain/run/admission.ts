@@ -15,7 +15,7 @@ import {
   WATCHED_BYTES,
   WORKFLOW_ID_CHARS,
 } from '../state/sizes.ts';
-import { findRun, type State } from '../state/state.ts';
+import type { State } from '../state/state.ts';
 import {
   isRefusal,
   refuse,
@@ -48,21 +48,12 @@ export interface Origin {
   toolCallId?: string;
 }
 
-/** Places taken: running, or given up and perhaps still running. What waits for a person or a parent gives its place back. */
-export function placesTaken(state: State): number {
-  let taken = 0;
-  for (const row of state.runs) {
-    if (row.status === 'running' || (row.status === 'interrupted' && row.childStillRunning === true)) taken++;
-  }
-  return taken;
-}
-
 /** As long as an id that a session gives a run may be. */
 const LONGEST_MINTED = 'r-'.padEnd(24, 'x');
 
 /** Runs that may be started before another start is confirmed. */
 export function waveLeft(state: State): number {
-  return Math.max(0, START_WAVE - state.runs.filter((row) => row.starting === true).length);
+  return Math.max(0, START_WAVE - state.runs.unconfirmed.size);
 }
 
 /** `detached` with its defaults filled in. */
@@ -87,10 +78,8 @@ export function payloadOf(state: State, request: StartRun): string {
 }
 
 export function presentRun(state: State, runId: string): { status: RunStatus; known: boolean } {
-  const row = findRun(state, runId);
-  if (row !== undefined) return { status: row.status, known: true };
-  const old = state.forgotten.find((one) => one.runId === runId);
-  if (old !== undefined) return { status: old.status, known: true };
+  const kept = state.runs.peek(runId) ?? state.runs.forgotten(runId);
+  if (kept !== undefined) return { status: kept.status, known: true };
   const entry = recall(state.dedupe, entryKey('run', runId));
   return { status: (entry?.status ?? 'completed') as RunStatus, known: entry !== undefined };
 }
@@ -203,9 +192,9 @@ function noRoom(state: State, requests: readonly StartRun[], origin: Origin, hol
       'DepthExceeded',
       `Expected the workflow id of the run, which names all above it, to have at most ${WORKFLOW_ID_CHARS} characters, got ${longest}.`,
     );
-  const free = Math.max(0, maxConcurrentRuns - placesTaken(state));
+  const free = Math.max(0, maxConcurrentRuns - state.runs.placesTaken);
   const wave = hold ? 0 : waveLeft(state);
-  let waiting = state.runs.filter((row) => row.status === 'queued').length;
+  let waiting = state.runs.queued;
   let queued = queuedBytes(state);
   let live = liveBytes(state);
   for (const request of requests) {

@@ -1,9 +1,10 @@
 /** Cancelling a run: a queued one settles at once, a running one is asked, and ended by force when it does not answer. */
+import { begunOf, isSettled, unsettledOf, type RunState } from '../state/row.ts';
 import { emit } from '../log/events.ts';
 import { closed } from '../log/capacity.ts';
 import { presentRun } from './admission.ts';
 import { settle } from './settle.ts';
-import { findRun, iso, isOver, isSettled, type Cx, type RunState, type State } from '../state/state.ts';
+import { iso, isOver, type Cx, type State } from '../state/state.ts';
 import { refuse, type Refusal, type RunStatus } from '../state/types.ts';
 
 /**
@@ -25,11 +26,10 @@ export function requestCancel(
   comment: string | undefined,
   cascade: boolean,
 ): void {
-  if (row.cancelRequestedAt !== undefined) return;
+  const life = unsettledOf(row);
+  if (row.cancelRequestedAt !== undefined || life === undefined) return;
   row.cancelRequestedAt = iso(cx.now);
-  row.cancelReason = reason;
-  if (comment !== undefined) row.cancelComment = comment;
-  row.cancelCascade = cascade;
+  life.cancel = { reason, cascade, ...(comment === undefined ? {} : { comment }) };
   emit(cx, 'run.cancel_requested', {
     runId: row.runId,
     agent: row.agent,
@@ -38,23 +38,19 @@ export function requestCancel(
     comment,
     parentToolCallId: row.parentToolCallId,
   });
-  if (row.startedAt !== undefined && row.starting !== true) askToCancel(cx, row);
+  askToCancel(cx, row);
 }
 
-/** Sends the request on its way. */
+/** Sends the request on its way, once there is somebody to hear it. */
 export function askToCancel(cx: Cx, row: RunState): void {
-  row.graceAt =
+  const begun = begunOf(row);
+  if (begun?.cancel === undefined || cx.state.runs.unconfirmed.has(row.runId)) return;
+  begun.graceAt =
     cx.now +
     cx.state.settings.limits.cancelGraceMs +
     MARGIN_MS +
     (row.kind === 'agent' ? marginBelow(cx.state, row.depth) : 0);
-  cx.effects.push({
-    do: 'cancel-run',
-    runId: row.runId,
-    reason: row.cancelReason ?? 'cancelled_by_user',
-    cascade: row.cancelCascade ?? true,
-    ...(row.cancelComment === undefined ? {} : { comment: row.cancelComment }),
-  });
+  cx.effects.push({ do: 'cancel-run', runId: row.runId, ...begun.cancel });
 }
 
 export interface CancelRun {
@@ -74,7 +70,7 @@ export function admitCancelRun(state: State, cancel: CancelRun): Refusal | undef
 export function cancelRun(cx: Cx, cancel: CancelRun): { runId: string; status: RunStatus } | Refusal {
   const refusal = admitCancelRun(cx.state, cancel);
   if (refusal !== undefined) return refusal;
-  const row = findRun(cx.state, cancel.runId);
+  const row = cx.state.runs.get(cancel.runId);
   if (row !== undefined && !isSettled(row)) {
     const wasQueued = row.status === 'queued';
     requestCancel(cx, row, 'cancelled_by_user', cancel.reason, cancel.cascade ?? true);
@@ -88,13 +84,18 @@ export function cancelReceipt(
   state: State,
   runId: string,
 ): { runId: string; status: RunStatus; cancelled: string[]; pending: string[] } {
-  const row = findRun(state, runId);
+  const row = state.runs.peek(runId);
   const { status } = presentRun(state, runId);
-  const cancelled =
-    row !== undefined && status === 'cancelled'
-      ? [runId, ...(row.cancelledBelow ?? []).map((path) => `${runId}/${path}`)]
-      : status === 'cancelled'
-        ? [runId]
-        : [];
-  return { runId, status, cancelled, pending: row !== undefined && !isSettled(row) ? [runId] : [] };
+  return {
+    runId,
+    status,
+    cancelled: status === 'cancelled' ? pathsOf(runId, row) : [],
+    pending: row !== undefined && !isSettled(row) ? [runId] : [],
+  };
+}
+
+/** The path of a cancelled run, and of those below it that its cancellation took with it. */
+export function pathsOf(runId: string, row: Readonly<RunState> | undefined): string[] {
+  const below = row?.life.stage === 'settled' ? (row.life.cancelledBelow ?? []) : [];
+  return [runId, ...below.map((path) => `${runId}/${path}`)];
 }

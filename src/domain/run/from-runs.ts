@@ -1,13 +1,14 @@
 /** Messages between workflows: what a run says to its starter. Anyone in the namespace can send them, so each is checked. */
+import { refuse, type Milestone, type Progress, type Refusal, type RequestState, type Usage } from '../state/types.ts';
 import { takeMilestone } from './milestones.ts';
-import { seeProgress } from './progress.ts';
+import { seeProgress, seeUsage } from './progress.ts';
 import { echo } from '../log/refusals.ts';
 import { presentRun } from './admission.ts';
 import { settle, type Settled } from './settle.ts';
 import { takeRequest } from './requests.ts';
-import { messagesRead } from './to-runs.ts';
-import { findRun, isSettled, type Cx, type RequestState } from '../state/state.ts';
-import { refuse, type Milestone, type Progress, type Refusal } from '../state/types.ts';
+import { notesRead } from './to-runs.ts';
+import { isSettled } from '../state/row.ts';
+import type { Cx } from '../state/state.ts';
 
 /** `read`: the number of the last message that the run has read, as the word of it may still be on its way. */
 export interface RunSettledMessage extends Settled {
@@ -20,11 +21,14 @@ export interface RunMilestonesMessage {
   epoch: string;
   milestones: Milestone[];
   progress?: Progress;
+  /** Of the run and all below it, so far. */
+  usage?: Usage;
 }
 export interface RunRequestMessage {
   runId: string;
   epoch: string;
   request: RequestState;
+  usage?: Usage;
 }
 export interface MessagesReadMessage {
   runId: string;
@@ -54,9 +58,9 @@ function unknown({ state }: Cx, runId: string): Refusal | undefined {
 export function runSettled(cx: Cx, message: RunSettledMessage): Refusal | undefined {
   const other = foreign(cx, message);
   if (other !== undefined) return other;
-  const row = findRun(cx.state, message.runId);
+  const row = cx.state.runs.get(message.runId);
   if (row === undefined) return unknown(cx, message.runId);
-  if (message.read !== undefined && !isSettled(row)) messagesRead(row, message.read);
+  if (message.read !== undefined && !isSettled(row)) notesRead(row, message.read);
   settle(cx, row, message);
   return undefined;
 }
@@ -65,27 +69,31 @@ export function runSettled(cx: Cx, message: RunSettledMessage): Refusal | undefi
 export function runMilestones(cx: Cx, message: RunMilestonesMessage): Refusal | undefined {
   const other = foreign(cx, message);
   if (other !== undefined) return other;
-  const row = findRun(cx.state, message.runId);
+  const row = cx.state.runs.get(message.runId);
   if (row === undefined) return unknown(cx, message.runId);
   for (const milestone of message.milestones) takeMilestone(cx, row, milestone);
-  if (message.progress !== undefined && !isSettled(row)) seeProgress(row, message.progress, cx.now);
+  if (isSettled(row)) return undefined;
+  if (message.progress !== undefined) seeProgress(row, message.progress, cx.now);
+  if (message.usage !== undefined) seeUsage(cx, row, message.usage);
   return undefined;
 }
 
 /** A run asks, or what it or one below it asked has been answered. */
 export function runRequest(cx: Cx, message: RunRequestMessage): Refusal | undefined {
-  return (
-    foreign(cx, message) ??
-    (findRun(cx.state, message.runId) === undefined ? unknown(cx, message.runId) : takeRequest(cx, message))
-  );
+  const other = foreign(cx, message);
+  if (other !== undefined) return other;
+  const row = cx.state.runs.get(message.runId);
+  if (row === undefined) return unknown(cx, message.runId);
+  if (message.usage !== undefined && !isSettled(row)) seeUsage(cx, row, message.usage);
+  return takeRequest(cx, row, message.request);
 }
 
 /** A run has read what it was sent up to a number. */
 export function runMessagesRead(cx: Cx, message: MessagesReadMessage): Refusal | undefined {
   const other = foreign(cx, message);
   if (other !== undefined) return other;
-  const row = findRun(cx.state, message.runId);
+  const row = cx.state.runs.get(message.runId);
   if (row === undefined) return unknown(cx, message.runId);
-  messagesRead(row, message.n);
+  notesRead(row, message.n);
   return undefined;
 }

@@ -6,26 +6,18 @@
 import { backoff } from '../state/backoff.ts';
 import { finishKey, gaveUpKey, milestoneKey } from '../state/ids.ts';
 import { emit } from '../log/events.ts';
-import {
-  dueBy,
-  findRun,
-  isOver,
-  type Cx,
-  type HandlerCall,
-  type RunState,
-  type SlotRef,
-  type State,
-} from '../state/state.ts';
+import type { Entry, HandlerCall } from '../state/outbox.ts';
+import type { RunState, SlotRef } from '../state/row.ts';
+import { isOver, type Cx, type State } from '../state/state.ts';
 import type { Failure } from '../state/types.ts';
 
 const MOST_CALLS = 10;
-const AT_ONCE = 10;
 const BACKOFF_MS = 1000;
 const BACKOFF_MOST_MS = 300_000;
 
 /** A slot has something to tell: its run's own handler is called, whatever `notify` is. */
 export function callOnFinish(cx: Cx, row: RunState, slot: Exclude<SlotRef, { kind: 'ask' }>): void {
-  const { onFinish } = row.detached;
+  const { onFinish } = row.own.detached;
   if (onFinish === undefined) return;
   schedule(cx, row, {
     handler: `handler:${onFinish}`,
@@ -43,93 +35,68 @@ export function callOnRunStart(cx: Cx, row: RunState): void {
 
 /** A run has settled, also one that was never started or is silent. */
 export function callOnRunFinish(cx: Cx, row: RunState): void {
-  if (row.finishHook === true) schedule(cx, row, { handler: 'onRunFinish', kind: 'finish', runId: row.runId });
+  if (row.own.tellsFinish === true) schedule(cx, row, { handler: 'onRunFinish', kind: 'finish', runId: row.runId });
 }
 
-function schedule(cx: Cx, row: RunState, call: Pick<HandlerCall, 'handler' | 'kind' | 'runId' | 'name'>): void {
-  row.handlers = (row.handlers ?? 0) + 1;
-  cx.state.handlers.push({ ...call, attempt: 1, state: 'ready' });
+function schedule({ state }: Cx, row: RunState, call: HandlerCall): void {
+  row.own.calls = (row.own.calls ?? 0) + 1;
+  state.outbox.put({ lane: 'handlers', key: keyOfCall(state, call), call });
 }
 
 /** The idempotency key of a call. */
-export function keyOfCall({ workflowId }: State, { handler, kind, runId, name = '' }: HandlerCall): string {
+function keyOfCall({ workflowId }: State, { handler, kind, runId, name = '' }: HandlerCall): string {
   if (handler === 'onRunStart') return `run-start:${workflowId}/${runId}`;
   if (handler === 'onRunFinish') return `run-finish:${workflowId}/${runId}`;
   if (kind === 'milestone') return milestoneKey(workflowId, runId, name);
   return kind === 'gave-up' ? gaveUpKey(workflowId, runId) : finishKey(workflowId, runId);
 }
 
-function same(a: HandlerCall, b: HandlerCall): boolean {
-  return a.handler === b.handler && a.kind === b.kind && a.runId === b.runId && a.name === b.name;
+/** The entry of a call that is under way. */
+function underWay({ state }: Cx, key: string): { entry: Entry; call: HandlerCall; key: string } | undefined {
+  const entry = state.outbox.get(key);
+  return entry?.about.lane === 'handlers' && entry.way.is === 'under-way'
+    ? { entry, call: entry.about.call, key: entry.about.key }
+    : undefined;
 }
 
-/** Starts the calls that may start now, a few side by side. */
-export function startHandlers(cx: Cx): void {
-  const { handlers } = cx.state;
-  let free = AT_ONCE - handlers.filter((one) => one.state === 'running').length;
-  for (const call of handlers) {
-    if (free <= 0) return;
-    if (call.state !== 'ready') continue;
-    call.state = 'running';
-    free--;
-    cx.effects.push({ do: 'handler', call: { ...call } });
-  }
-}
-
-export function handlerDone(cx: Cx, call: HandlerCall): void {
-  const { state } = cx;
-  const index = state.handlers.findIndex((one) => same(one, call));
-  if (index < 0) return;
-  state.handlers.splice(index, 1);
-  const row = findRun(state, call.runId);
+/** @param key of the entry in the outbox. */
+export function handlerDone(cx: Cx, key: string): void {
+  const found = underWay(cx, key);
+  if (found === undefined) return;
+  cx.state.outbox.told(found.entry);
+  const row = cx.state.runs.get(found.call.runId);
   if (row === undefined) return;
-  if ((row.handlers ?? 0) > 1) row.handlers = (row.handlers ?? 0) - 1;
-  else delete row.handlers;
+  if ((row.own.calls ?? 0) > 1) row.own.calls = (row.own.calls ?? 0) - 1;
+  else delete row.own.calls;
 }
 
-export function handlerFailed(cx: Cx, call: HandlerCall, error: Failure): void {
-  const { state } = cx;
-  const pending = state.handlers.find((one) => same(one, call));
-  if (pending === undefined || isOver(state)) return;
-  if (pending.attempt >= MOST_CALLS) {
+export function handlerFailed(cx: Cx, key: string, error: Failure): void {
+  const { state, now } = cx;
+  const found = underWay(cx, key);
+  if (found === undefined || isOver(state)) return;
+  const { entry, call } = found;
+  if (entry.attempt >= MOST_CALLS) {
     emit(cx, 'handler.failed', {
-      runId: pending.runId,
-      handler: pending.handler.replace(/^handler:/u, ''),
-      key: keyOfCall(state, pending),
+      runId: call.runId,
+      handler: call.handler.replace(/^handler:/u, ''),
+      key: found.key,
       error,
     });
-    handlerDone(cx, pending);
+    handlerDone(cx, key);
     return;
   }
-  pending.state = 'backoff';
   // Who closes does not wait for minutes.
-  pending.retryAt =
-    cx.now + (state.closing === undefined ? backoff(pending.attempt, BACKOFF_MS, BACKOFF_MOST_MS) : BACKOFF_MS);
-  pending.attempt += 1;
+  const wait = state.closing === undefined ? backoff(entry.attempt, BACKOFF_MS, BACKOFF_MOST_MS) : BACKOFF_MS;
+  state.outbox.failed(entry, now + wait);
 }
 
 /** A call that was given up so that the workflow could continue as new: it is made again, and counts once. */
-export function handlerAborted({ state }: Cx, call: HandlerCall): void {
-  const pending = state.handlers.find((one) => same(one, call));
-  if (pending !== undefined) pending.state = 'ready';
+export function handlerAborted(cx: Cx, key: string): void {
+  const found = underWay(cx, key);
+  if (found !== undefined) cx.state.outbox.calledOff(found.entry);
 }
 
-/** Calls whose time has come may start. */
-export function passHandlers(cx: Cx): void {
-  const { state, now } = cx;
-  for (const pending of state.handlers) {
-    if (
-      pending.state !== 'backoff' ||
-      ((pending.retryAt ?? 0) > dueBy(cx) &&
-        !(state.closing !== undefined && (pending.retryAt ?? 0) > now + BACKOFF_MS))
-    )
-      continue;
-    pending.state = 'ready';
-    delete pending.retryAt;
-  }
-}
-
-export function* handlerDeadlines({ handlers }: State): Generator<{ at: number; what: string }> {
-  for (const call of handlers)
-    if (call.retryAt !== undefined) yield { at: call.retryAt, what: `retry of ${call.handler}` };
+/** Whoever closes does not wait for minutes. */
+export function hurryHandlers({ state, now }: Cx): void {
+  state.outbox.hurry('handlers', now + BACKOFF_MS);
 }

@@ -5,17 +5,29 @@
  * silence. One look that finds nothing proves nothing; four in a row mean that the run is lost. A run that Temporal has closed
  * without a settle settles from what Temporal knows.
  */
+import { begunOf, epochOf, type RunState, type Watch } from '../state/row.ts';
 import { giveUp } from './give-up.ts';
-import { moved, seeProgress } from './progress.ts';
+import { moved, seeProgress, seeUsage } from './progress.ts';
 import { settle, type Settled } from './settle.ts';
-import { dueBy, findRun, isLost, isOver, isSettled, type Cx, type RunState, type State } from '../state/state.ts';
-import type { Progress } from '../state/types.ts';
+import type { LookedFor } from '../state/effects.ts';
+import { isLookedAt, silenceAt } from '../state/row-deadlines.ts';
+import { dueBy, isOver, type Cx } from '../state/state.ts';
+import type { Progress, Usage } from '../state/types.ts';
 
 /** What one look has seen of a run. */
 export type Sight =
-  | { runId: string; found: 'open'; progress?: Progress; attempt?: number; movedAt?: number; events?: number }
+  | ({ runId: string; found: 'open' } & Seen)
   | { runId: string; found: 'closed'; outcome: Settled }
   | { runId: string; found: 'nothing' };
+
+/** `usage`: of the run and all below it, so far. */
+export interface Seen {
+  progress?: Progress;
+  attempt?: number;
+  movedAt?: number;
+  events?: number;
+  usage?: Usage;
+}
 
 const WAITS_MS = [5000, 15_000, 30_000];
 const WAIT_MOST_MS = 120_000;
@@ -25,47 +37,46 @@ const AGAIN_MS = 5000;
 /** Looks that would come within this time of another go with it. */
 const TOGETHER_MS = 1000;
 
-/** True as long as there is something to find out about a run. */
-export function isLookedAt(row: RunState): boolean {
-  return row.startedAt !== undefined && row.starting !== true && !isSettled(row) && !isLost(row);
-}
-
-/** When a run has been silent for as long as it may; nothing while that does not count. */
-export function silenceAt(row: RunState): number | undefined {
-  const { noProgressBudgetMs } = row.detached;
-  if (
-    row.status !== 'running' ||
-    !isLookedAt(row) ||
-    row.cancelRequestedAt !== undefined ||
-    noProgressBudgetMs === 0 ||
-    row.silent === true
-  )
-    return undefined;
-  return (row.movedAt ?? Date.parse(row.startedAt ?? row.createdAt)) + noProgressBudgetMs;
-}
-
 /** Marks the runs that are to be looked at by now. */
 export function passLooks(cx: Cx): void {
-  const { state, now } = cx;
+  const { runs } = cx.state;
   const due = dueBy(cx);
-  const runs = state.runs.filter(isLookedAt);
-  for (const row of runs) {
+  let isAnyDue = runs.due().length > 0;
+  for (const row of runs.until(due)) {
+    const watch = watched(row);
+    if (watch === undefined) continue;
     if ((silenceAt(row) ?? Infinity) <= due) {
-      row.silent = true;
-      row.due = true;
+      watch.silent = true;
+      watch.due = true;
     }
-    if (row.lookAt === undefined && state.looking !== true) {
-      row.looks ??= 0;
-      row.lookAt = now + wait(row);
-    }
+    isAnyDue ||= watch.due === true || (watch.lookAt ?? Infinity) <= due;
   }
-  if (!runs.some((row) => row.due === true || (row.lookAt ?? Infinity) <= due)) return;
-  for (const row of runs) if ((row.lookAt ?? Infinity) <= due + TOGETHER_MS) row.due = true;
+  if (!isAnyDue) return;
+  for (const row of runs.until(due + TOGETHER_MS)) {
+    const watch = watched(row);
+    if (watch !== undefined && (watch.lookAt ?? Infinity) <= due + TOGETHER_MS) watch.due = true;
+  }
+}
+
+function watched(row: RunState): Watch | undefined {
+  return isLookedAt(row) ? begunOf(row)?.watch : undefined;
+}
+
+/** The first look at a run that has been started. */
+export function scheduleLook({ now }: Cx, row: RunState): void {
+  const watch = watched(row);
+  if (watch !== undefined) watch.lookAt = now + wait(row, watch);
+}
+
+/** A run is looked at as soon as may be. */
+export function lookSoon({ state }: Cx, runId: string): void {
+  const row = state.runs.get(runId);
+  const watch = row === undefined ? undefined : watched(row);
+  if (watch !== undefined) watch.due = true;
 }
 
 /** How long until the next look, a little different for every run so that they spread. */
-function wait(row: RunState): number {
-  const looks = row.looks ?? 0;
+function wait(row: RunState, { looks }: Watch): number {
   const spread =
     1 + (Array.from(row.runId).reduce((sum, character) => sum + (character.codePointAt(0) ?? 0), looks) % 10) / 100;
   return Math.round((WAITS_MS[looks] ?? WAIT_MOST_MS) * spread);
@@ -75,23 +86,17 @@ function wait(row: RunState): number {
 export function startLook(cx: Cx): void {
   const { state } = cx;
   if (state.looking === true) return;
-  const due = state.runs.filter((row) => row.due === true && isLookedAt(row));
-  if (due.length === 0) return;
-  state.looking = true;
-  for (const row of due) {
-    delete row.due;
-    delete row.lookAt;
-  }
-  cx.effects.push({
-    do: 'look',
-    runs: due.map((row) => ({
-      runId: row.runId,
-      workflowId: row.workflowId,
-      epoch: row.epoch ?? '',
-      kind: row.kind,
-      closely: row.silent === true,
-    })),
+  const runs = state.runs.due().flatMap((row): LookedFor[] => {
+    const { runId, workflowId, kind } = row;
+    const watch = watched(row);
+    if (watch === undefined) return [];
+    delete watch.due;
+    delete watch.lookAt;
+    return [{ runId, workflowId, epoch: epochOf(row), kind, closely: watch.silent === true }];
   });
+  if (runs.length === 0) return;
+  state.looking = true;
+  cx.effects.push({ do: 'look', runs });
 }
 
 /** What a look has seen. A run that it did not come to is looked at again; one that failed altogether is repeated later. */
@@ -100,62 +105,50 @@ export function looked(cx: Cx, asked: readonly string[], sights: readonly Sight[
   delete state.looking;
   if (isOver(state)) return;
   for (const runId of asked) {
-    const row = findRun(state, runId);
-    if (row === undefined || !isLookedAt(row)) continue;
+    const row = state.runs.get(runId);
+    const watch = row === undefined ? undefined : watched(row);
+    if (row === undefined || watch === undefined) continue;
     const sight = sights?.find((one) => one.runId === runId);
-    if (sight === undefined) row.lookAt = cx.now + AGAIN_MS;
-    else see(cx, row, sight);
+    if (sight === undefined) watch.lookAt = cx.now + AGAIN_MS;
+    else see(cx, row, watch, sight);
   }
 }
 
-function see(cx: Cx, row: RunState, sight: Sight): void {
-  row.lookedAt = cx.now;
+function see(cx: Cx, row: RunState, watch: Watch, sight: Sight): void {
+  watch.lookedAt = cx.now;
   switch (sight.found) {
     case 'closed':
       settle(cx, row, sight.outcome);
       return;
     case 'nothing':
-      row.missed = (row.missed ?? 0) + 1;
-      if (row.missed >= LOST_AFTER) {
+      watch.missed += 1;
+      if (watch.missed >= LOST_AFTER) {
         giveUp(cx, row, 'lost');
         return;
       }
       break;
     case 'open':
-      delete row.missed;
-      seeOpen(cx, row, sight);
+      watch.missed = 0;
+      seeOpen(cx, row, watch, sight);
       break;
     default:
       sight satisfies never;
   }
   if (!isLookedAt(row)) return;
-  row.looks = row.missed === 1 ? 0 : (row.looks ?? 0) + 1;
-  row.lookAt = cx.now + wait(row);
+  watch.looks = watch.missed === 1 ? 0 : watch.looks + 1;
+  watch.lookAt = cx.now + wait(row, watch);
 }
 
-function seeOpen(
-  cx: Cx,
-  row: RunState,
-  { progress, attempt, movedAt, events }: Extract<Sight, { found: 'open' }>,
-): void {
+function seeOpen(cx: Cx, row: RunState, watch: Watch, { progress, attempt, movedAt, events, usage }: Seen): void {
   if (attempt !== undefined) row.attempt = attempt;
   if (progress !== undefined) seeProgress(row, progress, cx.now);
   if (movedAt !== undefined) moved(row, movedAt, cx.now);
-  if (events !== undefined && events > (row.seenEvents ?? 0)) {
-    if (row.seenEvents !== undefined) moved(row, cx.now, cx.now);
-    row.seenEvents = events;
+  if (usage !== undefined) seeUsage(cx, row, usage);
+  if (events !== undefined && events > (watch.events ?? 0)) {
+    if (watch.events !== undefined) moved(row, cx.now, cx.now);
+    watch.events = events;
   }
-  if (row.silent !== true) return;
-  delete row.silent;
+  if (watch.silent !== true) return;
+  delete watch.silent;
   if ((silenceAt(row) ?? Infinity) <= dueBy(cx)) giveUp(cx, row, 'no_progress');
-}
-
-/** The deadlines that come of looking. */
-export function* lookDeadlines(state: State): Generator<{ at: number; what: string }> {
-  for (const row of state.runs) {
-    if (!isLookedAt(row) || row.due === true) continue;
-    if (row.lookAt !== undefined) yield { at: row.lookAt, what: `look at run ${row.runId}` };
-    const silence = silenceAt(row);
-    if (silence !== undefined) yield { at: silence, what: `silence of run ${row.runId}` };
-  }
 }

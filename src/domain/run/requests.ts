@@ -5,6 +5,8 @@
  * `open → answered | approved | rejected | expired | withdrawn | parent_closed`, once. While an own request is open, the clocks
  * of the turn and of the run stand still.
  */
+import { forgetAsks, isSettled, pause, resume, type RunState } from '../state/row.ts';
+import { keyOf } from '../state/outbox.ts';
 import { deliver } from '../delivery/slots.ts';
 import { askKey, mintRequestId, partsOfRequestId } from '../state/ids.ts';
 import { emit } from '../log/events.ts';
@@ -12,19 +14,8 @@ import { liveBytes } from '../log/capacity.ts';
 import { leaveLoop } from '../state/loop.ts';
 import { LIVE_BYTES } from '../state/sizes.ts';
 import { jsonBytes } from '../state/json.ts';
-import {
-  findRun,
-  forgetAsks,
-  instant,
-  iso,
-  isOver,
-  isSettled,
-  type Cx,
-  type RequestState,
-  type RunState,
-  type State,
-} from '../state/state.ts';
-import { refuse, type Refusal, type Request, type RequestStatus } from '../state/types.ts';
+import { instant, iso, isOver, type Cx, type State } from '../state/state.ts';
+import { refuse, type Refusal, type Request, type RequestState, type RequestStatus } from '../state/types.ts';
 
 /** Closed requests that are kept to answer a second answer. */
 const KEPT_CLOSED = 100;
@@ -93,10 +84,9 @@ export function askParent(
   return request;
 }
 
-function tell(state: State, requestId: string): void {
-  const { self } = state;
-  if (self === undefined || self.parentGone === true) return;
-  self.untold = [...(self.untold ?? []).filter((one) => one !== requestId), requestId];
+/** The parent has a copy of every request of this run and of those below it. */
+function tell({ self, outbox }: State, requestId: string): void {
+  if (self !== undefined && self.parentGone !== true) outbox.put({ lane: 'requests', requestId });
 }
 
 /** Ends an own request. Its call reads the status when the turn goes on. */
@@ -110,12 +100,12 @@ export function closeRequest(cx: Cx, request: RequestState, status: Exclude<Requ
   emit(cx, 'request.answered', { requestId, kind, status, by, turnId, toolCallId: request.toolCallId });
   shorten(request);
   tell(state, requestId);
-  if (ownOpen(state).length === 0) resume(cx);
-  keepClosed(state, KEPT_CLOSED);
+  if (ownOpen(state).length === 0) resumeClocks(cx);
+  keepClosed(state);
 }
 
 /** The clocks go on where they stopped. */
-function resume(cx: Cx): void {
+function resumeClocks(cx: Cx): void {
   const { state } = cx;
   if (state.pausedAt === undefined) return;
   const paused = cx.now - state.pausedAt;
@@ -135,9 +125,9 @@ function shorten(request: RequestState): void {
 }
 
 /** Closed ones leave, but none that the parent has not been told of. */
-export function keepClosed(state: State, most: number): void {
+export function keepClosed(state: State, most = KEPT_CLOSED): void {
   const leaves = (one: RequestState): boolean =>
-    one.status !== 'open' && state.self?.untold?.includes(one.requestId) !== true;
+    one.status !== 'open' && state.outbox.get(keyOf({ lane: 'requests', requestId: one.requestId })) === undefined;
   let surplus = state.requests.filter(leaves).length - most;
   if (surplus > 0) state.requests = state.requests.filter((one) => !leaves(one) || surplus-- <= 0);
 }
@@ -201,13 +191,9 @@ export function answerOwn(cx: Cx, answer: Answer): AnswerReceipt | Refusal {
 }
 
 /** What a run says of a request, its own or of one below. */
-export function takeRequest(
-  cx: Cx,
-  { runId, request: given }: { runId: string; request: RequestState },
-): Refusal | undefined {
+export function takeRequest(cx: Cx, row: RunState, given: RequestState): Refusal | undefined {
   const { state } = cx;
-  const row = findRun(state, runId);
-  if (row === undefined || isSettled(row) || isOver(state)) return undefined;
+  if (isSettled(row) || isOver(state)) return undefined;
   const { workflowId, n } = partsOfRequestId(given.requestId);
   if (
     workflowId !== given.workflowId ||
@@ -215,7 +201,7 @@ export function takeRequest(
   ) {
     return refuse(
       'InvalidInput',
-      `Expected request to be one of run "${runId}" or below it, got "${given.requestId.slice(0, 200)}".`,
+      `Expected request to be one of run "${row.runId}" or below it, got "${given.requestId.slice(0, 200)}".`,
     );
   }
   const before = findRequest(state, given.requestId);
@@ -245,16 +231,16 @@ export function takeRequest(
     if (given.status === 'open') opened(cx, row, given, n);
     else answered(cx, row, given.requestId);
   }
-  keepClosed(state, KEPT_CLOSED);
+  keepClosed(state);
   return undefined;
 }
 
 /** A run waits for an answer: its clocks stand still, and its question is a turn input. */
 function opened(cx: Cx, row: RunState, { requestId, kind, question = '' }: Request, n: number): void {
   const { state } = cx;
-  row.asks ??= [];
-  if (row.asks.some((ask) => ask.requestId === requestId)) return;
-  row.asks.push({
+  const asks = (row.own.asks ??= []);
+  if (asks.some((ask) => ask.requestId === requestId)) return;
+  asks.push({
     requestId,
     question,
     open: true,
@@ -263,8 +249,7 @@ function opened(cx: Cx, row: RunState, { requestId, kind, question = '' }: Reque
       state: kind === 'ask_parent' ? 'pending' : 'not_required',
     },
   });
-  row.pausedAt ??= cx.now;
-  if (row.status === 'running') row.status = 'input_required';
+  pause(row, cx.now);
   emit(cx, 'run.input_required', {
     runId: row.runId,
     agent: row.agent,
@@ -276,19 +261,13 @@ function opened(cx: Cx, row: RunState, { requestId, kind, question = '' }: Reque
 }
 
 function answered(cx: Cx, row: RunState, requestId: string): void {
-  const ask = row.asks?.find((one) => one.requestId === requestId);
+  const ask = row.own.asks?.find((one) => one.requestId === requestId);
   if (ask !== undefined) ask.open = false;
   forgetAsks(row);
-  if (
-    row.pausedAt === undefined ||
-    cx.state.requests.some((one) => one.status === 'open' && one.workflowId === row.workflowId)
-  )
-    return;
-  row.deadlineAt = iso(Date.parse(row.deadlineAt) + cx.now - row.pausedAt);
-  row.movedAt = cx.now;
-  delete row.pausedAt;
-  if (row.status !== 'input_required') return;
-  row.status = 'running';
+  if (cx.state.requests.some((one) => one.status === 'open' && one.workflowId === row.workflowId)) return;
+  const waited = row.status === 'input_required';
+  resume(row, cx.now);
+  if (!waited) return;
   emit(cx, 'run.resumed', {
     runId: row.runId,
     agent: row.agent,
@@ -311,29 +290,8 @@ export function dropRequests(cx: Cx, row: RunState): void {
     shorten(request);
     tell(state, request.requestId);
   }
-  for (const ask of row.asks ?? []) ask.open = false;
+  for (const ask of row.own.asks ?? []) ask.open = false;
   forgetAsks(row);
-  delete row.pausedAt;
-}
-
-/** Tells the parent of one request that has changed; the next one when that has arrived. */
-export function tellRequest(cx: Cx): void {
-  const { state } = cx;
-  const { self } = state;
-  if (self === undefined || self.asking === true || self.parentGone === true || self.settled === true) return;
-  const untold = (self.untold ?? []).flatMap((requestId) => findRequest(state, requestId) ?? []);
-  const [request] = untold;
-  if (untold.length > 1) self.untold = untold.slice(1).map((one) => one.requestId);
-  else delete self.untold;
-  if (request === undefined) return;
-  self.asking = true;
-  cx.effects.push({ do: 'tell-request', request: { ...request } });
-  keepClosed(state, KEPT_CLOSED);
-}
-
-export function requestTold(cx: Cx): void {
-  const { self } = cx.state;
-  if (self !== undefined) delete self.asking;
 }
 
 /** The parent holds so much that it cannot keep a question of this run. */

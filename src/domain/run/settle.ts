@@ -1,8 +1,9 @@
 /**
  * The end of a run as its starter records it, whoever says so: the run itself, Temporal, a look.
  *
- * A row settles once: the first `completed`, `failed` or `cancelled` wins and never changes. It is delivered in its finish slot,
- * unless the one who would be told has caused it.
+ * A row settles once: the first `completed`, `failed` or `cancelled` wins and never changes. In this order: what it brings along is taken
+ * as long as the run is still live; the row ends; the log says so; what waited for the run goes; handlers are called; the outcome is
+ * delivered in its finish slot, unless the one who would be told has caused it.
  */
 import { deliver } from '../delivery/slots.ts';
 import { entryKey, rememberEnd } from '../log/dedupe.ts';
@@ -10,24 +11,25 @@ import { callOnFinish, callOnRunFinish } from './handlers.ts';
 import { fitting } from '../state/json.ts';
 import { emit } from '../log/events.ts';
 import { takeMilestone } from './milestones.ts';
-import { seeProgress } from './progress.ts';
+import { seeProgress, seeUsage } from './progress.ts';
 import { dropRequests } from './requests.ts';
 import { resultAsTold } from './result.ts';
-import { KEPT_FORGOTTEN, KEPT_ROWS, MESSAGE_BYTES } from '../state/sizes.ts';
+import { MESSAGE_BYTES } from '../state/sizes.ts';
 import {
-  addUsage,
-  isDone,
-  iso,
-  isOver,
+  begunOf,
+  end,
   isSettled,
-  isWaitedFor,
-  type Cx,
+  unsettledOf,
+  type Cancellation,
+  type Ended,
+  type Notes,
   type Outcome,
   type RunState,
-  type State,
-} from '../state/state.ts';
+} from '../state/row.ts';
+import { iso, isOver, isWaitedFor, type Cx, type State } from '../state/state.ts';
 import type { Milestone, Progress, Usage } from '../state/types.ts';
 
+/** `usage`: of the run and all below it. */
 export interface Settled extends Outcome {
   usage?: Usage;
   progress?: Progress;
@@ -42,62 +44,101 @@ export interface Settled extends Outcome {
 /** The run has ended, whoever says so: recorded once, delivered once. */
 export function settle(cx: Cx, row: RunState, given: Settled): void {
   const { state } = cx;
-  const settled: Settled =
-    row.forced === true && given.reason === 'lost'
-      ? { ...given, status: 'cancelled', reason: 'cancelled_by_user' }
-      : given;
+  const { runId } = row;
   if (isSettled(row) || isOver(state)) return;
   // It was told that this session is gone before it had ended, and has said so for ever.
-  if (given.delivered === false && state.closing?.toTell !== undefined) return;
-  for (const milestone of settled.milestones ?? []) takeMilestone(cx, row, milestone);
-  shrink(row);
-  row.status = settled.status;
+  if (given.delivered === false && isToldGone(state)) return;
+  const settled = asCaused(row, given);
+  takeAlong(cx, row, settled);
+  const { cancel, notes } = unsettledOf(row) ?? {};
+  if (settled.status === 'cancelled') recordCancelRequest(cx, row, cancel, settled);
+  endRow(cx, row, settled, cancel);
+  record(cx, row, notes);
+  dropRequests(cx, row);
+  callOnRunFinish(cx, row);
+  callOnFinish(cx, row, { runId, kind: 'finish' });
+  // The call that waits for it takes it over.
+  if (isWaitedFor(state, runId)) return;
+  if (isAnnounced(row)) deliver(cx, row, { runId, kind: 'finish' }, row.own.detached.notify);
+  else row.delivery.finish.state = 'not_required';
+}
+
+/** That Temporal calls it terminated was our own doing. */
+function asCaused(row: RunState, given: Settled): Settled {
+  return begunOf(row)?.forced === true && given.reason === 'lost'
+    ? { ...given, status: 'cancelled', reason: 'cancelled_by_user' }
+    : given;
+}
+
+/** What its end brings along. */
+function takeAlong(cx: Cx, row: RunState, { milestones = [], progress, usage }: Settled): void {
+  for (const milestone of milestones) takeMilestone(cx, row, milestone);
+  if (progress !== undefined) seeProgress(row, progress, cx.now);
+  if (usage !== undefined) seeUsage(cx, row, usage);
+  if (cx.state.self !== undefined) cx.state.self.movedAt = cx.now;
+}
+
+/** A cancellation that was asked for at the run itself, with Temporal's own cancel. */
+function recordCancelRequest(cx: Cx, row: RunState, cancel: Cancellation | undefined, settled: Settled): void {
+  if (row.cancelRequestedAt !== undefined) return;
+  row.cancelRequestedAt = iso(cx.now);
+  emit(cx, 'run.cancel_requested', {
+    runId: row.runId,
+    agent: row.agent,
+    label: row.label,
+    reason: cancelledBy(cancel, settled),
+    comment: settled.comment,
+    parentToolCallId: row.parentToolCallId,
+  });
+}
+
+function cancelledBy(cancel: Cancellation | undefined, { reason }: Settled): string {
+  return cancel?.reason ?? reason ?? 'cancelled_by_user';
+}
+
+function endRow(cx: Cx, row: RunState, settled: Settled, cancel: Cancellation | undefined): void {
+  const ended: Ended = {};
+  if (settled.cancelled !== undefined && settled.cancelled.length > 0)
+    ended.cancelledBelow = fitting(settled.cancelled, MESSAGE_BYTES);
   delete row.reason;
   delete row.childStillRunning;
-  for (const field of [
-    'graceAt',
-    'movedAt',
-    'silent',
-    'lookAt',
-    'looks',
-    'due',
-    'missed',
-    'seenEvents',
-    'lookedAt',
-  ] as const)
-    delete row[field];
-  if (state.self !== undefined) state.self.movedAt = cx.now;
-  if (settled.status === 'cancelled') {
-    row.reason = row.cancelReason ?? settled.reason ?? 'cancelled_by_user';
-    if (row.cancelRequestedAt === undefined) {
-      // Asked for at the run itself, with Temporal's own cancel.
-      row.cancelRequestedAt = iso(cx.now);
-      emit(cx, 'run.cancel_requested', {
-        runId: row.runId,
-        agent: row.agent,
-        label: row.label,
-        reason: row.reason,
-        comment: settled.comment,
-        parentToolCallId: row.parentToolCallId,
-      });
-    }
-  }
-  if (settled.status === 'failed') row.reason = settled.reason ?? 'agent_error';
-  const comment = settled.status === 'cancelled' ? (row.cancelComment ?? settled.comment) : undefined;
-  if (comment !== undefined) row.comment = comment;
   row.settledAt = iso(cx.now);
-  if (settled.error !== undefined && settled.status === 'failed') row.error = settled.error;
-  if (settled.progress !== undefined) seeProgress(row, settled.progress, cx.now);
-  if (settled.usage !== undefined) {
-    row.usage = settled.usage;
-    addUsage(state.usage, settled.usage);
+  switch (settled.status) {
+    case 'completed':
+      keepResult(row, ended, settled);
+      break;
+    case 'failed':
+      row.reason = settled.reason ?? 'agent_error';
+      if (settled.error !== undefined) row.error = settled.error;
+      break;
+    case 'cancelled': {
+      row.reason = cancelledBy(cancel, settled);
+      const comment = cancel?.comment ?? settled.comment;
+      if (comment !== undefined) row.comment = comment;
+      break;
+    }
+    default:
+      settled.status satisfies never;
   }
-  if (settled.status === 'completed') keepResult(row, settled);
-  if (settled.cancelled !== undefined && settled.cancelled.length > 0)
-    row.cancelledBelow = fitting(settled.cancelled, MESSAGE_BYTES);
-  rememberEnd(state.dedupe, entryKey('run', row.runId), row.status);
+  end(row, settled.status, ended);
+}
+
+/** Whole, or its beginning and where the whole is read. */
+function keepResult(row: RunState, ended: Ended, { result = null, preview = '', resultRef }: Settled): void {
+  const told = resultRef === undefined ? resultAsTold(result, row.workflowId) : { preview, resultRef };
+  if ('result' in told) row.result = told.result;
+  else {
+    row.resultRef = told.resultRef;
+    ended.preview = told.preview;
+  }
+}
+
+function record(cx: Cx, row: RunState, notes: Notes | undefined): void {
+  const { runId } = row;
+  const below = row.life.stage === 'settled' ? row.life.cancelledBelow : undefined;
+  rememberEnd(cx.state.dedupe, entryKey('run', runId), row.status);
   emit(cx, 'run.settled', {
-    runId: row.runId,
+    runId,
     agent: row.agent,
     label: row.label,
     status: row.status,
@@ -106,68 +147,20 @@ export function settle(cx: Cx, row: RunState, given: Settled): void {
     error: row.error,
     resultRef: row.resultRef,
     usage: { ...row.usage },
-    cancelled: row.cancelledBelow?.map((path) => `${row.runId}/${path}`),
+    cancelled: below?.map((path) => `${runId}/${path}`),
     parentToolCallId: row.parentToolCallId,
     // What it was told and never read.
-    unread: row.unread?.map((one) => one.messageId),
+    unread: notes === undefined || notes.unread.length === 0 ? undefined : notes.unread.map((one) => one.messageId),
   });
-  dropRequests(cx, row);
-  callOnRunFinish(cx, row);
-  callOnFinish(cx, row, { runId: row.runId, kind: 'finish' });
-  delete row.unread;
-  if (isWaitedFor(state, row.runId)) return;
-  if (announced(row)) deliver(cx, row, { runId: row.runId, kind: 'finish' }, row.detached.notify);
-  else row.delivery.finish.state = 'not_required';
-  forgetOldRows(state);
-}
-
-/** What a run was asked with is not needed any more. */
-export function shrink(row: RunState): void {
-  delete row.request;
-  delete row.inputBytes;
-}
-
-function keepResult(row: RunState, settled: Settled): void {
-  const { result = null, preview = '', resultRef } = settled;
-  Object.assign(row, resultRef === undefined ? resultAsTold(result, row.workflowId) : { preview, resultRef });
 }
 
 /** One announcement per fact: who caused a cancellation is not told of it again. */
-function announced(row: RunState): boolean {
-  if (row.detached.notify === 'silent') return false;
+function isAnnounced(row: RunState): boolean {
+  if (row.own.detached.notify === 'silent') return false;
   return !(row.status === 'cancelled' && row.reason !== 'cancelled_by_user');
 }
 
-/** Rows of runs that settled long ago, with nothing left to deliver, shrink to what a receipt needs. */
-function forgetOldRows(state: State): void {
-  forgetAllBut(
-    state,
-    state.runs.filter((row) => isSettled(row) && isDone(row)),
-    KEPT_ROWS,
-  );
-}
-
-/** Forgets of these rows all but the last that settled. */
-export function forgetAllBut(state: State, rows: readonly RunState[], kept: number): void {
-  const surplus = rows.length - kept;
-  if (surplus <= 0) return;
-  const when = (row: RunState): number => Date.parse(row.settledAt ?? row.createdAt);
-  for (const row of rows.toSorted((a, b) => when(a) - when(b)).slice(0, surplus)) forget(state, row);
-}
-
-export function forget(state: State, row: RunState): void {
-  state.runs.splice(state.runs.indexOf(row), 1);
-  if (!isSettled(row)) {
-    rememberEnd(state.dedupe, entryKey('run', row.runId), row.status);
-    return;
-  }
-  state.forgotten.push({
-    ordinal: row.ordinal,
-    runId: row.runId,
-    status: row.status as 'completed' | 'failed' | 'cancelled',
-    ...(row.reason === undefined ? {} : { reason: row.reason }),
-    settledAt: row.settledAt ?? row.createdAt,
-    forgotten: true,
-  });
-  if (state.forgotten.length > KEPT_FORGOTTEN) state.forgotten.splice(0, state.forgotten.length - KEPT_FORGOTTEN);
+/** True once the runs that go on have been told, or are being told, that nobody hears them any more. */
+function isToldGone({ closing }: State): boolean {
+  return closing !== undefined && closing.stage.is !== 'turn' && closing.stage.is !== 'runs';
 }

@@ -11,7 +11,6 @@ import {
   inputBytes,
   knownRun,
   payloadOf,
-  placesTaken,
   presentRun,
   receiptOf,
   waveLeft,
@@ -19,18 +18,12 @@ import {
   type RunReceipt,
   type StartRun,
 } from './admission.ts';
-import { settle, shrink } from './settle.ts';
+import { lookSoon, scheduleLook } from './looks.ts';
+import { settle } from './settle.ts';
 import { leaveLoop } from '../state/loop.ts';
-import {
-  findRun,
-  iso,
-  isSettled,
-  noUsage,
-  type Cx,
-  type RunRequest,
-  type RunState,
-  type State,
-} from '../state/state.ts';
+import { begin, begunOf, confirm, type Asked, type RunState } from '../state/row.ts';
+import { iso, type Cx, type State } from '../state/state.ts';
+import { noUsage } from '../state/usage.ts';
 import { isRefusal, refuse, type Refusal } from '../state/types.ts';
 
 /** Accepts one run or says why not. It answers before the run has done anything. */
@@ -59,9 +52,8 @@ function accept(cx: Cx, request: StartRun, origin: Origin): RunReceipt {
   const runId = request.runId ?? freshRunId(state);
   const detached = fillDetached(state, request);
   const facts = state.names[request.agent];
-  const kept: RunRequest = { agent: request.agent, input: request.input, detached };
-  if (request.label !== undefined) kept.label = request.label;
-  if (request.metadata !== undefined) kept.metadata = request.metadata;
+  const asked: Asked = { input: request.input, bytes: inputBytes(request) };
+  if (request.metadata !== undefined) asked.metadata = request.metadata;
   const row: RunState = {
     runId,
     workflowId: workflowIdOfRun(state.workflowId, runId),
@@ -70,22 +62,23 @@ function accept(cx: Cx, request: StartRun, origin: Origin): RunReceipt {
     status: 'queued',
     depth: state.depth + 1,
     createdAt: iso(cx.now),
-    deadlineAt: iso(cx.now + detached.maxBudgetMs),
     milestones: [],
     usage: noUsage(),
     delivery: { finish: { key: finishKey(state.workflowId, runId), state: 'pending' } },
-    ordinal: ++state.counters.start,
-    request: kept,
-    detached,
-    bytes: coreBytes(request, origin, facts?.hooks?.length),
-    inputBytes: inputBytes(request),
+    own: {
+      ordinal: ++state.counters.start,
+      detached,
+      deadline: cx.now + detached.maxBudgetMs,
+      bytes: coreBytes(request, origin, facts?.hooks?.length),
+      ...(facts?.hooks?.includes('onRunFinish') === true ? { tellsFinish: true } : {}),
+    },
+    life: { stage: 'queued', asked },
   };
-  if (facts?.hooks?.includes('onRunFinish') === true) row.finishHook = true;
   if (request.label !== undefined) row.label = request.label;
   if (origin.turnId !== undefined) row.turnId = origin.turnId;
   if (origin.toolCallId !== undefined) row.parentToolCallId = origin.toolCallId;
   remember(state.dedupe, entryKey('run', runId), payloadOf(state, request), '');
-  state.runs.push(row);
+  state.runs.add(row);
   emit(cx, 'run.queued', {
     runId,
     agent: row.agent,
@@ -107,15 +100,14 @@ function freshRunId(state: State): string {
 export function startQueued(cx: Cx): void {
   const { state } = cx;
   if (cx.hold === true || state.closing !== undefined) return;
-  let places = Math.min(waveLeft(state), state.settings.limits.maxConcurrentRuns - placesTaken(state));
-  for (const row of state.runs) {
-    if (places <= 0) return;
-    if (row.status !== 'queued') continue;
-    row.status = 'running';
+  const { runs } = state;
+  let places = Math.min(waveLeft(state), state.settings.limits.maxConcurrentRuns - runs.placesTaken);
+  for (; places > 0; places--) {
+    const row = runs.firstQueued();
+    if (row === undefined) return;
+    begin(row, cx.now);
     row.startedAt = iso(cx.now);
-    row.starting = true;
-    row.movedAt = cx.now;
-    places--;
+    runs.unconfirmed.add(row.runId);
     emit(cx, 'run.started', {
       runId: row.runId,
       agent: row.agent,
@@ -130,30 +122,36 @@ export function startQueued(cx: Cx): void {
 
 /** Temporal has the run: what it was asked with need not be kept here any longer. */
 export function startConfirmed(cx: Cx, runId: string, epoch: string): void {
-  const row = findRun(cx.state, runId);
+  const { runs, outbox } = cx.state;
+  runs.unconfirmed.delete(runId);
+  const row = runs.get(runId);
   if (row === undefined) return;
-  delete row.starting;
-  row.epoch = epoch;
-  shrink(row);
-  if (row.cancelRequestedAt !== undefined && !isSettled(row)) askToCancel(cx, row);
+  confirm(row, epoch);
+  const begun = begunOf(row);
+  if (begun === undefined) return;
+  scheduleLook(cx, row);
+  if (begun.cancel !== undefined) askToCancel(cx, row);
+  if (begun.notes !== undefined) outbox.put({ lane: 'notes', runId });
 }
 
 /** The run is there already, started by this workflow before it was reset: it may have ended since, and is looked at. */
 export function adoptRun(cx: Cx, runId: string, epoch: string): void {
   startConfirmed(cx, runId, epoch);
-  const row = findRun(cx.state, runId);
-  if (row !== undefined) row.due = true;
+  lookSoon(cx, runId);
 }
 
 export function startFailed(cx: Cx, runId: string, message: string): void {
-  const row = findRun(cx.state, runId);
+  const { runs } = cx.state;
+  runs.unconfirmed.delete(runId);
+  const row = runs.get(runId);
   if (row === undefined) return;
-  delete row.starting;
   settle(cx, row, { status: 'failed', reason: 'start_failed', error: { type: 'StartFailed', message } });
 }
 
 /** Names are looked up anew by the next execution: a deployment may have changed what they stand for. */
 export function forgetNames({ state }: Pick<Cx, 'state'>): void {
-  const needed = new Set(state.runs.filter((row) => row.request !== undefined).map((row) => row.agent));
+  const needed = new Set(
+    state.runs.all.filter(({ life }) => life.stage === 'queued' || life.stage === 'starting').map((row) => row.agent),
+  );
   state.names = Object.fromEntries(Object.entries(state.names).filter(([name]) => needed.has(name)));
 }

@@ -2,9 +2,12 @@
  * Messages from a starter to its runs. Each is taken once, in order: a run reads the next one when it has read those before.
  *
  * The starter keeps a message until the run has it, and remembers it until the run has read it, so that what is accepted is
- * bounded and never lost. At most one signal to each run is under way, with all since the last.
+ * bounded and never lost. It goes by the outbox.
  */
-import { enqueueMessage } from '../delivery/slots.ts';
+import { haveRead } from '../state/notes.ts';
+import { isSettled, unsettledOf, type RunState } from '../state/row.ts';
+import type { RunSelf } from '../state/self.ts';
+import { enqueueNote } from '../delivery/slots.ts';
 import { entryKey, payloadHash, recall, remember, rememberEnd } from '../log/dedupe.ts';
 import { mintMessageId } from '../state/ids.ts';
 import { fitting, jsonBytes, utf8Length } from '../state/json.ts';
@@ -13,16 +16,9 @@ import { answerOwn, findRequest } from './requests.ts';
 import { closed, full, liveBytes } from '../log/capacity.ts';
 import { presentRun } from './admission.ts';
 import { LIVE_BYTES, MESSAGE_BYTES } from '../state/sizes.ts';
-import {
-  findRun,
-  isOver,
-  isSettled,
-  type Cx,
-  type ForwardedAnswer,
-  type RunMessage,
-  type RunState,
-  type State,
-} from '../state/state.ts';
+import type { ForwardedAnswer } from '../state/outbox.ts';
+import { isOver, type Cx, type State } from '../state/state.ts';
+import type { Note } from '../state/turn.ts';
 import { isRefusal, refuse, type Refusal } from '../state/types.ts';
 
 const MOST_UNREAD = 100;
@@ -60,7 +56,7 @@ export function admitMessage(state: State, message: MessageRun): MessageReceipt 
   if (!isKnown) return refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${runId}".`);
   if (isSettled({ status }))
     return refuse('RunSettled', `Expected a run that has not settled, got "${runId}", which is ${status}.`);
-  const row = findRun(state, runId);
+  const row = state.runs.peek(runId);
   if (row === undefined)
     return refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${runId}".`);
   if (row.kind === 'workflow')
@@ -68,12 +64,13 @@ export function admitMessage(state: State, message: MessageRun): MessageReceipt 
       'InvalidInput',
       `Expected runId to name a run of an agent or a task, got "${runId}", which is a workflow and takes no messages.`,
     );
-  const unread = (row.unread ?? []).reduce((sum, one) => sum + one.bytes, 0);
+  const unread = unsettledOf(row)?.notes?.unread ?? [];
+  const held = unread.reduce((sum, one) => sum + one.bytes, 0);
   const bytes = utf8Length(message.message);
-  if ((row.unread?.length ?? 0) >= MOST_UNREAD || (unread > 0 && unread + bytes > MESSAGE_BYTES)) {
+  if (unread.length >= MOST_UNREAD || (held > 0 && held + bytes > MESSAGE_BYTES)) {
     return refuse(
       'QueueFull',
-      `Expected a run that has read what it was sent, got "${runId}", which has ${row.unread?.length ?? 0} messages of ${unread} bytes to read.`,
+      `Expected a run that has read what it was sent, got "${runId}", which has ${unread.length} messages of ${held} bytes to read.`,
     );
   }
   const live = liveBytes(state) + jsonBytes(message.message) + MESSAGE_GROWTH;
@@ -85,8 +82,9 @@ export function messageRun(cx: Cx, message: MessageRun): MessageReceipt | Refusa
   const { state } = cx;
   const before = admitMessage(state, message);
   if (before !== undefined) return before;
-  const row = findRun(state, message.runId);
-  if (row === undefined)
+  const row = state.runs.get(message.runId);
+  const life = row === undefined ? undefined : unsettledOf(row);
+  if (row === undefined || life === undefined)
     return refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${message.runId}".`);
   const messageId = message.messageId ?? mintMessageId(state.epoch, ++state.counters.message);
   remember(
@@ -96,9 +94,10 @@ export function messageRun(cx: Cx, message: MessageRun): MessageReceipt | Refusa
     '',
   );
   rememberEnd(state.dedupe, entryKey('message', messageId), 'completed');
-  row.messages = (row.messages ?? 0) + 1;
-  row.unread ??= [];
-  row.unread.push({ n: row.messages, messageId, bytes: utf8Length(message.message), message: message.message });
+  const notes = (life.notes ??= { sent: 0, unread: [] });
+  notes.sent += 1;
+  notes.unread.push({ n: notes.sent, messageId, bytes: utf8Length(message.message), message: message.message });
+  if (hasEpoch(row)) state.outbox.put({ lane: 'notes', runId: row.runId });
   emit(cx, 'message.sent', {
     runId: row.runId,
     messageId,
@@ -108,42 +107,36 @@ export function messageRun(cx: Cx, message: MessageRun): MessageReceipt | Refusa
   return { messageId, deduplicated: false };
 }
 
-/** Sends every started run what it has not been sent yet. */
-export function sendMessages(cx: Cx): void {
-  for (const row of cx.state.runs) {
-    if (row.sending === true || row.epoch === undefined || isSettled(row)) continue;
-    const unsent = unsentOf(row);
-    if (unsent.length === 0) continue;
-    row.sending = true;
-    cx.effects.push({ do: 'tell-run', runId: row.runId, messages: fitting(unsent, 2 * MESSAGE_BYTES) });
-  }
-}
-
-function unsentOf(row: RunState): RunMessage[] {
-  return (row.unread ?? []).flatMap(({ n, messageId, message }) =>
+/** What a run that has started has not been sent yet, as much as one message takes. */
+export function unsentNotes(row: Readonly<RunState>): Note[] {
+  if (!hasEpoch(row)) return [];
+  const unread = unsettledOf(row)?.notes?.unread ?? [];
+  const unsent = unread.flatMap(({ n, messageId, message }) =>
     message === undefined ? [] : [{ n, messageId, message }],
   );
+  return fitting(unsent, 2 * MESSAGE_BYTES);
+}
+
+/** Temporal has it, so that it can be told something. */
+function hasEpoch({ life }: Readonly<RunState>): boolean {
+  return life.stage === 'live' || (life.stage === 'given-up' && life.epoch !== undefined);
 }
 
 /** A run has the messages up to a number, or is gone and will not read any more. */
-export function runTold(cx: Cx, runId: string, n: number): void {
-  const row = findRun(cx.state, runId);
-  if (row === undefined) return;
-  delete row.sending;
-  for (const one of row.unread ?? []) if (one.n <= n) delete one.message;
+export function notesTold(row: RunState, n: number): void {
+  for (const one of unsettledOf(row)?.notes?.unread ?? []) if (one.n <= n) delete one.message;
 }
 
 /** A run has read the messages up to a number. */
-export function messagesRead(row: RunState, n: number): void {
-  const unread = (row.unread ?? []).filter((one) => one.n > n);
-  if (unread.length === 0) delete row.unread;
-  else row.unread = unread;
+export function notesRead(row: RunState, n: number): void {
+  const notes = unsettledOf(row)?.notes;
+  if (notes !== undefined) notes.unread = notes.unread.filter((one) => one.n > n);
 }
 
 /** In the run: messages of its starter. Repeated ones leave no event. */
 export function takeMessages(
   cx: Cx,
-  { epoch, messages }: { epoch: string; messages: readonly RunMessage[] },
+  { epoch, messages }: { epoch: string; messages: readonly Note[] },
 ): Refusal | undefined {
   const { state } = cx;
   const { self } = state;
@@ -155,58 +148,33 @@ export function takeMessages(
     remember(state.dedupe, entry, payloadHash(message.message), '');
     rememberEnd(state.dedupe, entry, 'completed');
     // A starter that was reset counts from an earlier number again.
-    self.heard = Math.max(message.n, (self.heard ?? 0) + 1);
-    takeMessage(cx, { ...message, n: self.heard });
+    self.notes.heard = Math.max(message.n, self.notes.heard + 1);
+    takeMessage(cx, self, { ...message, n: self.notes.heard });
   }
   return undefined;
 }
 
 /** A message of the starter: a task reads it from its inbox, an agent as a turn input. */
-export function takeMessage(cx: Cx, message: RunMessage): void {
-  const { self } = cx.state;
-  if (self === undefined) return;
-  emit(cx, 'message.received', { messageId: message.messageId, message: message.message });
-  if (self.kind !== 'agent') (self.inbox ??= []).push(message);
-  else if (self.outcome === undefined) enqueueMessage(cx, message);
+function takeMessage(cx: Cx, self: RunSelf, note: Note): void {
+  emit(cx, 'message.received', { messageId: note.messageId, message: note.message });
+  if (self.work.kind === 'task') self.work.inbox.push(note);
+  else if (self.work.kind === 'agent' && self.end.is === 'working') enqueueNote(cx, note);
 }
 
 /** A task has read its messages up to a number. */
 export function taskRead(cx: Cx, n: number): void {
   const { self } = cx.state;
-  if (self === undefined) return;
-  const inbox = (self.inbox ?? []).filter((one) => one.n > n);
-  if (inbox.length === 0) delete self.inbox;
-  else self.inbox = inbox;
-  self.read = Math.max(self.read ?? 0, Math.min(n, self.heard ?? 0));
-}
-
-/** Lets the parent know how far its messages were read. */
-export function tellRead(cx: Cx): void {
-  const { self } = cx.state;
-  if (
-    self === undefined ||
-    self.tellingRead === true ||
-    self.parentGone === true ||
-    self.settled === true ||
-    (self.read ?? 0) <= (self.readTold ?? 0)
-  )
-    return;
-  self.tellingRead = true;
-  cx.effects.push({ do: 'tell-read', n: self.read ?? 0 });
-}
-
-export function readTold(cx: Cx, n: number): void {
-  const { self } = cx.state;
-  if (self === undefined) return;
-  delete self.tellingRead;
-  self.readTold = Math.max(self.readTold ?? 0, n);
+  if (self?.work.kind !== 'task') return;
+  self.work.inbox = self.work.inbox.filter((one) => one.n > n);
+  haveRead(cx.state, Math.min(n, self.notes.heard));
 }
 
 /** In the run: the word of the parent's agent to its question; one that comes too late is a message like any other. */
 export function requestAnswered(cx: Cx, { requestId, value, messageId }: ForwardedAnswer): Refusal | undefined {
   const { state } = cx;
+  const { self } = state;
   const entry = entryKey('message', messageId);
-  if (recall(state.dedupe, entry) !== undefined || isOver(state)) return undefined;
+  if (self === undefined || recall(state.dedupe, entry) !== undefined || isOver(state)) return undefined;
   remember(state.dedupe, entry, payloadHash(value), '');
   rememberEnd(state.dedupe, entry, 'completed');
   const request = findRequest(state, requestId);
@@ -214,6 +182,6 @@ export function requestAnswered(cx: Cx, { requestId, value, messageId }: Forward
     const receipt = answerOwn(cx, { requestId, value, by: 'parent' });
     return isRefusal(receipt) ? receipt : undefined;
   }
-  takeMessage(cx, { n: 0, messageId, message: value });
+  takeMessage(cx, self, { n: 0, messageId, message: value });
   return undefined;
 }

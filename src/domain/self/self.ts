@@ -2,37 +2,43 @@
  * A run's own side: what it does towards the workflow that started it.
  *
  * Its outcome is decided once. It then ends what it started, records `run.settled` in its own log and tells its parent; its
- * workflow completes with the same outcome. Milestones go up as signals, at most one outstanding, each with all since the last.
+ * workflow completes with the same outcome.
  */
-import { marginBelow } from '../run/cancel.ts';
+import { marginBelow, pathsOf } from '../run/cancel.ts';
 import { beginClosing, sweep } from '../closing.ts';
 import { fitting } from '../state/json.ts';
 import { emit } from '../log/events.ts';
-import { parentClosed } from '../run/requests.ts';
+import { untoldMilestones } from '../run/own-milestones.ts';
 import { flushRefusals } from '../log/refusals.ts';
-import { isDone, isSettled, type Cx, type Outcome, type RunSelf } from '../state/state.ts';
+import { moveTo } from '../state/closing.ts';
+import { isSettled, type Outcome } from '../state/row.ts';
+import { decide, hasSettled, isAtWork, outcomeOf, settle, type RunSelf, type Work } from '../state/self.ts';
+import type { Cx } from '../state/state.ts';
 import { textOf } from '../delivery/transcript.ts';
 import { MESSAGE_BYTES } from '../state/sizes.ts';
-import { refuse, type Json, type Progress, type Refusal } from '../state/types.ts';
+import { totalOf } from '../state/usage.ts';
+import type { Json, Progress, Refusal } from '../state/types.ts';
 
 /** A cancellation by the parent or an operator. The first outcome stands. */
 export function cancelSelf(cx: Cx, reason: string, comment: string | undefined, cascade: boolean): void {
   const { self } = cx.state;
-  if (self === undefined || self.outcome !== undefined) return;
-  decide(cx, self, { status: 'cancelled', reason, ...(comment === undefined ? {} : { comment }) }, cascade);
-  if (self.task === 'running') cx.effects.push({ do: 'cancel-task' });
-  if (self.task === 'ready') self.task = 'done';
+  if (self === undefined || self.end.is !== 'working') return;
+  begin(cx, self, { status: 'cancelled', reason, ...(comment === undefined ? {} : { comment }) }, cascade);
+  if (self.work.kind === 'agent') return;
+  if (self.work.activity === 'running') cx.effects.push({ do: 'cancel-task' });
+  else self.work.activity = 'done';
 }
 
 /** What the run was asked with cannot be its first turn. */
 export function refuseInput(cx: Cx, { refused, message }: Refusal): void {
   const { self } = cx.state;
-  if (self !== undefined && self.outcome === undefined)
-    decide(cx, self, { status: 'failed', reason: 'agent_error', error: { type: refused, message } }, true);
+  if (self !== undefined && self.end.is === 'working')
+    begin(cx, self, { status: 'failed', reason: 'agent_error', error: { type: refused, message } }, true);
 }
 
-function decide(cx: Cx, self: RunSelf, outcome: Outcome, cascade: boolean): void {
-  self.outcome = outcome;
+/** The outcome is decided before what the run has begun has ended. */
+function begin(cx: Cx, self: RunSelf, outcome: Outcome, cascade: boolean): void {
+  decide(self, outcome);
   beginClosing(cx, {
     ...(outcome.comment === undefined ? {} : { reason: outcome.comment }),
     runs: cascade ? 'cancel' : 'keep',
@@ -40,26 +46,29 @@ function decide(cx: Cx, self: RunSelf, outcome: Outcome, cascade: boolean): void
     code: 'cancelled_by_parent',
     turnCode: outcome.reason === 'session_closed' ? 'session_closed' : 'cancelled_by_user',
     cascade,
-    graceAt:
+    grace:
       cx.now +
       cx.state.settings.limits.cancelGraceMs +
-      (cx.state.runs.every(isSettled) ? 0 : marginBelow(cx.state, cx.state.depth)),
+      (cx.state.runs.all.every(isSettled) ? 0 : marginBelow(cx.state, cx.state.depth)),
   });
 }
 
-/** The task that is running, as long as its outcome still matters. */
-function running(cx: Cx): RunSelf | undefined {
+/** The task that is running, or the workflow of a `workflow:` run, as long as its outcome still matters. */
+function atWork(cx: Cx): { self: RunSelf; work: Exclude<Work, { kind: 'agent' }> } | undefined {
   const { self } = cx.state;
-  return self?.task === 'running' && self.settled !== true ? self : undefined;
+  if (self === undefined || hasSettled(self) || self.work.kind === 'agent') return undefined;
+  return self.work.activity === 'running' ? { self, work: self.work } : undefined;
 }
 
 export function taskDone(cx: Cx, result: Json, progress: Progress | undefined): void {
-  const self = running(cx);
-  if (self === undefined) return;
-  self.task = 'done';
+  const found = atWork(cx);
+  if (found === undefined) return;
+  const { self, work } = found;
+  work.activity = 'done';
   if (progress !== undefined) self.progress = progress;
   // A run that completes before its cancellation takes effect has completed.
-  if (self.outcome === undefined || self.outcome.status === 'cancelled') self.outcome = { status: 'completed', result };
+  if (self.end.is === 'working' || outcomeOf(self)?.status === 'cancelled')
+    decide(self, { status: 'completed', result });
 }
 
 export function taskFailed(
@@ -67,48 +76,38 @@ export function taskFailed(
   failure: { type: string; message: string; reason?: string },
   progress: Progress | undefined,
 ): void {
-  const self = running(cx);
-  if (self === undefined) return;
-  self.task = 'done';
+  const found = atWork(cx);
+  if (found === undefined) return;
+  const { self, work } = found;
+  work.activity = 'done';
   if (progress !== undefined) self.progress = progress;
-  if (failure.reason === 'cancelled_by_user') self.outcome ??= { status: 'cancelled', reason: failure.reason };
-  self.outcome ??= {
-    status: 'failed',
-    reason: failure.reason ?? 'agent_error',
-    error: { type: failure.type, message: failure.message },
-  };
+  if (self.end.is !== 'working') return;
+  const { type, message, reason = 'agent_error' } = failure;
+  decide(
+    self,
+    reason === 'cancelled_by_user'
+      ? { status: 'cancelled', reason }
+      : { status: 'failed', reason, error: { type, message } },
+  );
 }
 
 /** The task's worker was given up so that the workflow could continue as new; the task is run again from its checkpoint. */
 export function taskAborted(cx: Cx, progress: Progress | undefined, checkpoint: Json | undefined): void {
-  const self = running(cx);
-  if (self === undefined) return;
-  self.task = self.outcome === undefined ? 'ready' : 'done';
-  if (checkpoint !== undefined) self.checkpoint = checkpoint;
+  const found = atWork(cx);
+  if (found === undefined) return;
+  const { self, work } = found;
+  work.activity = self.end.is === 'working' ? 'ready' : 'done';
+  if (checkpoint !== undefined && work.kind === 'task') work.checkpoint = checkpoint;
   if (progress !== undefined) self.progress = progress;
-}
-
-/** The parent is gone: nobody hears this run any more, it goes on and keeps its ceiling. */
-export function parentGone(cx: Cx, epoch: string): Refusal | undefined {
-  const { self } = cx.state;
-  if (self === undefined || epoch !== self.parent.epoch)
-    return refuse('InvalidInput', 'Expected epoch to be that of the parent, got another.');
-  self.parentGone = true;
-  delete self.telling;
-  delete self.asking;
-  delete self.tellingRead;
-  delete self.untold;
-  parentClosed(cx);
-  return undefined;
 }
 
 /** A failed turn is the run's end: decided before anything else is started. */
 export function noticeFailedTurn(cx: Cx): void {
   const { self, past } = cx.state;
-  if (self === undefined || self.outcome !== undefined) return;
+  if (self === undefined || self.end.is !== 'working') return;
   const failed = past.find((turn) => turn.status === 'failed');
   if (failed !== undefined)
-    decide(
+    begin(
       cx,
       self,
       { status: 'failed', reason: 'agent_error', error: failed.error ?? { type: 'Error', message: 'A turn failed.' } },
@@ -120,24 +119,24 @@ export function noticeFailedTurn(cx: Cx): void {
 export function advanceSelf(cx: Cx): void {
   const { state } = cx;
   const { self } = state;
-  if (self === undefined || self.settled === true) return;
-  if (self.kind !== 'agent') {
-    if (self.task === 'ready' && self.outcome === undefined) {
-      self.task = 'running';
-      cx.effects.push({ do: self.kind === 'workflow' ? 'workflow' : 'task' });
+  if (self === undefined || hasSettled(self)) return;
+  if (self.work.kind !== 'agent') {
+    if (self.work.activity === 'ready' && self.end.is === 'working') {
+      self.work.activity = 'running';
+      cx.effects.push({ do: self.work.kind });
     }
     settleTask(cx);
     return;
   }
-  if (self.outcome !== undefined) {
-    if (sweep(cx) || state.closing?.late === true) settleSelf(cx, self);
+  if (self.end.is !== 'working') {
+    if (sweep(cx) || state.closing?.grace === 'over') settleSelf(cx, self);
     return;
   }
-  if (state.turn === null && state.queue.length === 0 && state.runs.every(isDone) && state.handlers.length === 0) {
+  if (state.turn === null && state.queue.length === 0 && state.runs.areDone && !state.outbox.has('handlers')) {
     const last = state.transcript.findLast(
       (entry) => entry.message.role === 'assistant' && entry.message.metadata?.['source'] === undefined,
     );
-    self.outcome = { status: 'completed', result: last === undefined ? '' : textOf(last.message) };
+    decide(self, { status: 'completed', result: last === undefined ? '' : textOf(last.message) });
     settleSelf(cx, self);
   }
 }
@@ -145,41 +144,37 @@ export function advanceSelf(cx: Cx): void {
 /** A task, or the workflow of a `workflow:` run, that has ended, or has had its time to: the run settles. */
 export function settleTask(cx: Cx): void {
   const { self, closing } = cx.state;
-  if (self === undefined || self.kind === 'agent' || self.settled === true || self.outcome === undefined) return;
-  if (self.task === 'done' || closing?.late === true) settleSelf(cx, self);
+  if (self?.end.is !== 'ending' || self.work.kind === 'agent') return;
+  if (self.work.activity === 'done' || closing?.grace === 'over') settleSelf(cx, self);
 }
 
 function settleSelf(cx: Cx, self: RunSelf): void {
-  const { outcome } = self;
-  if (outcome === undefined) return;
+  const { state } = cx;
   flushRefusals(cx);
-  self.settled = true;
-  if (self.task === 'running') {
-    if (self.kind === 'workflow') cx.effects.push({ do: 'terminate-workflow' });
-    self.task = 'done';
+  const outcome = settle(self);
+  if (isAtWork(self) && self.work.kind !== 'agent') {
+    if (self.work.kind === 'workflow') cx.effects.push({ do: 'terminate-workflow' });
+    self.work.activity = 'done';
   }
   // What the parent has not heard goes with the settle: as whole as one message takes.
-  const untold = self.milestones.filter((one) => one.n > self.told);
-  for (const one of untold.slice(fitting(untold, MESSAGE_BYTES).length)) delete one.data;
-  if (cx.state.closing !== undefined) cx.state.closing.done = true;
+  const whole = untoldMilestones(self).at(-1)?.n ?? self.told;
+  for (const one of self.milestones) if (one.n > whole) delete one.data;
+  if (state.closing !== undefined) moveTo(state.closing, { is: 'done' }, true);
   emit(cx, 'run.settled', {
     status: outcome.status,
     reason: outcome.reason,
     comment: outcome.comment,
     error: outcome.error,
-    usage: { ...cx.state.usage },
+    usage: totalOf(state.spent),
     cancelled: cancelledBelow(cx),
   });
 }
 
 /** Paths, below this run, of the runs that its cancellation took with it. */
-export function cancelledBelow(cx: Pick<Cx, 'state'>): string[] | undefined {
-  const { state } = cx;
-  if (state.self?.outcome?.status === 'completed') return undefined;
-  const paths = state.runs.flatMap((row) =>
-    row.status === 'cancelled' && row.reason === 'cancelled_by_parent'
-      ? [row.runId, ...(row.cancelledBelow ?? []).map((path) => `${row.runId}/${path}`)]
-      : [],
+export function cancelledBelow({ state }: Pick<Cx, 'state'>): string[] | undefined {
+  if (state.self === undefined || outcomeOf(state.self)?.status === 'completed') return undefined;
+  const paths = state.runs.all.flatMap((row) =>
+    row.status === 'cancelled' && row.reason === 'cancelled_by_parent' ? pathsOf(row.runId, row) : [],
   );
   return paths.length === 0 ? undefined : fitting(paths, MESSAGE_BYTES);
 }

@@ -3,7 +3,8 @@
  * beyond `limits.maxBackgroundTurns` a further one takes no model call. Anything from outside begins the count anew, and so does a
  * turn that starts nothing.
  */
-import type { ActiveTurn, State } from './state.ts';
+import type { State } from './state.ts';
+import type { ActiveTurn } from './turn.ts';
 
 /** True when the next background turn is one too many. */
 export function isLooping({ settings, backgroundTurns }: State): boolean {

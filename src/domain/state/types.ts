@@ -274,6 +274,12 @@ export interface Request {
   expiresAt: string;
 }
 
+/** A question as it is kept: one's own, or a copy of one of a run below. */
+export interface RequestState extends Request {
+  answeredAt?: string;
+  by?: string;
+}
+
 /** The answer of `getSession`. */
 export interface SessionSnapshot {
   sessionId: string;
@@ -303,4 +309,15 @@ export interface SessionSnapshot {
   loop?: true;
   /** Of a run: when it last finished a step or a tool, reached a milestone, or a run of its own settled. */
   progressAt?: string;
+}
+
+/** What a name stands for, as a worker said it. */
+export interface NameFacts {
+  kind: RunKind | 'handler';
+  retries?: number;
+  limits?: Partial<Settings['limits']>;
+  /** Of a workflow type: where it is served, if not with us. */
+  taskQueue?: string;
+  /** What the worker wants to be told of every run. */
+  hooks?: readonly ('onRunStart' | 'onRunFinish')[];
 }

@@ -19,6 +19,8 @@ export function placed<C extends { toolCallId: string }>(
   at: { turnId: string; step: number },
   answer: { parts: readonly MessagePart[]; calls: readonly C[] },
 ): { parts: MessagePart[]; calls: Placed<C>[] } {
+  if (answer.calls.length === 0)
+    return { parts: answer.parts.filter((part) => part['toolCallId'] === undefined), calls: [] };
   const taken = idsOf(state);
   const calls: Placed<C>[] = [];
   const parts: MessagePart[] = [];

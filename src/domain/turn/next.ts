@@ -1,7 +1,8 @@
 /** Which turn comes next, once none is running. */
 import { appendWithoutTurn } from '../delivery/slots.ts';
 import { isLooping } from '../state/loop.ts';
-import type { Cx, QueuedTurn, State } from '../state/state.ts';
+import type { Cx, State } from '../state/state.ts';
+import type { QueuedTurn } from '../state/turn.ts';
 import { endQueued } from './queue.ts';
 import { startTurn } from './turn.ts';
 

@@ -11,12 +11,14 @@ import { echo } from '../log/refusals.ts';
 import { closed, full, inputCost, liveBytes, queuedBytes, turnCost } from '../log/capacity.ts';
 import { KEY_BYTES, LIVE_BYTES } from '../state/sizes.ts';
 import { leaveLoop } from '../state/loop.ts';
-import { iso, noUsage, type Cx, type QueuedTurn, type State, type TurnInput } from '../state/state.ts';
+import { iso, type Cx, type State } from '../state/state.ts';
+import type { QueuedTurn, TurnInput } from '../state/turn.ts';
+import { noUsage } from '../state/usage.ts';
 import { remain } from './past.ts';
 import { endTurn } from './turn.ts';
 import {
-  refuse,
   isRefusal,
+  refuse,
   type InputRef,
   type Json,
   type OnBusy,

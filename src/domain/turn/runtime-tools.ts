@@ -3,26 +3,20 @@
  * decided here, in the workflow, without an activity; a refusal is an error result that the model reads.
  */
 import { requestCancel } from '../run/cancel.ts';
-import { messageIdOfToolCall, NAME_PATTERN } from '../state/ids.ts';
+import { messageIdOfToolCall, NAME_PATTERN, partsOfRequestId } from '../state/ids.ts';
 import { emit } from '../log/events.ts';
-import { isLookedAt } from '../run/looks.ts';
+import { lookSoon } from '../run/looks.ts';
 import { presentRun } from '../run/admission.ts';
 import { askParent } from '../run/requests.ts';
 import { ownMilestone } from '../run/own-milestones.ts';
 import { settle } from '../run/settle.ts';
 import { LIST_BYTES, SMALL_BYTES, TEXT_CHARS } from '../state/sizes.ts';
 import { startFromTool } from './start-tool.ts';
-import {
-  findRun,
-  isSettled,
-  type ActiveTurn,
-  type Cx,
-  type NameFacts,
-  type RunState,
-  type Wait,
-} from '../state/state.ts';
+import { isSettled, type RunState } from '../state/row.ts';
+import type { Cx } from '../state/state.ts';
+import type { ActiveTurn, Wait } from '../state/turn.ts';
+import { isRefusal, type Json, type NameFacts, type Refusal, type RunStatus } from '../state/types.ts';
 import { messageRun } from '../run/to-runs.ts';
-import { isRefusal, type Json, type Refusal, type RunStatus } from '../state/types.ts';
 import { jsonBytes } from '../state/json.ts';
 import { listRuns } from '../view/queries.ts';
 import { digestOf, type Outcome } from './waits.ts';
@@ -79,7 +73,7 @@ function refused({ refused: type, message: sentence }: Refusal): Outcome {
 
 function unknownRun(cx: Cx, runId: Json | undefined): Outcome {
   const known =
-    cx.state.runs
+    cx.state.runs.all
       .slice(-20)
       .map((row) => `"${row.runId}"`)
       .join(', ') || 'none';
@@ -89,7 +83,7 @@ function unknownRun(cx: Cx, runId: Json | undefined): Outcome {
 }
 
 function rowOf(cx: Cx, asked: Asked): RunState | undefined {
-  return typeof asked['runId'] === 'string' ? findRun(cx.state, asked['runId']) : undefined;
+  return typeof asked['runId'] === 'string' ? cx.state.runs.get(asked['runId']) : undefined;
 }
 
 function list(cx: Cx, { status }: Asked): Outcome {
@@ -101,7 +95,7 @@ function list(cx: Cx, { status }: Asked): Outcome {
   let bytes = 0;
   // The newest matter most when not all fit.
   for (const { runId } of runs.toReversed()) {
-    const row = findRun(cx.state, runId);
+    const row = cx.state.runs.peek(runId);
     if (row === undefined) continue;
     const { result: _result, preview: _preview, milestones: _milestones, ...digest } = digestOf(row);
     bytes += jsonBytes(digest);
@@ -115,8 +109,7 @@ function inspect(cx: Cx, turn: ActiveTurn, toolCallId: string, asked: Asked): Ou
   const { runId } = asked;
   if (typeof runId !== 'string' || !presentRun(cx.state, runId).known) return unknownRun(cx, runId);
   emit(cx, 'message.sent', { runId, kind: 'inspect', turnId: turn.turnId, toolCallId });
-  const row = findRun(cx.state, runId);
-  if (row !== undefined && isLookedAt(row)) row.due = true;
+  lookSoon(cx, runId);
   return { wait: { for: 'look', runId, since: cx.now, until: cx.now + LOOK_WAIT_MS } };
 }
 
@@ -131,7 +124,7 @@ function message(
   if (typeof words !== 'string' || words === '')
     return { errorText: 'InvalidInput: Expected message to be a text, got nothing.' };
   const messageId = messageIdOfToolCall(cx.state.epoch, turn.turnId, turn.step, place);
-  const ask = findRun(cx.state, runId)?.asks?.find((one) => one.open);
+  const ask = cx.state.runs.get(runId)?.own.asks?.find((one) => one.open);
   if (ask !== undefined) {
     // The first word to a run that asks is its answer.
     ask.open = false;
@@ -143,9 +136,9 @@ function message(
       turnId: turn.turnId,
       toolCallId,
     });
-    cx.effects.push({
-      do: 'answer-request',
-      workflowId: ask.requestId.slice(0, ask.requestId.lastIndexOf('#')),
+    cx.state.outbox.put({
+      lane: 'answers',
+      workflowId: partsOfRequestId(ask.requestId).workflowId,
       answer: { requestId: ask.requestId, value: words, messageId },
     });
     return { output: { messageId, deduplicated: false, answered: ask.requestId } };
@@ -159,7 +152,7 @@ function cancel(cx: Cx, asked: Asked): Outcome | { wait: Wait } {
   if (typeof runId !== 'string' || !presentRun(cx.state, runId).known) return unknownRun(cx, runId);
   const row = rowOf(cx, asked);
   if (row !== undefined && !isSettled(row)) {
-    const queued = row.status === 'queued';
+    const queued = row.life.stage === 'queued';
     requestCancel(
       cx,
       row,

@@ -3,8 +3,9 @@ import { runIdOfToolCall } from '../state/ids.ts';
 import type { StartRun } from '../run/admission.ts';
 import { startRun } from '../run/start.ts';
 import { LABEL_CHARS } from '../state/sizes.ts';
-import type { ActiveTurn, Cx, NameFacts, Wait } from '../state/state.ts';
-import { isRefusal, type Json } from '../state/types.ts';
+import type { Cx } from '../state/state.ts';
+import type { ActiveTurn, Wait } from '../state/turn.ts';
+import { isRefusal, type Json, type NameFacts } from '../state/types.ts';
 import type { Outcome } from './waits.ts';
 
 /** Starts the run at once, inside the step; a refusal is an error result that the model reads. */

@@ -4,6 +4,7 @@
  * `ready → model → (backoff → ready)* → tools → ready …` until the model asks for no tool. Between two steps nothing is in
  * flight. Answers of attempts that are no longer the present one are not listened to.
  */
+import { isInFlight, type ActiveTurn, type QueuedTurn, type ToolCall, type ToolPolicy } from '../state/turn.ts';
 import { appendInput, narrateWaiting } from '../delivery/slots.ts';
 import { emit } from '../log/events.ts';
 import { remain } from './past.ts';
@@ -16,21 +17,20 @@ import { presentRun } from '../run/admission.ts';
 import { withdraw } from '../run/requests.ts';
 import { placed, type Placed } from './calls.ts';
 import { callRuntimeTool, type RuntimeTool } from './runtime-tools.ts';
+import { isSettled } from '../state/row.ts';
+import { iso, type Cx } from '../state/state.ts';
 import {
-  addUsage,
-  findRun,
-  iso,
-  isSettled,
-  type ActiveTurn,
-  type Cx,
+  refuse,
+  type Failure,
+  type Json,
+  type MessagePart,
   type NameFacts,
-  type QueuedTurn,
-  type ToolCall,
-  type ToolPolicy,
-} from '../state/state.ts';
+  type Refusal,
+  type Usage,
+} from '../state/types.ts';
+import { addUsage } from '../state/usage.ts';
 import { fitParts, isOpen } from './step-size.ts';
 import { addMessage } from '../delivery/transcript.ts';
-import { refuse, type Failure, type Json, type MessagePart, type Refusal, type Usage } from '../state/types.ts';
 import { deliverHanded, endWait, letGo, outcomeOf, type DetachReceipt, type Outcome } from './waits.ts';
 
 const UNKNOWN_OUTCOME =
@@ -124,7 +124,7 @@ export function modelAnswered(
   const turn = present(cx, at.turnId, at.step);
   if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
   addUsage(turn.usage, answer.usage);
-  addUsage(cx.state.usage, answer.usage);
+  addUsage(cx.state.spent.own, answer.usage);
   const { parts, calls } = placed(cx.state, at, answer);
   turn.parts = fitParts(parts, STEP_BYTES);
   turn.phase = 'tools';
@@ -208,7 +208,7 @@ export function detachRun(cx: Cx, { runId }: { runId: string }): DetachReceipt |
   const { known, status } = presentRun(state, runId);
   if (!known) return refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${runId}".`);
   const { turn } = state;
-  const row = findRun(state, runId);
+  const row = state.runs.get(runId);
   const call = turn?.calls.find((one) => one.wait?.for === 'settle' && one.wait.runId === runId);
   if (turn === null || row === undefined || call === undefined || isSettled(row))
     return { runId, status, deduplicated: true };
@@ -361,8 +361,7 @@ export function endTurn(cx: Cx, status: 'completed' | 'failed' | 'cancelled', en
   const { state } = cx;
   const { turn } = state;
   if (turn === null) return;
-  const inFlight = turn.phase === 'model' || turn.calls.some((call) => call.state === 'running');
-  if (inFlight) cx.effects.push({ do: 'abort-step' });
+  if (isInFlight(turn)) cx.effects.push({ do: 'abort-step' });
   withdraw(cx, turn.turnId);
   if (turn.phase === 'tools') {
     for (const call of turn.calls)

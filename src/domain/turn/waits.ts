@@ -2,24 +2,17 @@
  * Calls of the runtime's tools that wait: for a run to settle, for a cancellation to be confirmed, for a look, for an answer.
  * Nothing is in flight meanwhile, so a turn may wait for weeks; each wait ends by its fact, by its time, or with its turn.
  */
+import { begunOf, isSettled, type RunState } from '../state/row.ts';
+import { dueBy, iso, type Cx, type State } from '../state/state.ts';
 import { cancelReceipt } from '../run/cancel.ts';
 import { markDelivered } from '../delivery/slots.ts';
 import { bodyOf, frame } from '../delivery/frame.ts';
 import { messageIdOfToolCall } from '../state/ids.ts';
 import { emit } from '../log/events.ts';
-import { isLookedAt } from '../run/looks.ts';
+import { isLookedAt } from '../state/row-deadlines.ts';
 import { presentRun } from '../run/admission.ts';
 import { findRequest } from '../run/requests.ts';
-import {
-  dueBy,
-  findRun,
-  isSettled,
-  type ActiveTurn,
-  type Cx,
-  type RunState,
-  type State,
-  type ToolCall,
-} from '../state/state.ts';
+import type { ActiveTurn, ToolCall } from '../state/turn.ts';
 import type { Json, RunStatus } from '../state/types.ts';
 
 export type Outcome = { output: Json } | { errorText: string };
@@ -32,22 +25,22 @@ export function outcomeOf(cx: Cx, turn: ActiveTurn, call: ToolCall): Outcome | u
   if (wait === undefined) return undefined;
   switch (wait.for) {
     case 'settle': {
-      const row = findRun(state, wait.runId);
+      const row = state.runs.get(wait.runId);
       if (row === undefined || isSettled(row)) return handOver(state, turn, wait.runId);
       // Its question waits behind this very turn: whoever waits for it could never answer.
-      if (row.asks?.some((ask) => ask.open && ask.delivery.state === 'queued') === true)
+      if (row.own.asks?.some((ask) => ask.open && ask.delivery.state === 'queued') === true)
         return letGo(cx, row, 'requested');
       return wait.until !== undefined && wait.until <= due ? letGo(cx, row, 'timeout') : undefined;
     }
     case 'cancel': {
-      const row = findRun(state, wait.runId);
+      const row = state.runs.peek(wait.runId);
       return row === undefined || isSettled(row) || wait.until <= due
         ? { output: cancelReceipt(state, wait.runId) }
         : undefined;
     }
     case 'look': {
-      const row = findRun(state, wait.runId);
-      if (row === undefined || !isLookedAt(row) || (row.lookedAt ?? 0) >= wait.since || wait.until <= due)
+      const row = state.runs.peek(wait.runId);
+      if (row === undefined || !isLookedAt(row) || lookedAt(row) >= wait.since || wait.until <= due)
         return inspected(cx, turn, call, wait.runId);
       return undefined;
     }
@@ -68,9 +61,14 @@ export function outcomeOf(cx: Cx, turn: ActiveTurn, call: ToolCall): Outcome | u
   }
 }
 
+/** When a run was last looked at, milliseconds. */
+function lookedAt(row: Readonly<RunState>): number {
+  return begunOf(row)?.watch.lookedAt ?? 0;
+}
+
 /** The outcome of a run that was waited for is the call's result, which is its delivery. */
 function handOver(state: State, turn: ActiveTurn, runId: string): Outcome {
-  const row = findRun(state, runId);
+  const row = state.runs.peek(runId);
   if (row === undefined) return { output: { runId, status: presentRun(state, runId).status } };
   (turn.handed ??= []).push(runId);
   return {
@@ -94,14 +92,14 @@ export function letGo(cx: Cx, row: RunState, reason: 'timeout' | 'requested' | '
 export function endWait(cx: Cx, turn: ActiveTurn, call: ToolCall): Outcome | undefined {
   const { wait } = call;
   if (wait?.for !== 'settle') return wait === undefined ? undefined : outcomeOf(cx, turn, call);
-  const row = findRun(cx.state, wait.runId);
+  const row = cx.state.runs.get(wait.runId);
   return row === undefined || isSettled(row) ? handOver(cx.state, turn, wait.runId) : letGo(cx, row, 'turn_ended');
 }
 
 /** Fills the slots of the runs whose outcome stands in the step's message. */
 export function deliverHanded(cx: Cx, turn: ActiveTurn): void {
   for (const runId of turn.handed ?? []) {
-    const row = findRun(cx.state, runId);
+    const row = cx.state.runs.get(runId);
     if (row !== undefined && row.delivery.finish.state === 'pending')
       markDelivered(cx, row, { runId, kind: 'finish' }, turn.turnId);
   }
@@ -111,7 +109,7 @@ export function deliverHanded(cx: Cx, turn: ActiveTurn): void {
 /** The row of a run as its model reads it: framed, because labels, progress and results come from outside. */
 function inspected(cx: Cx, turn: ActiveTurn, call: ToolCall, runId: string): Outcome {
   const { state } = cx;
-  const row = findRun(state, runId);
+  const row = state.runs.peek(runId);
   const { status } = presentRun(state, runId);
   emit(cx, 'message.received', { runId, kind: 'inspect', turnId: turn.turnId, toolCallId: call.toolCallId, status });
   const key = messageIdOfToolCall(state.epoch, turn.turnId, turn.step, call.place);
@@ -120,7 +118,7 @@ function inspected(cx: Cx, turn: ActiveTurn, call: ToolCall, runId: string): Out
 }
 
 /** What a model needs to know of a run. */
-export function digestOf(row: RunState): { [key: string]: Json } {
+export function digestOf(row: Readonly<RunState>): { [key: string]: Json } {
   const {
     runId,
     agent,
@@ -130,7 +128,6 @@ export function digestOf(row: RunState): { [key: string]: Json } {
     createdAt,
     startedAt,
     settledAt,
-    deadlineAt,
     progress,
     milestones,
     childStillRunning,
@@ -144,7 +141,7 @@ export function digestOf(row: RunState): { [key: string]: Json } {
     createdAt,
     startedAt,
     settledAt,
-    deadlineAt: settledAt === undefined ? deadlineAt : undefined,
+    deadlineAt: settledAt === undefined ? iso(row.own.deadline) : undefined,
     childStillRunning,
     progress,
     milestones: milestones.slice(-20).map(({ n, name, at }) => ({ n, name, at })),

@@ -1,23 +1,26 @@
 /** What readers see: the answers of the queries, cut at 1 MiB. Pure functions of the state. */
+import { totalOf } from '../state/usage.ts';
 import { jsonBytes } from '../state/json.ts';
 import { firstSeq } from '../log/events.ts';
 import { isLooping } from '../state/loop.ts';
 import { LIST_BYTES } from '../state/sizes.ts';
 import { presentRun } from '../run/admission.ts';
-import { findRun, iso, type OldRow, type PastTurn, type RunState, type State } from '../state/state.ts';
+import type { OldRow, RunState } from '../state/row.ts';
+import { iso, type State } from '../state/state.ts';
+import type { PastTurn } from '../state/turn.ts';
 import { isHidden } from '../delivery/transcript.ts';
 import type {
+  Failure,
   ForgottenRow,
+  InputRef,
   OutliveEvent,
   Request,
   Row,
   RunStatus,
   SessionSnapshot,
+  TurnStatus,
   UIMessage,
   Usage,
-  InputRef,
-  Failure,
-  TurnStatus,
 } from '../state/types.ts';
 
 /** So many inputs, each with the longest key, are less than 1 MiB. */
@@ -35,8 +38,7 @@ export function sessionView(state: State, undecided = false): SessionSnapshot {
     failed: 0,
     cancelled: 0,
   };
-  for (const row of state.runs) counts[row.status] += 1;
-  for (const row of state.forgotten) counts[row.status] += 1;
+  for (const row of [...state.runs.all, ...state.runs.allForgotten]) counts[row.status] += 1;
   return {
     sessionId: state.sessionId,
     epoch: state.epoch,
@@ -59,7 +61,7 @@ export function sessionView(state: State, undecided = false): SessionSnapshot {
     queue: queueView(state),
     runs: counts,
     requests: openRequests(state),
-    usage: { ...state.usage },
+    usage: totalOf(state.spent),
     lastSeq: state.lastSeq,
     rules: state.rules,
     ...(isLooping(state) ? { loop: true as const } : {}),
@@ -94,48 +96,16 @@ function openRequests({ requests }: State): Request[] {
 }
 
 function statusOf(state: State, undecided: boolean): SessionSnapshot['status'] {
-  if (state.self?.outcome !== undefined) return 'closed';
-  if (state.closing !== undefined) return state.closing.done === true ? 'closed' : 'closing';
+  if (state.self !== undefined && state.self.end.is !== 'working') return 'closed';
+  if (state.closing !== undefined) return state.closing.stage.is === 'done' ? 'closed' : 'closing';
   if (state.turn === null) return undecided ? 'running' : 'idle';
   return turnStatus(state);
 }
 
 /** A row as it is shown: without what only its starter needs. */
-export function rowView(row: RunState, withResult: boolean): Row {
-  const {
-    request: _request,
-    detached: _detached,
-    starting: _starting,
-    epoch: _epoch,
-    bytes: _bytes,
-    cancelReason: _reason,
-    cancelComment: _comment,
-    cancelCascade: _cascade,
-    graceAt: _grace,
-    movedAt: _moved,
-    silent: _silent,
-    lookAt: _lookAt,
-    looks: _looks,
-    due: _due,
-    lookedAt: _lookedAt,
-    unread: _unread,
-    messages: _messages,
-    sending: _sending,
-    asks: _asks,
-    handlers: _handlers,
-    finishHook: _finishHook,
-    forced: _forced,
-    pausedAt: _pausedAt,
-    missed: _missed,
-    seenEvents: _seenEvents,
-    cancelledBelow: _below,
-    gaveUpReason: _gaveUp,
-    ordinal: _ordinal,
-    inputBytes: _inputBytes,
-    lastMilestone: _last,
-    result,
-    ...shown
-  } = row;
+export function rowView(row: Readonly<RunState>, withResult: boolean): Row {
+  const { own, life: _life, result, ...rest } = row;
+  const shown: Row = { ...rest, deadlineAt: iso(own.deadline) };
   // A thousand milestones with all their data are more than a query can answer; the log has them.
   if (jsonBytes(shown.milestones) > LIST_BYTES / 4)
     shown.milestones = shown.milestones.map(({ data: _data, ...one }) => one);
@@ -144,6 +114,10 @@ export function rowView(row: RunState, withResult: boolean): Row {
 
 function oldRowView({ ordinal: _ordinal, ...shown }: OldRow): ForgottenRow {
   return shown;
+}
+
+function ordinalOf(row: OldRow | Readonly<RunState>): number {
+  return 'forgotten' in row ? row.ordinal : row.own.ordinal;
 }
 
 export interface ListRuns {
@@ -157,7 +131,7 @@ export function listRuns(
   state: State,
   { status, limit = 100, after }: ListRuns,
 ): { runs: (Row | ForgottenRow)[]; hasMore: boolean } {
-  const all = [...state.forgotten, ...state.runs].sort((a, b) => a.ordinal - b.ordinal);
+  const all = [...state.runs.allForgotten, ...state.runs.all].sort((a, b) => ordinalOf(a) - ordinalOf(b));
   const start = after === undefined ? 0 : all.findIndex((row) => row.runId === after) + 1;
   const wanted = all.slice(start).filter((row) => status === undefined || row.status === status);
   return cut(
@@ -183,9 +157,9 @@ function cut<T, K extends string>(
 }
 
 export function getRun(state: State, runId: string): Row | ForgottenRow | null {
-  const row = findRun(state, runId);
+  const row = state.runs.peek(runId);
   if (row !== undefined) return rowView(row, true);
-  const old = state.forgotten.find((one) => one.runId === runId);
+  const old = state.runs.forgotten(runId);
   return old === undefined ? null : oldRowView(old);
 }
 

@@ -1,0 +1,156 @@
+/** What leaves the outbox, lane by lane: what is gathered for it, and what its acknowledgement means. */
+import { epochOf } from '../state/row.ts';
+import { keyOf, type About, type Entry, type Lane } from '../state/outbox.ts';
+import { backoff } from '../state/backoff.ts';
+import type { Effect, Letter } from '../state/effects.ts';
+import { hasSettled } from '../state/self.ts';
+import { dueBy, type Cx, type State } from '../state/state.ts';
+import { totalOf } from '../state/usage.ts';
+import { untoldMilestones } from './own-milestones.ts';
+import { parentGone } from './parent-gone.ts';
+import { findRequest, keepClosed } from './requests.ts';
+import { notesTold, unsentNotes } from './to-runs.ts';
+
+/** So many messages of a lane are under way at once. */
+const AT_ONCE: Readonly<Record<Lane, number>> = {
+  milestones: 1,
+  read: 1,
+  requests: 1,
+  notes: Infinity,
+  answers: Infinity,
+  handlers: 10,
+};
+const BACKOFF_MS = 1000;
+const BACKOFF_MOST_MS = 60_000;
+
+/** Sends what may leave. */
+export function sendOutbox(cx: Cx): void {
+  const { state, effects } = cx;
+  const { outbox } = state;
+  for (const entry of outbox.ready) {
+    if (outbox.underWayOf(entry.about.lane) >= AT_ONCE[entry.about.lane]) continue;
+    const effect = effectOf(state, entry);
+    if (effect === undefined) {
+      outbox.drop(entry);
+      continue;
+    }
+    outbox.leave(entry);
+    effects.push(effect);
+  }
+}
+
+function effectOf(state: State, entry: Entry): Effect | undefined {
+  const { about, attempt } = entry;
+  const key = keyOf(about);
+  if (about.lane === 'handlers') return { do: 'handler', key, call: about.call, idempotencyKey: about.key, attempt };
+  const letter = letterOf(state, entry);
+  return letter === undefined ? undefined : { do: 'tell', key, letter };
+}
+
+/** All since the last, or nothing when there is nothing any more. */
+function letterOf(state: State, { about }: Entry): Letter | undefined {
+  switch (about.lane) {
+    case 'milestones':
+    case 'read':
+    case 'requests':
+      return letterToParent(state, about);
+    case 'notes': {
+      const row = state.runs.peek(about.runId);
+      const messages = row === undefined ? [] : unsentNotes(row);
+      const upTo = messages.at(-1)?.n;
+      if (row === undefined || upTo === undefined) return undefined;
+      return { workflowId: row.workflowId, name: 'runMessage', message: { epoch: epochOf(row), messages }, upTo };
+    }
+    case 'answers':
+      return { workflowId: about.workflowId, name: 'requestAnswered', message: about.answer };
+    case 'handlers':
+      return undefined;
+    default:
+      return about satisfies never;
+  }
+}
+
+/** Nothing once there is no parent any more, or the settle says it all. */
+function letterToParent(
+  state: State,
+  about: Extract<About, { lane: 'milestones' | 'read' | 'requests' }>,
+): Letter | undefined {
+  const { self } = state;
+  if (self === undefined || self.parentGone === true || hasSettled(self)) return undefined;
+  const { workflowId, epoch } = self.parent;
+  const from = { runId: self.runId, epoch };
+  switch (about.lane) {
+    case 'milestones': {
+      const milestones = untoldMilestones(self);
+      const upTo = milestones.at(-1)?.n;
+      if (upTo === undefined) return undefined;
+      const seen = self.progress === undefined ? {} : { progress: self.progress };
+      const message = { ...from, milestones, usage: totalOf(state.spent), ...seen };
+      return { workflowId, name: 'runMilestones', message, upTo };
+    }
+    case 'read': {
+      const { read, readTold } = self.notes;
+      if (read <= readTold) return undefined;
+      return { workflowId, name: 'runMessagesRead', message: { ...from, n: read }, upTo: read };
+    }
+    case 'requests': {
+      const request = findRequest(state, about.requestId);
+      if (request === undefined) return undefined;
+      const message = { ...from, request: { ...request }, usage: totalOf(state.spent) };
+      return { workflowId, name: 'runRequest', message };
+    }
+    default:
+      return about satisfies never;
+  }
+}
+
+/** A letter has arrived, or its receiver is gone, or the server would not take it. */
+export function letterSent(cx: Cx, key: string, { upTo = 0 }: Letter, outcome: 'sent' | 'gone' | 'refused'): void {
+  const { state } = cx;
+  const entry = state.outbox.get(key);
+  if (entry === undefined || entry.way.is !== 'under-way') return;
+  if (outcome === 'refused') {
+    state.outbox.failed(entry, cx.now + backoff(entry.attempt, BACKOFF_MS, BACKOFF_MOST_MS));
+    return;
+  }
+  const { lane } = entry.about;
+  const isToParent = lane === 'milestones' || lane === 'read' || lane === 'requests';
+  if (outcome === 'gone' && isToParent && state.self !== undefined) {
+    parentGone(cx, state.self.parent.epoch);
+    return;
+  }
+  acknowledge(state, entry, upTo);
+  state.outbox.told(entry);
+  if (lane === 'requests') keepClosed(state);
+}
+
+function acknowledge({ self, runs, outbox }: State, { about }: Entry, upTo: number): void {
+  switch (about.lane) {
+    case 'milestones':
+      if (self === undefined) return;
+      self.told = Math.max(self.told, upTo);
+      if (untoldMilestones(self).length > 0) outbox.put(about);
+      return;
+    case 'read':
+      if (self !== undefined) self.notes.readTold = Math.max(self.notes.readTold, upTo);
+      return;
+    case 'notes': {
+      const row = runs.get(about.runId);
+      if (row === undefined) return;
+      notesTold(row, upTo);
+      if (unsentNotes(row).length > 0) outbox.put(about);
+      return;
+    }
+    case 'requests':
+    case 'answers':
+    case 'handlers':
+      return;
+    default:
+      about satisfies never;
+  }
+}
+
+/** What has waited long enough leaves again. */
+export function passOutbox(cx: Cx): void {
+  cx.state.outbox.wake(dueBy(cx));
+}

@@ -1,0 +1,122 @@
+/** Turns, as they wait, run and have ended, and what they are made of. */
+import type { SlotRef } from './row.ts';
+import type { Failure, InputRef, Json, MessagePart, TurnStatus, UIMessage, Usage } from './types.ts';
+
+/** What a queued turn will append to the transcript. A background body points at its row: the row is the memory. */
+export type Body =
+  | { source: 'user'; messages: UIMessage[] }
+  | { source: 'background-run'; slot: SlotRef }
+  | { source: 'note'; note: Note };
+
+/** A message from a starter to its run; `n` counts from 1 for each run. */
+export interface Note {
+  n: number;
+  messageId: string;
+  message: string;
+}
+
+/** `metadata`: that of the user's input, kept with it because inputs merge. */
+export interface TurnInput {
+  ref: InputRef;
+  body: Body;
+  bytes: number;
+  metadata?: Json;
+}
+
+interface TurnCore {
+  turnId: string;
+  origin: 'user' | 'background';
+  inputs: InputRef[];
+  metadata?: Json;
+  queuedAt: string;
+  usage: Usage;
+  /** Entries of the dedupe record that answer with this turn. */
+  keys: string[];
+  /** What of it is never shed, bytes; nothing for a queued background turn, which is in its rows' bytes. */
+  cost: number;
+}
+
+export interface QueuedTurn extends TurnCore {
+  pending: TurnInput[];
+  bytes: number;
+  /** Debounced: not before this instant, milliseconds. */
+  startAfter?: number;
+}
+
+/** How a call of a custom tool is to be treated; told by the worker with the model's answer. */
+export interface ToolPolicy {
+  idempotent: boolean;
+  timeoutMs: number;
+  retries: number;
+}
+
+export interface ToolCall {
+  toolCallId: string;
+  /** Which call of its step it is: see `turn/calls.ts`. */
+  place: string;
+  toolName: string;
+  input: Json;
+  policy: ToolPolicy;
+  attempt: number;
+  /** Workers that it has taken with it in a row. */
+  losses: number;
+  state: 'ready' | 'running' | 'backoff' | 'waiting';
+  retryAt?: number;
+  /** What a call of a tool of the runtime waits for; nothing is in flight meanwhile. */
+  wait?: Wait;
+}
+
+/** `until`: milliseconds; then the call is answered with what there is. */
+export type Wait =
+  | { for: 'settle'; runId: string; until?: number }
+  | { for: 'cancel'; runId: string; until: number }
+  | { for: 'look'; runId: string; since: number; until: number }
+  | { for: 'answer'; requestId: string; given?: Json };
+
+export interface ActiveTurn extends TurnCore {
+  startedAt: string;
+  /** The ceiling of the turn, milliseconds. */
+  deadline: number;
+  /** The step that is under way, from 1. */
+  step: number;
+  /** Attempts of the model call of this step, from 1. */
+  attempt: number;
+  phase: 'ready' | 'model' | 'backoff' | 'tools';
+  retryAt?: number;
+  /** The assistant message of this step while its tools are answering. */
+  parts: MessagePart[];
+  /** The calls that have no answer yet. */
+  calls: ToolCall[];
+  /** Workers that this step has taken with it in a row, and attempts of it that failed otherwise. */
+  losses: number;
+  failures: number;
+  stepsDone: number;
+  runsStarted: number;
+  /** Runs whose outcome is the result of a call of this step. */
+  handed?: string[];
+}
+
+export interface PastTurn {
+  turnId: string;
+  status: Extract<TurnStatus, 'completed' | 'failed' | 'cancelled' | 'skipped'>;
+  reason?: string;
+  comment?: string;
+  inputs: InputRef[];
+  metadata?: Json;
+  steps: number;
+  queuedAt: string;
+  startedAt?: string;
+  endedAt: string;
+  usage: Usage;
+  error?: Failure;
+}
+
+export interface TranscriptEntry {
+  message: UIMessage;
+  turnId?: string;
+}
+
+/** True when a model call or a tool is in flight. */
+export function isInFlight({ phase, calls }: ActiveTurn): boolean {
+  return phase === 'model' || calls.some((call) => call.state === 'running');
+}
