@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { PARENT_EPOCH, type Activities } from '../src/contract.ts';
 import { RULES } from '../src/domain/state/rules.ts';
-import { describe, isOpen } from '../src/client/describe.ts';
+import { describe, firstRunId, isOpen } from '../src/client/describe.ts';
 import { answerRequest } from './answer.ts';
 import { callHandler } from './handler.ts';
 import { lookAtRuns } from './look.ts';
@@ -38,12 +38,11 @@ export function createActivities(registry: Registry, client: Client, isStopping:
 async function look(client: Client, workflowId: string): ReturnType<Activities['lookAtWorkflow']> {
   const description = await describe(client, workflowId);
   if (description === undefined) return { v: 1 };
-  const { raw, memo } = description;
-  const parentEpoch = memo?.[PARENT_EPOCH];
+  const parentEpoch = description.memo?.[PARENT_EPOCH];
   return {
     v: 1,
     found: {
-      epoch: raw.workflowExecutionInfo?.firstRunId ?? '',
+      epoch: firstRunId(description),
       open: isOpen(description),
       ...(typeof parentEpoch === 'string' ? { parentEpoch } : {}),
     },

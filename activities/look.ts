@@ -7,7 +7,7 @@ import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure
 import { WorkflowFailedError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import type { RunResult, SessionSnapshot } from '../src/contract.ts';
 import { ask } from '../src/client/ask.ts';
-import { describe, isOpen } from '../src/client/describe.ts';
+import { describe, firstRunId, isOpen } from '../src/client/describe.ts';
 import { attemptOf, heartbeatOf, usageOf } from '../src/client/heartbeat.ts';
 import { workflowIdOfTarget } from '../src/domain/state/ids.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
@@ -66,10 +66,6 @@ async function lookAt(client: Client, run: LookedFor): Promise<Sight> {
     if (told !== undefined) seen.usage = told.usage;
   }
   return seen;
-}
-
-function firstRunId({ raw }: WorkflowExecutionDescription): string {
-  return raw.workflowExecutionInfo?.firstRunId ?? '';
 }
 
 async function askedItself(client: Client, workflowId: string): Promise<SessionSnapshot | undefined> {

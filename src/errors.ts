@@ -121,6 +121,19 @@ export class WorkerLost extends OutliveError {
     super('WorkerLost', message);
   }
 }
+/**
+ * The place to read on from is none any more: it is of an earlier session of this id, its event was rewritten by a reset, or the
+ * log never came so far.
+ */
+export class StaleCursor extends OutliveError {
+  /** Where to read on: a number or a cursor for `events({ after })`, 0 when nothing of what was read stands. */
+  readonly after: number | string;
+
+  constructor(message: string, after: number | string = 0) {
+    super('StaleCursor', message);
+    this.after = after;
+  }
+}
 /** What is needed cannot be reached now; sending the same again later is safe. */
 export class Unavailable extends OutliveError {
   constructor(message: string) {
@@ -164,6 +177,7 @@ const classes: Record<ErrorType, (message: string) => OutliveError> = {
   ModelStalled: (m) => new ModelStalled(m),
   BudgetExceeded: (m) => new BudgetExceeded(m),
   WorkerLost: (m) => new WorkerLost(m),
+  StaleCursor: (m) => new StaleCursor(m),
   Unavailable: (m) => new Unavailable(m),
 };
 

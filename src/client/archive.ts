@@ -58,17 +58,15 @@ async function previousOf(client: Client, workflowId: string, runId: string): Pr
   return history?.events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId || undefined;
 }
 
-/** Everything archived between two numbers, both included, oldest first, and the first number that is still there. */
-export async function readArchive(
-  client: Client,
-  workflowId: string,
-  newest: string,
-  from: number,
-  to: number,
-): Promise<{ events: OutliveEvent[]; truncatedAt?: number }> {
-  const parts: OutliveEvent[][] = [];
-  const found = (): OutliveEvent[] => parts.toReversed().flat();
-  let first = to + 1;
+export interface ArchivedIn {
+  client: Client;
+  workflowId: string;
+  /** Its last execution. */
+  newest: string;
+}
+
+/** The parts of a log, the newest first, as far back as the histories are retained. */
+export async function* archivedParts({ client, workflowId, newest }: ArchivedIn): AsyncGenerator<Archived> {
   try {
     for (
       let runId: string | undefined = newest;
@@ -77,15 +75,34 @@ export async function readArchive(
     ) {
       for await (const event of backwards(client, workflowId, runId)) {
         const archived = await archivedIn(client, event);
-        if (archived === undefined) continue;
-        parts.push(archived.events.filter(({ seq }) => seq >= from && seq < first));
-        first = Math.min(first, archived.first);
-        if (first <= from) return { events: found() };
+        if (archived !== undefined) yield archived;
       }
     }
   } catch (error) {
     if (serverError(error)?.code !== NOT_FOUND) throw error;
-    return { events: found(), truncatedAt: first };
   }
-  return { events: found() };
+}
+
+/**
+ * Everything archived between two numbers, both included, oldest first, the last number that is archived, and the first one that
+ * is still there, where that is not the one asked for.
+ *
+ * @param to left out: to the end of a log of which nothing stands elsewhere.
+ */
+export async function readArchive(
+  archive: ArchivedIn,
+  from: number,
+  to = Infinity,
+): Promise<{ events: OutliveEvent[]; lastSeq: number; truncatedAt?: number }> {
+  const parts: OutliveEvent[][] = [];
+  let lastSeq: number | undefined;
+  let first = to + 1;
+  for await (const part of archivedParts(archive)) {
+    lastSeq ??= part.events.at(-1)?.seq;
+    parts.push(part.events.filter(({ seq }) => seq >= from && seq < first));
+    first = Math.min(first, part.first);
+    if (first <= from) break;
+  }
+  const found = { events: parts.toReversed().flat(), lastSeq: lastSeq ?? 0 };
+  return first <= from || first === Infinity ? found : { ...found, truncatedAt: first };
 }

@@ -15,3 +15,8 @@ export async function describe(client: Client, workflowId: string): Promise<Work
     throw error;
   }
 }
+
+/** The epoch of a workflow: the run id of the first execution of its chain, which stays through continue-as-new and reset. */
+export function firstRunId({ raw }: WorkflowExecutionDescription): string {
+  return raw.workflowExecutionInfo?.firstRunId ?? '';
+}

@@ -1,14 +1,16 @@
 /**
- * The merged stream of a session: its own log and, with `includeRuns`, those of all runs of its tree, in order within each log.
- * A run's events come after the `run.queued` that announced it.
+ * The stream of a session: its own log and, with `includeRuns`, those of all runs of its tree, interleaved (see `merge.ts`), from a
+ * place on (`cursor.ts`), if that still is one (`resume.ts`).
  */
 import type { Client } from '@temporalio/client';
-import type { OutliveEvent } from '../contract.ts';
-import { workflowIdOfRun } from '../domain/state/ids.ts';
-import { InvalidInput } from '../errors.ts';
-import { cursorOf, positionOf, type Position } from './cursor.ts';
+import { InvalidInput, SessionClosed } from '../errors.ts';
+import { cursorOf, positionOf, type Place } from './cursor.ts';
 import { typed } from './failures.ts';
-import { readLog, readRunLog } from './log.ts';
+import { lastBefore, placeOf, readLog, type Log } from './log.ts';
+import { merge, startersFirst, type EventItem } from './merge.ts';
+import { checkAll, checkEpoch, checkOwn, fromPlace, since, type Reader } from './resume.ts';
+
+export type { EventItem } from './merge.ts';
 
 export interface EventsOptions {
   /** Events after this number of the session's own log (without `includeRuns`) or after this cursor. Default 0: from the beginning. */
@@ -17,103 +19,52 @@ export interface EventsOptions {
   includeRuns?: boolean;
 }
 
-/** An event with the cursor that resumes after it. */
-export type EventItem = OutliveEvent & { cursor: string };
-
-interface Log {
-  workflowId: string;
-  depth: number;
-  events: OutliveEvent[];
-  next: number;
-  own: boolean;
-}
-
-/** @throws SessionClosed when there is no session of this id, InvalidInput when `after` is no place in its stream. */
+/**
+ * @throws SessionClosed when there is no session of this id, InvalidInput when `after` is no place in its stream, StaleCursor when it
+ * is none any more.
+ */
 export async function* readEvents(
   client: Client,
   sessionId: string,
-  options: EventsOptions,
+  { after = 0, includeRuns = false }: EventsOptions,
 ): AsyncGenerator<EventItem> {
+  const reader: Reader = {
+    read: async (workflowId, from) => readLog(client, workflowId, from, workflowId !== sessionId),
+    standing: async (workflowId, place) => lastBefore(client, workflowId, place),
+  };
   try {
-    yield* merge(client, sessionId, options);
+    yield* includeRuns ? readTree(reader, sessionId, after) : readOwn(reader, sessionId, after);
   } catch (error) {
     throw typed(error, sessionId);
   }
 }
 
-async function* merge(
-  client: Client,
-  sessionId: string,
-  { after = 0, includeRuns = false }: EventsOptions,
-): AsyncGenerator<EventItem> {
-  if (includeRuns && typeof after === 'number' && after !== 0)
+export async function* readOwn(reader: Reader, sessionId: string, after: number | string): AsyncGenerator<EventItem> {
+  const position = positionOf(sessionId, after);
+  const log = await required(reader, sessionId, position.own);
+  checkEpoch(sessionId, position, log);
+  await checkOwn(reader, sessionId, position, log);
+  for (const event of since(sessionId, position.own, log))
+    yield { ...event, cursor: cursorOf(sessionId, { ...position, epoch: log.epoch, own: placeOf(event) }) };
+}
+
+export async function* readTree(reader: Reader, sessionId: string, after: number | string): AsyncGenerator<EventItem> {
+  if (typeof after === 'number' && after !== 0)
     throw new InvalidInput(`Expected after to be a cursor with includeRuns, got ${after}.`);
-  const start = positionOf(sessionId, after);
-  if (!includeRuns) {
-    for (const event of await readLog(client, sessionId, start[sessionId] ?? 0))
-      yield { ...event, cursor: cursorOf({ [sessionId]: event.seq }) };
-    return;
+  const position = positionOf(sessionId, after);
+  const own = await required(reader, sessionId, position.merged);
+  checkEpoch(sessionId, position, own);
+  const logs = new Map([[sessionId, own]]);
+  for (const [workflowId, place] of startersFirst(position.runs)) {
+    const log = await reader.read(workflowId, fromPlace(place));
+    if (log !== undefined) logs.set(workflowId, log);
   }
-  const position: Position = { ...start };
-  const open: Log[] = [
-    { workflowId: sessionId, depth: 0, events: await readLog(client, sessionId, 0), next: 0, own: false },
-  ];
-  for (;;) {
-    const log = earliest(open);
-    const event = log?.events[log.next];
-    if (log === undefined || event === undefined) return;
-    log.next += 1;
-    if (event.type === 'run.queued' && event.runId !== undefined) {
-      const workflowId = workflowIdOfRun(log.workflowId, event.runId);
-      open.push({
-        workflowId,
-        depth: log.depth + 1,
-        events: await runLog(client, workflowId, log, event.runId),
-        next: 0,
-        own: true,
-      });
-    }
-    if (event.seq <= (start[log.workflowId] ?? 0)) continue;
-    position[log.workflowId] = event.seq;
-    if (log.own && isCopy(event, log)) continue;
-    yield { ...event, cursor: cursorOf(position) };
-  }
+  await checkAll(reader, sessionId, position, logs);
+  yield* merge(reader.read, sessionId, position, logs);
 }
 
-/** A run that could not be started has no log of its own: the workflow of its id, if any, is another session's. */
-async function runLog(client: Client, workflowId: string, starter: Log, runId: string): Promise<OutliveEvent[]> {
-  const neverStarted = starter.events.some(
-    (event) => event.type === 'run.settled' && event.runId === runId && event['reason'] === 'start_failed',
-  );
-  return neverStarted ? [] : readRunLog(client, workflowId, 0);
-}
-
-/** What its starter's log tells too is left out of the run's own. */
-function isCopy(event: OutliveEvent, log: Log): boolean {
-  return (
-    (event.type === 'run.milestone' || event.type === 'run.settled') &&
-    workflowIdOfRun(parentOf(log.workflowId), event.runId ?? '') === log.workflowId
-  );
-}
-
-function parentOf(workflowId: string): string {
-  return workflowId.slice(0, workflowId.lastIndexOf('/'));
-}
-
-/** The log whose next event is the oldest; of equal ones the deepest, so that a run's end comes after what led to it. */
-function earliest(logs: readonly Log[]): Log | undefined {
-  let best: Log | undefined;
-  for (const log of logs) {
-    const event = log.events[log.next];
-    if (event === undefined) continue;
-    const than = best?.events[best.next];
-    if (
-      best === undefined ||
-      than === undefined ||
-      event.at < than.at ||
-      (event.at === than.at && log.depth > best.depth)
-    )
-      best = log;
-  }
-  return best;
+async function required(reader: Reader, sessionId: string, place: Place): Promise<Log> {
+  const log = await reader.read(sessionId, fromPlace(place));
+  if (log !== undefined) return log;
+  throw new SessionClosed(`Expected an open session, got "${sessionId}", which is closed or does not exist.`);
 }

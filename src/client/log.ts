@@ -1,11 +1,34 @@
-/** One workflow's log, from a number to the present end: the state by query, what is older from the archive. */
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { iso } from '../domain/state/state.ts';
-import type { OutliveEvent } from '../contract.ts';
+/**
+ * One workflow's log, from a number to the present end: the state by query, what is older from the archive. A closed workflow is
+ * read without a worker. Nothing is read that lies before what is asked for.
+ */
+import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import { PARENT_EPOCH, type OutliveEvent } from '../contract.ts';
 import { ask } from './ask.ts';
-import { isOpen } from './describe.ts';
+import { archivedParts, readArchive, type ArchivedIn } from './archive.ts';
+import { BEGINNING, type Place } from './cursor.ts';
+import { describe, firstRunId, isOpen } from './describe.ts';
 import { serverError } from './failures.ts';
-import { readArchive } from './archive.ts';
+
+export interface Log {
+  /** The execution chain that it is the log of. */
+  epoch: string;
+  /** Of a run: the chain that started it. */
+  parentEpoch?: string;
+  /** Without gaps, to the present end. */
+  events: OutliveEvent[];
+  /** The number of its last event. */
+  lastSeq: number;
+  /** The first number that is still there, where retention has taken some of what was asked for. */
+  truncatedAt?: number;
+  /** Its workflow has ended. */
+  closed: boolean;
+  /** Nothing comes after these events. A closed workflow's may, when only a worker can tell its end, and none runs. */
+  complete: boolean;
+}
+
+/** Every event of a log from a number on; nothing when there is no such workflow. */
+export type ReadLog = (workflowId: string, from: number) => Promise<Log | undefined>;
 
 const PAGE = 1000;
 
@@ -22,86 +45,93 @@ interface Page {
 }
 
 /**
- * Every event with a larger number than `after`. A closed workflow is read without a worker. What retention has taken is told
- * by one `log.truncated` without a number of its own. A workflow that does not exist throws `WorkflowNotFoundError`.
+ * Every event from the number on; nothing when there is no such workflow, or no longer.
+ *
  * @param orArchived of a closed workflow whose end only a worker could tell, what is archived will do.
  */
 export async function readLog(
   client: Client,
   workflowId: string,
-  after: number,
-  orArchived = false,
-): Promise<OutliveEvent[]> {
-  const handle = client.workflow.getHandle(workflowId);
-  const description = await handle.describe();
-  const { runId } = description;
-  let kept: OutliveEvent[] | undefined;
-  if (!isOpen(description)) {
-    // With the last event that is known, so that its type tells whether anything is missing after it.
-    const { events: archived, truncatedAt } = await readArchive(
-      client,
-      workflowId,
-      runId,
-      Math.max(1, after),
-      Number.MAX_SAFE_INTEGER,
-    );
-    const last = archived.at(-1);
-    kept = mark(
-      workflowId,
-      after,
-      archived.filter((event) => event.seq > after),
-      truncatedAt,
-    );
-    if (last?.type === 'session.closed' || last?.type === 'run.settled') return kept;
-    // Terminated, or failed: its last part was never archived, and only a worker can tell it.
-  }
-  const pinned = client.workflow.getHandle(workflowId, runId);
-  const getEvents = async (from: number): Promise<Page> => ask(pinned, 'getEvents', { after: from, limit: PAGE });
-  let page: Page;
+  from: number,
+  orArchived: boolean,
+): Promise<Log | undefined> {
+  const description = await describe(client, workflowId);
+  if (description === undefined) return undefined;
   try {
-    page =
-      kept === undefined
-        ? await getEvents(after)
-        : await client.withDeadline(Date.now() + CLOSED_MS, async () => getEvents(after));
+    return await readExecution(client, description, from, orArchived);
   } catch (error) {
-    if (kept === undefined || !orArchived || !NO_WORKER.includes(serverError(error)?.code ?? 0)) throw error;
-    return kept;
-  }
-  const live = page.events.slice();
-  const { firstSeq } = page;
-  while (page.hasMore && page.events.length > 0) {
-    page = await getEvents(live.at(-1)?.seq ?? after);
-    live.push(...page.events);
-  }
-  if (after + 1 >= firstSeq) return live;
-  const { events, truncatedAt } = await readArchive(client, workflowId, runId, after + 1, firstSeq - 1);
-  return mark(workflowId, after, [...events, ...live], truncatedAt);
-}
-
-function mark(
-  workflowId: string,
-  after: number,
-  events: OutliveEvent[],
-  truncatedAt: number | undefined,
-): OutliveEvent[] {
-  const first = events[0]?.seq ?? truncatedAt;
-  if (first === undefined || first <= after + 1 || truncatedAt === undefined) return events;
-  const [sessionId = workflowId] = workflowId.split('/');
-  return [
-    { seq: first - 1, at: events[0]?.at ?? iso(0), type: 'log.truncated', workflowId, sessionId, firstSeq: first },
-    ...events,
-  ];
-}
-
-/**
- * The log of a run, which may not have been started, or whose history is gone. Of one that Temporal has closed before it could archive the
- * end of its log, that end is left out while no worker tells it within 10 s: its starter's log tells how it ended.
- */
-export async function readRunLog(client: Client, workflowId: string, after: number): Promise<OutliveEvent[]> {
-  try {
-    return await readLog(client, workflowId, after, true);
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return [];
+    if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
   }
+}
+
+async function readExecution(
+  client: Client,
+  description: WorkflowExecutionDescription,
+  from: number,
+  orArchived: boolean,
+): Promise<Log> {
+  const { workflowId, runId } = description;
+  const parentEpoch = description.memo?.[PARENT_EPOCH];
+  const log = {
+    epoch: firstRunId(description),
+    ...(typeof parentEpoch === 'string' ? { parentEpoch } : {}),
+    closed: !isOpen(description),
+  };
+  const archive = { client, workflowId, newest: runId };
+  if (!log.closed) return { ...log, ...(await readState(archive, from)), complete: false };
+  const archived = await readArchive(archive, from);
+  if (description.status.name === 'COMPLETED' || archived.events.at(-1)?.type === 'session.closed')
+    return { ...log, ...archived, complete: true };
+  // Terminated, or failed: its last part was never archived, and only a worker can tell it.
+  try {
+    const whole = await client.withDeadline(Date.now() + CLOSED_MS, async () => readState(archive, from));
+    return { ...log, ...whole, complete: true };
+  } catch (error) {
+    if (!orArchived || !NO_WORKER.includes(serverError(error)?.code ?? 0)) throw error;
+    return { ...log, ...archived, complete: false };
+  }
+}
+
+type Events = Pick<Log, 'events' | 'lastSeq' | 'truncatedAt'>;
+
+/** What a worker tells of it, and what is archived before that. */
+async function readState(archive: ArchivedIn, from: number): Promise<Events> {
+  const { events, firstSeq, lastSeq } = await pagesFrom(archive, from);
+  if (from >= firstSeq) return { events, lastSeq };
+  const archived = await readArchive(archive, from, firstSeq - 1);
+  return { ...archived, events: [...archived.events, ...events], lastSeq };
+}
+
+async function pagesFrom({ client, workflowId, newest }: ArchivedIn, from: number): Promise<Omit<Page, 'hasMore'>> {
+  const pinned = client.workflow.getHandle(workflowId, newest);
+  const events: OutliveEvent[] = [];
+  for (;;) {
+    const after = events.at(-1)?.seq ?? from - 1;
+    const page: Page = await ask(pinned, 'getEvents', { after, limit: PAGE });
+    events.push(...page.events);
+    if (!page.hasMore || page.events.length === 0) return { ...page, events };
+  }
+}
+
+/** The last event before a place that is not younger than it: after a reset, the last of what was read that stands. */
+export async function lastBefore(client: Client, workflowId: string, { seq, at }: Required<Place>): Promise<Place> {
+  const description = await describe(client, workflowId);
+  if (description === undefined) return BEGINNING;
+  const archive = { client, workflowId, newest: description.runId };
+  for await (const part of partsBack(archive, isOpen(description))) {
+    const last = part.findLast((event) => event.seq < seq && Date.parse(event.at) <= at);
+    if (last !== undefined) return placeOf(last);
+  }
+  return BEGINNING;
+}
+
+async function* partsBack(archive: ArchivedIn, open: boolean): AsyncGenerator<readonly OutliveEvent[]> {
+  if (open) yield (await pagesFrom(archive, 1)).events;
+  for await (const { events } of archivedParts(archive)) yield events;
+}
+
+/** Where a log is read to with this event. One that stands for what is gone has no instant of its own. */
+export function placeOf({ type, seq, at }: OutliveEvent): Place {
+  return type === 'log.truncated' ? { seq } : { seq, at: Date.parse(at) };
 }

@@ -15,3 +15,8 @@ export async function executionsOf(client: Client, workflowId: string): Promise<
   } while (runId !== undefined);
   return chain;
 }
+
+/** The run id of an execution with this history. */
+export function executionOf([first]: readonly HistoryEvent[]): string {
+  return first?.workflowExecutionStartedEventAttributes?.originalExecutionRunId ?? '';
+}

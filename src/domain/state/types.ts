@@ -236,6 +236,7 @@ export const ERROR_TYPES = [
   'ModelStalled',
   'BudgetExceeded',
   'WorkerLost',
+  'StaleCursor',
   'Unavailable',
 ] as const;
 

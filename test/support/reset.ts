@@ -1,0 +1,50 @@
+/** A reset, as an operator does it: the workflow goes on from an earlier task, and what came after that never was. */
+import { temporal } from '@temporalio/proto';
+import type { Client } from '@temporalio/client';
+import { eventually, uniqueId } from './harness.ts';
+
+const { ResetReapplyExcludeType, ResetReapplyType } = temporal.api.enums.v1;
+
+interface Task {
+  runId: string;
+  eventId: string;
+}
+
+/** The first workflow task of the present execution, to reset to. */
+export async function firstTask(client: Client, workflowId: string): Promise<Task> {
+  return (await tasksOf(client, workflowId))[0] ?? { runId: '', eventId: '' };
+}
+
+/** The last workflow task that is completed now, to reset to. */
+export async function lastTask(client: Client, workflowId: string): Promise<Task> {
+  return (await tasksOf(client, workflowId)).at(-1) ?? { runId: '', eventId: '' };
+}
+
+async function tasksOf(client: Client, workflowId: string): Promise<Task[]> {
+  const handle = client.workflow.getHandle(workflowId);
+  const { runId } = await handle.describe();
+  const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+  return (events ?? [])
+    .filter((event) => event.workflowTaskCompletedEventAttributes)
+    .map(({ eventId }) => ({ runId, eventId: String(eventId) }));
+}
+
+/** Resets to a task, without anything that was sent after it. */
+export async function resetTo(client: Client, workflowId: string, { runId, eventId }: Task): Promise<void> {
+  await client.workflowService.resetWorkflowExecution({
+    namespace: client.options.namespace,
+    workflowExecution: { workflowId, runId },
+    reason: 'test',
+    requestId: uniqueId(),
+    workflowTaskFinishEventId: eventId as never,
+    resetReapplyType: ResetReapplyType.RESET_REAPPLY_TYPE_NONE,
+    resetReapplyExcludeTypes: [
+      ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
+      ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE,
+    ],
+  });
+  await eventually(
+    'the execution after the reset',
+    async () => (await client.workflow.getHandle(workflowId).describe()).runId !== runId,
+  );
+}
