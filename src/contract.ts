@@ -213,5 +213,11 @@ export const ASK_AGAIN = 'The workflow is about to take what has just happened; 
 /** How many frames a stack trace of workflow code has; the worker puts it before the workflow bundle, from the environment. Default: none. */
 export const STACKS_GLOBAL = '__outlive_stacks';
 
+/** Marks an error that goes to the caller of a query, and into no history. */
+export const PLAIN = Symbol.for('outlive.plain');
+
+/** Put before the workflow bundle by a worker with payload codecs: then what errors say is encoded too. */
+export const ENCODES_GLOBAL = '__outlive_encodes';
+
 /** The list of registered agents and tasks that the worker puts before the workflow bundle; read by validators only. */
 export const NAMES_GLOBAL = '__outlive_names';

@@ -3,6 +3,7 @@
  * These functions check names and numbers when the module loads and return their argument, frozen.
  */
 import type { LanguageModelV4 } from '@ai-sdk/provider';
+import type { DataConverter } from '@temporalio/common';
 import type { z } from 'zod';
 import { isRuntimeTool } from './domain/turn/runtime-tools.ts';
 import { isRefusal } from './domain/state/types.ts';
@@ -137,6 +138,11 @@ export interface Config {
   onRunStart?: (call: { key: string; run: Row }) => Promise<void> | void;
   /** Told of every run that has settled, with the key `run-finish:<workflowId>`. */
   onRunFinish?: (call: { key: string; run: Row; result?: Json }) => Promise<void> | void;
+  /**
+   * Codecs that everything an app says goes through before it reaches Temporal, for example to encrypt it. Clients need the same: `new
+   * Client({ dataConverter: config.dataConverter })`. A payload that can never be decoded is to be a `ValueError` of `@temporalio/common`.
+   */
+  dataConverter?: Pick<DataConverter, 'payloadCodecs'>;
   /** Values that are replaced by `[secret]` in every error that leaves an activity. */
   secrets?: readonly string[];
 }
@@ -153,6 +159,22 @@ function named(kind: string, name: unknown): void {
 function unsupported(kind: string, definition: object, ...fields: string[]): void {
   const field = fields.find((one) => one in definition && (definition as Record<string, unknown>)[one] !== undefined);
   if (field !== undefined) throw new InvalidInput(`Expected ${kind} to have no ${field}, which is not supported yet.`);
+}
+
+/** The converters on the inner side are the worker's own. */
+function codecs(given: unknown): void {
+  if (given === undefined) return;
+  if (typeof given !== 'object' || given === null)
+    throw new InvalidInput(
+      `Expected dataConverter to be an object with payloadCodecs, got ${JSON.stringify(given) ?? typeof given}.`,
+    );
+  const { payloadCodecs = [], ...others } = given as { payloadCodecs?: unknown };
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw new InvalidInput(`Expected dataConverter to have payloadCodecs only, got ${other}.`);
+  const isCodec = (one: unknown): boolean =>
+    ['encode', 'decode'].every((name) => typeof (Object(one) as Record<string, unknown>)[name] === 'function');
+  if (!Array.isArray(payloadCodecs) || !payloadCodecs.every(isCodec))
+    throw new InvalidInput('Expected payloadCodecs to be codecs, each with encode and decode, got something else.');
 }
 
 function count(kind: string, value: number | undefined, least: number): void {
@@ -223,7 +245,8 @@ export function defineTool<Input, Output>(
  * @throws InvalidInput when a name is used twice or `canStart` names nothing that is registered.
  */
 export function defineConfig(config: Config): Readonly<Config> {
-  unsupported('the configuration', config, 'dataConverter', 'channels');
+  unsupported('the configuration', config, 'channels');
+  codecs(config.dataConverter);
   if (config.serve?.length === 0)
     throw new InvalidInput(`Expected serve to name at least one of ${SERVED.join(', ')}, got none.`);
   for (const kind of [...(config.serve ?? []), ...Object.keys(config.concurrency ?? {})])

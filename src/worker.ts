@@ -4,8 +4,10 @@ import { Client } from '@temporalio/client';
 import { bundleWorkflowCode, Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import { Registry } from '../activities/registry.ts';
+import { dataConverterOf, failureConverterPath, payloadConverterPath } from './data-converter.ts';
 import {
   DEFAULT_TASK_QUEUE,
+  ENCODES_GLOBAL,
   NAMES_GLOBAL,
   SERVED,
   STACKS_GLOBAL,
@@ -34,15 +36,14 @@ const HEARTBEAT_THROTTLE = '200ms';
 /** Of one kind, unless the configuration says otherwise. */
 const ACTIVITIES_AT_ONCE = 100;
 
-const converterPath = fileURLToPath(new URL('./payload-converter.ts', import.meta.url));
-
 /** Bundles the workflow code; the bundle fits every configuration. */
 export async function bundleWorkflows(): Promise<{ code: string }> {
   return bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
     workflowInterceptorModules: [fileURLToPath(new URL('../workflows/activations.ts', import.meta.url))],
     preloadModules: [fileURLToPath(new URL('../workflows/stateless.ts', import.meta.url))],
-    payloadConverterPath: converterPath,
+    payloadConverterPath,
+    failureConverterPath,
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error },
   });
 }
@@ -107,13 +108,14 @@ export async function createWorker(
 ): Promise<OutliveWorker> {
   const { taskQueue = DEFAULT_TASK_QUEUE, serve = SERVED, concurrency = {} } = config;
   const registry = new Registry(config);
-  const client = new Client({ connection, namespace, dataConverter: { payloadConverterPath: converterPath } });
+  const dataConverter = dataConverterOf(config.dataConverter);
+  const client = new Client({ connection, namespace, dataConverter });
   let worker: OutliveWorker | undefined;
   const activities = createActivities(registry, client, () => worker?.isStopping === true);
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace,
-    dataConverter: { payloadConverterPath: converterPath },
+    dataConverter,
     shutdownGraceTime: SHUTDOWN_GRACE,
     shutdownForceTime: SHUTDOWN_FORCE,
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
@@ -122,7 +124,7 @@ export async function createWorker(
   const create = async (served: Served): Promise<Worker> => {
     const own =
       served === 'workflows'
-        ? await workflowOptions(registry, bundle, concurrency.workflows)
+        ? await workflowOptions(registry, config, bundle)
         : { maxConcurrentActivityTaskExecutions: concurrency[served] ?? ACTIVITIES_AT_ONCE };
     return Worker.create({
       ...common,
@@ -140,14 +142,16 @@ export async function createWorker(
 
 async function workflowOptions(
   registry: Registry,
+  { dataConverter, concurrency }: Config,
   bundle: WorkerSetup['bundle'],
-  most: number | undefined,
 ): Promise<Partial<WorkerOptions>> {
   const { code } = bundle ?? (await bundleWorkflows());
   const names = `globalThis.${NAMES_GLOBAL} = Object.freeze(${JSON.stringify(registry.names)});\n`;
   const stacks = `globalThis.${STACKS_GLOBAL} = ${Number(process.env['OUTLIVE_STACK_TRACES'] ?? 0) || 0};\n`;
+  const encodes = dataConverter?.payloadCodecs?.length ? `globalThis.${ENCODES_GLOBAL} = true;\n` : '';
+  const most = concurrency?.workflows;
   return {
-    workflowBundle: { code: names + stacks + code },
+    workflowBundle: { code: names + stacks + encodes + code },
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
     ...(most === undefined ? {} : { maxConcurrentWorkflowTaskExecutions: most }),
   };

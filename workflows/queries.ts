@@ -14,6 +14,7 @@ import {
 import { turnNamed } from '../src/domain/turn/queue.ts';
 import type { State } from '../src/domain/state/state.ts';
 import type { Note } from '../src/domain/state/turn.ts';
+import { PLAIN } from '../src/contract.ts';
 import { isRefusal, refuse } from '../src/domain/state/types.ts';
 import { parseMessage, type SchemaName } from '../src/schemas/index.ts';
 import { refusal } from './failures.ts';
@@ -83,8 +84,12 @@ export function answerQueries(shell: Shell): void {
       defineQuery<unknown, [unknown]>(name),
       (payload) => {
         const parsed = parseMessage(name as SchemaName, payload);
-        if (isRefusal(parsed)) throw refusal(parsed);
-        return answer(shell, parsed);
+        try {
+          if (isRefusal(parsed)) throw refusal(parsed);
+          return answer(shell, parsed);
+        } catch (error) {
+          throw Object.assign(error as Error, { [PLAIN]: true });
+        }
       },
       { description },
     );

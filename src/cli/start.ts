@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { Client } from '@temporalio/client';
+import config from '../../temporal.config.ts';
 import { OutliveClient } from '../client.ts';
 import { connect, findCli, resolveEnvironment, ServerProblem, startDevServer, type DevServer } from '../server.ts';
 import { OUT, preparedFile, Problem } from './scenario.ts';
@@ -77,7 +78,10 @@ async function main(): Promise<void> {
   process.on('SIGINT', interrupted);
   process.on('SIGTERM', interrupted);
   process.on('SIGHUP', interrupted);
-  const client = new OutliveClient(new Client({ connection, namespace }));
+  const { dataConverter } = config;
+  const client = new OutliveClient(
+    new Client({ connection, namespace, ...(dataConverter === undefined ? {} : { dataConverter }) }),
+  );
   const ui = server === undefined ? undefined : `${server.uiUrl}/namespaces/${namespace}/workflows/`;
   await play({ client, file, painter, ui, compare: values['no-compare'] !== true, workerPid: () => worker.pid });
   painter.finish();

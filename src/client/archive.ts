@@ -8,6 +8,7 @@ import type { temporal } from '@temporalio/proto';
 import type { Archived, OutliveEvent } from '../contract.ts';
 import { MIB } from '../domain/state/sizes.ts';
 import { serverError } from './failures.ts';
+import { firstPayload } from './payloads.ts';
 
 const NOT_FOUND = 5;
 
@@ -38,14 +39,16 @@ async function* backwards(client: Client, workflowId: string, runId: string): As
 }
 
 /** What the event has put into the archive, if it has. */
-async function archivedIn(client: Client, event: HistoryEvent): Promise<Archived | undefined> {
+async function archivedIn(client: Client, workflowId: string, event: HistoryEvent): Promise<Archived | undefined> {
   const scheduled = event.activityTaskScheduledEventAttributes;
   if (scheduled?.activityType?.name !== 'archiveLog') return undefined;
-  let payloads = scheduled.input?.payloads ?? [];
-  const { payloadConverter, payloadCodecs } = client.options.loadedDataConverter;
-  for (const codec of payloadCodecs.toReversed()) payloads = await codec.decode(payloads);
-  const [payload] = payloads;
-  return payload === undefined ? undefined : payloadConverter.fromPayload<Archived>(payload);
+  return firstPayload<Archived>(client, scheduled.input?.payloads, {
+    type: 'activity',
+    namespace: client.options.namespace,
+    ...(scheduled.activityId ? { activityId: scheduled.activityId } : {}),
+    workflowId,
+    isLocal: false,
+  });
 }
 
 /** The execution before this one. */
@@ -74,7 +77,7 @@ export async function* archivedParts({ client, workflowId, newest }: ArchivedIn)
       runId = await previousOf(client, workflowId, runId)
     ) {
       for await (const event of backwards(client, workflowId, runId)) {
-        const archived = await archivedIn(client, event);
+        const archived = await archivedIn(client, workflowId, event);
         if (archived !== undefined) yield archived;
       }
     }

@@ -1,6 +1,7 @@
 /** What a run says of itself while it works: the heartbeat of its pending activity, which needs no worker to be read. */
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { ModelHeartbeat, TaskHeartbeat, Usage } from '../contract.ts';
+import { firstPayload } from './payloads.ts';
 
 /** The last heartbeat that the server has, decoded with the client's own data converter. */
 export async function heartbeatOf(
@@ -17,15 +18,17 @@ export async function usageOf(client: Client, description: WorkflowExecutionDesc
 
 async function lastHeartbeat<T>(
   client: Client,
-  { raw }: WorkflowExecutionDescription,
+  { raw, workflowId }: WorkflowExecutionDescription,
   name: 'task' | 'model',
 ): Promise<T | undefined> {
   const pending = raw.pendingActivities?.find((activity) => activity.activityType?.name === name);
-  let payloads = pending?.heartbeatDetails?.payloads ?? [];
-  const { payloadConverter, payloadCodecs } = client.options.loadedDataConverter;
-  for (const codec of payloadCodecs.toReversed()) payloads = await codec.decode(payloads);
-  const [payload] = payloads;
-  return payload === undefined ? undefined : payloadConverter.fromPayload<T | undefined>(payload);
+  return firstPayload<T>(client, pending?.heartbeatDetails?.payloads, {
+    type: 'activity',
+    namespace: client.options.namespace,
+    ...(pending?.activityId ? { activityId: pending.activityId } : {}),
+    workflowId,
+    isLocal: false,
+  });
 }
 
 /** Which attempt of its task a run is at, from 1. */

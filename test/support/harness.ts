@@ -35,14 +35,18 @@ export interface Harness extends AsyncDisposable {
   work(config: Omit<Config, 'taskQueue'>, options?: Partial<WorkerOptions>): Promise<{ stop(): Promise<void> }>;
 }
 
-export async function harness(taskQueue = uniqueId('q')): Promise<Harness> {
+/** @param dataConverter of the client and of the workers. */
+export async function harness(
+  taskQueue = uniqueId('q'),
+  dataConverter?: NonNullable<Config['dataConverter']>,
+): Promise<Harness> {
   const address = inject('address');
   const [connection, native, code] = await Promise.all([
     Connection.connect({ address }),
     NativeConnection.connect({ address }),
     readFile(inject('bundlePath'), 'utf8'),
   ]);
-  const temporal = new Client({ connection });
+  const temporal = new Client({ connection, ...(dataConverter === undefined ? {} : { dataConverter }) });
   const stops: (() => Promise<void>)[] = [];
   return {
     client: new OutliveClient(temporal, { taskQueue }),
@@ -51,7 +55,7 @@ export async function harness(taskQueue = uniqueId('q')): Promise<Harness> {
     address,
     async work(config, options) {
       const worker = await createWorker(
-        { ...config, taskQueue },
+        { ...config, ...(dataConverter === undefined ? {} : { dataConverter }), taskQueue },
         { connection: native, bundle: { code }, ...(options === undefined ? {} : { options }) },
       );
       const running = worker.run();

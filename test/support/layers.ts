@@ -18,13 +18,13 @@ const LAYERS: Layer[] = [
     name: 'define',
     files: /^src\/define\.ts$/u,
     layers: ['domain', 'errors', 'contract'],
-    packages: /^(zod|@ai-sdk\/provider)$/u,
+    packages: /^(zod|@ai-sdk\/provider|@temporalio\/common)$/u,
   },
   {
     name: 'converter',
-    files: /^src\/payload-converter\.ts$/u,
+    files: /^src\/(data|payload|failure|encoded-failure)-converter\.ts$/u,
     layers: ['contract'],
-    packages: /^@temporalio\/common$/u,
+    packages: /^(node:url|@temporalio\/common)$/u,
   },
   {
     name: 'workflows',

@@ -36,7 +36,6 @@ describe('what the contract names and this version does not serve is refused, no
     ['idempotencyKey', () => tool({ idempotencyKey: () => 'k' })],
     ['repairInterruptedTool', () => agent({ repairInterruptedTool: () => null })],
     ['channels', () => defineConfig({ agents: [agent()], channels: {} } as never)],
-    ['dataConverter', () => defineConfig({ agents: [agent()], dataConverter: {} } as never)],
   ])('%s', (field, define) => {
     expect(define).toThrow(new RegExp(`to have no ${field}, which is not supported yet`, 'u'));
   });
@@ -48,6 +47,17 @@ describe('what the contract names and this version does not serve is refused, no
     });
     expect(parse(sessionInput(), { notices: null, title: 'one' })).toEqual({ title: 'one' });
   });
+});
+
+test.each([
+  [{ payloadConverterPath: '/own.js' }, 'Expected dataConverter to have payloadCodecs only, got payloadConverterPath.'],
+  ['codec', 'Expected dataConverter to be an object with payloadCodecs, got "codec".'],
+  [{ payloadCodecs: {} }, 'Expected payloadCodecs to be codecs, each with encode and decode, got something else.'],
+  [{ payloadCodecs: [{ encode: () => [] }] }, 'Expected payloadCodecs to be codecs'],
+])('a data converter that is no list of codecs is refused: %j', (dataConverter, sentence) => {
+  const define = (): unknown => defineConfig({ agents: [agent()], dataConverter } as never);
+  expect(define).toThrow(InvalidInput);
+  expect(define).toThrow(sentence);
 });
 
 test('a definition is returned frozen, as it was', () => {

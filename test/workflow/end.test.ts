@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { Context } from '@temporalio/activity';
 import type { OutliveEvent, RunResult } from '../../src/contract.ts';
+import { AesCodec } from '../support/aes-codec.ts';
 import { agentAt, echo, gated } from '../support/app.ts';
 import { executionsOf, type HistoryEvent } from '../support/histories.ts';
 import { allEvents, atRest, eventually, harness, types, uniqueId, type Harness } from '../support/harness.ts';
@@ -98,8 +99,11 @@ test('C-04 E-08 continuing as new needs no timer and no marker, and keeps every 
   await replayAll(h.temporal, session.sessionId);
 });
 
-test('E-08 an end of every form can be read with no worker running, and replays', async () => {
-  await using own = await harness();
+test.each([
+  ['', undefined],
+  [', with an encrypting codec', { payloadCodecs: [new AesCodec()] }],
+])('E-08 an end of every form can be read with no worker running, and replays%s', async (_, dataConverter) => {
+  await using own = await harness(uniqueId('q'), dataConverter);
   const worker = await own.work({ agents: [agentAt(model.url)], tasks: [echo] });
   const start = async (limits = {}): Promise<ReturnType<typeof own.client.session>> => {
     const session = await own.client.startSession(uniqueId(), { limits });
@@ -131,7 +135,7 @@ test('E-08 an end of every form can be read with no worker running, and replays'
     const events = await allEvents(session);
     gapless(events);
     expect(types(events).at(-1)).toBe('session.closed');
-    await replayAll(own.temporal, session.sessionId);
+    await replayAll(own.temporal, session.sessionId, dataConverter);
   }
   expect((await handle(cancelled.sessionId).describe()).status.name).toBe('CANCELLED');
 });
