@@ -85,8 +85,7 @@ class Heads {
     const isWaitedFor =
       starter !== undefined && !starter.closed && place.told !== true && !isSettledIn(starter, workflowId);
     if (log === undefined && !isWaitedFor) return undefined;
-    // The id of a run that could not be started is that of an earlier session's run.
-    if (log?.parentEpoch !== undefined && starter !== undefined && log.parentEpoch !== starter.epoch) return undefined;
+    if (log !== undefined && isStranger(log, starter)) return undefined;
     const events = log === undefined ? [] : since(workflowId, place, log);
     const { epoch = '', closed = false, complete = false } = log ?? {};
     const head: Head = { workflowId, depth: depthOf(workflowId), epoch, closed, complete, place, events, next: 0 };
@@ -132,6 +131,11 @@ class Heads {
     const starter = this.open.get(parentOf(workflowId));
     return starter?.closed === false && isOwn(workflowId, event) && !isSettledIn(starter, workflowId);
   }
+}
+
+/** The id of a run that could not be started is that of an earlier session's run. */
+function isStranger({ parentEpoch }: Log, starter: Head | undefined): boolean {
+  return parentEpoch !== undefined && starter !== undefined && starter.epoch !== '' && parentEpoch !== starter.epoch;
 }
 
 /** Its workflow has ended, and so has its log. */

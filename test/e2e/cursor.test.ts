@@ -59,6 +59,15 @@ test('E-07 a cursor of an earlier session of the id is stale, whatever the new o
     expect(await stale(second, { after: old })).toBe(0);
     expect(await stale(second, { after: old, includeRuns: true })).toBe(0);
   }
+  // A run that cannot be started, since one of its id is there, has no log: that is the other's.
+  await second.startRun({ agent: 'echo', input: 1, runId: 'once' });
+  await atRest(second);
+  const items = await read(second, { includeRuns: true });
+  expect(items.find(({ type, runId }) => type === 'run.settled' && runId === 'once')).toMatchObject({
+    reason: 'start_failed',
+  });
+  expect(items.filter(({ workflowId }) => workflowId !== id)).toEqual([]);
+  expect(await read(second, { after: items.at(-1)?.cursor ?? '', includeRuns: true })).toEqual([]);
 });
 
 test('E-07 a number beyond the end is stale and says where the end is, of an open session and of a closed one', async () => {
