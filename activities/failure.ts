@@ -1,8 +1,10 @@
 /** Errors on their way out of an activity: cut, and without any configured secret. Stacks stay in the worker. */
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
-import { HANDED_BACK } from '../src/contract.ts';
+import { HANDED_BACK, UNKNOWN_HERE } from '../src/contract.ts';
 import { TEXT_CHARS } from '../src/domain/state/sizes.ts';
 import type { Registry } from './registry.ts';
+
+const RESERVED: readonly string[] = [HANDED_BACK, UNKNOWN_HERE];
 
 export interface Outgoing {
   nonRetryable?: boolean;
@@ -16,10 +18,12 @@ export function outgoing(
   error: unknown,
   { nonRetryable = false, type, details }: Outgoing = {},
 ): ApplicationFailure {
-  const name =
+  const thrown =
     type ??
     (error instanceof ApplicationFailure ? error.type : undefined) ??
     (error instanceof Error ? error.name : 'Error');
+  // These say that nothing has run, which only the runtime knows.
+  const name = RESERVED.includes(thrown) ? 'Error' : thrown;
   const text = registry.redact(error instanceof Error ? error.message : String(error));
   const message = text.length > TEXT_CHARS ? `${text.slice(0, TEXT_CHARS - 1).toWellFormed()}…` : text;
   const failure = ApplicationFailure.create({

@@ -1,32 +1,39 @@
 /** One call of an app's handler. What it throws counts as a call that failed. */
 import { Context } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
 import type { HandlerArg } from '../src/contract.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
+import { unknownName } from './unknown-name.ts';
 
-export async function callHandler(registry: Registry, { handler, key, kind, run, result }: HandlerArg): Promise<void> {
+export async function callHandler(registry: Registry, client: Client, arg: HandlerArg): Promise<void> {
   const { cancellationSignal: signal } = Context.current();
-  try {
-    await withHeartbeat(
-      () => undefined,
-      async () => {
-        const about = { key, run: run as never, ...(result === undefined ? {} : { result }) };
-        if (handler === 'onRunStart') await registry.runHooks.onRunStart?.({ key, run: run as never });
-        else if (handler === 'onRunFinish') await registry.runHooks.onRunFinish?.(about);
-        else {
-          const named = registry.handlers[handler.slice('handler:'.length)];
-          if (named === undefined)
-            throw Object.assign(
-              new Error(`The handler "${handler.slice('handler:'.length)}" is not registered with this worker.`),
-              { name: 'UnknownHandler' },
-            );
-          await named({ ...about, kind: kind as 'finish' });
-        }
-      },
+  const call = callOf(registry, arg);
+  if (call === undefined)
+    throw await unknownName(
+      registry,
+      client,
+      'UnknownHandler',
+      `Expected handler to name a registered handler, got "${arg.handler.replace(/^handler:/u, '')}".`,
     );
+  try {
+    await withHeartbeat(() => undefined, call);
   } catch (error) {
     if (isShutdown(signal)) throw handedBack();
     throw outgoing(registry, error);
   }
+}
+
+/** The call, if this worker has the handler. */
+function callOf(
+  { runHooks, handlers }: Registry,
+  { handler, key, kind, run, result }: HandlerArg,
+): (() => Promise<void>) | undefined {
+  const { onRunStart, onRunFinish } = runHooks;
+  const about = { key, run: run as never, ...(result === undefined ? {} : { result }) };
+  if (handler === 'onRunStart') return onRunStart && (async () => onRunStart({ key, run: run as never }));
+  if (handler === 'onRunFinish') return onRunFinish && (async () => onRunFinish(about));
+  const named = handlers[handler.slice('handler:'.length)];
+  return named && (async () => named({ ...about, kind: kind as 'finish' }));
 }

@@ -9,18 +9,19 @@ import { callHandler } from './handler.ts';
 import { lookAtRuns } from './look.ts';
 import { callModel } from './model.ts';
 import type { Registry } from './registry.ts';
+import { resolveName } from './resolve-name.ts';
 import { runTask } from './task.ts';
 import { callTool } from './tool.ts';
 
 export function createActivities(registry: Registry, client: Client, isStopping: () => boolean): Activities {
   return {
     model: async (arg) => ({ v: 1, ...(await callModel(registry, client, isStopping, arg)) }),
-    tool: async (arg) => ({ v: 1, output: await callTool(registry, arg) }),
+    tool: async (arg) => ({ v: 1, output: await callTool(registry, client, arg) }),
     task: async (arg) => runTask(registry, client, arg),
-    resolveName: async ({ name }) => Promise.resolve({ v: 1, rules: RULES, ...registry.resolve(name) }),
+    resolveName: async ({ name }) => ({ v: 1, rules: RULES, ...(await resolveName(registry, client, name)) }),
     archiveLog: async () => Promise.resolve(),
     answerRequest: async ({ workflowId, answer }) => answerRequest(client, workflowId, answer),
-    handler: async (arg) => callHandler(registry, arg),
+    handler: async (arg) => callHandler(registry, client, arg),
     look: async ({ runs }) => ({ v: 1, sights: await lookAtRuns(client, runs) }),
     lookAtWorkflow: async ({ workflowId }) => look(client, workflowId),
     terminateRun: async ({ workflowId, epoch, reason }) => {

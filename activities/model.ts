@@ -25,7 +25,6 @@ import {
 import type { AgentDefinition } from '../src/define.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { isRuntimeTool } from '../src/domain/turn/runtime-tools.ts';
-import type { NameFacts } from '../src/domain/state/types.ts';
 import { MESSAGE_BYTES, MOST_TOKENS } from '../src/domain/state/sizes.ts';
 import { promptOf } from '../src/domain/delivery/transcript.ts';
 import { isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
@@ -34,6 +33,7 @@ import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
 import { toolset } from './toolset.ts';
+import { unknownName } from './unknown-name.ts';
 import { readTranscript } from './transcript.ts';
 
 const STALL_MS = 60_000;
@@ -48,10 +48,12 @@ export async function callModel(
 ): Promise<ModelAnswer> {
   const agent = registry.agents.get(arg.agent);
   if (agent === undefined)
-    throw outgoing(registry, new Error(`Expected agent to name a registered agent, got "${arg.agent}".`), {
-      type: 'UnknownAgent',
-      nonRetryable: true,
-    });
+    throw await unknownName(
+      registry,
+      client,
+      'UnknownAgent',
+      `Expected agent to name a registered agent, got "${arg.agent}".`,
+    );
   try {
     return await withHeartbeat(
       (): ModelHeartbeat => ({ usage: arg.usage }),
@@ -106,11 +108,7 @@ async function ask(
     // In the order of their parts, which is how the two belong together: ids may repeat.
     calls: content.flatMap((part) => (part.type === 'tool-call' ? [callOf(registry, agent, part)] : [])),
     usage: usageOf(usage),
-    canStart: Object.fromEntries(
-      (agent.canStart ?? [])
-        .map((name): [string, NameFacts | null] => [name, registry.facts(name)])
-        .filter((pair): pair is [string, NameFacts] => pair[1] !== null),
-    ),
+    canStart: Object.fromEntries((agent.canStart ?? []).map((name) => [name, registry.facts(name)])),
   };
 }
 

@@ -1,6 +1,11 @@
 /** The agents, tasks and tools that a worker serves, by name, and what workflows are told of a name. */
 import type { AgentDefinition, Config, TaskDefinition, ToolDefinition } from '../src/define.ts';
+import { DEFAULT_TASK_QUEUE } from '../src/contract.ts';
+import { hashHex } from '../src/domain/state/ids.ts';
 import type { NameFacts } from '../src/domain/state/types.ts';
+
+/** Digits of the hash of names. */
+const HASH_DIGITS = 12;
 
 export class Registry {
   readonly agents = new Map<string, AgentDefinition>();
@@ -9,12 +14,17 @@ export class Registry {
   readonly workflows: NonNullable<Config['workflows']>;
   readonly runHooks: Pick<Config, 'onRunStart' | 'onRunFinish'>;
   readonly names: readonly string[];
+  /** Of its workflows; the others are named after it. */
+  readonly taskQueue: string;
+  /** At the end of its pollers' identity: a hash of all names that it knows. */
+  readonly announced: string;
   readonly secrets: readonly string[];
   private readonly first: string;
 
   constructor(config: Config) {
     for (const agent of config.agents) this.agents.set(agent.name, agent);
     for (const task of config.tasks ?? []) this.tasks.set(task.name, task);
+    this.taskQueue = config.taskQueue ?? DEFAULT_TASK_QUEUE;
     this.handlers = config.handlers ?? {};
     this.workflows = config.workflows ?? {};
     this.runHooks = {
@@ -27,6 +37,12 @@ export class Registry {
       ...Object.keys(this.workflows).map((type) => `workflow:${type}`),
       ...Object.keys(this.handlers).map((name) => `handler:${name}`),
     ];
+    const known = [
+      ...this.names,
+      ...Object.keys(this.runHooks),
+      ...config.agents.flatMap(({ name, tools = [] }) => tools.map((tool) => `${name} ${tool.name}`)),
+    ];
+    this.announced = `names:${hashHex(JSON.stringify(known.toSorted()), HASH_DIGITS)}`;
     this.secrets = (config.secrets ?? []).filter((secret) => secret !== '');
     this.first = config.agents[0]?.name ?? '';
   }

@@ -5,6 +5,7 @@
 import { activityInfo, ApplicationFailure, CancelledFailure, Context, log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import {
+  NAME_PATIENCE_MS,
   NAME_PATTERN,
   type Json,
   type Progress,
@@ -20,17 +21,14 @@ import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { openInbox, type Inbox } from './messages.ts';
 import type { Registry } from './registry.ts';
+import { unknownName } from './unknown-name.ts';
 import { plain } from './tool.ts';
 
 export async function runTask(registry: Registry, client: Client, arg: TaskArg): Promise<TaskDone> {
   const definition = registry.tasks.get(arg.task);
-  if (definition === undefined)
-    throw outgoing(registry, new Error(`Expected agent to name a registered task, got "${arg.task}".`), {
-      type: 'UnknownAgent',
-      nonRetryable: true,
-    });
   const { heartbeatDetails, attempt } = activityInfo();
   const before = heartbeatDetails as TaskHeartbeat | undefined;
+  if (definition === undefined) throw await notKnown(registry, client, arg, before);
   const beat: TaskHeartbeat = {
     errors: before?.errors ?? 0,
     attempt,
@@ -84,10 +82,35 @@ export async function runTask(registry: Registry, client: Client, arg: TaskArg):
   }
 }
 
+/** This worker does not have the task: nothing was tried, so that nothing is counted but how long nobody has had it. */
+async function notKnown(
+  registry: Registry,
+  client: Client,
+  { task }: TaskArg,
+  before: TaskHeartbeat | undefined,
+): Promise<ApplicationFailure> {
+  const { attempt } = activityInfo();
+  const sentence = `Expected agent to name a registered task, got "${task}".`;
+  const unknownSince = before?.unknownSince ?? Date.now();
+  const details = before === undefined ? undefined : detailsOf(before);
+  if (Date.now() - unknownSince >= NAME_PATIENCE_MS)
+    return outgoing(registry, new Error(sentence), { type: 'UnknownAgent', nonRetryable: true, details });
+  Context.current().heartbeat({
+    errors: 0,
+    ...before,
+    attempt,
+    losses: lossesBefore(attempt, before),
+    ended: true,
+    unknownSince,
+  } satisfies TaskHeartbeat);
+  return unknownName(registry, client, 'UnknownAgent', sentence, details);
+}
+
 /** Workers lost in a row until this attempt: an attempt that has said nothing of its end, or nothing at all, has lost its worker. */
 function lossesBefore(attempt: number, before: Partial<TaskHeartbeat> | undefined): number {
   if (before === undefined) return attempt - 1;
   const since = attempt - (before.attempt ?? attempt - 1) - 1;
+  if (before.unknownSince !== undefined) return since + (before.losses ?? 0);
   if (before.ended === true) return since;
   return since + 1 + (before.moved === true ? 0 : (before.losses ?? 0));
 }

@@ -1,5 +1,6 @@
 /** One call of a custom tool. What it throws the model reads as an error result; retries are the workflow's. */
 import { CancelledFailure, Context } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
 import type { Json, ToolArg } from '../src/contract.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { TOOL_OUTPUT_BYTES } from '../src/domain/state/sizes.ts';
@@ -7,13 +8,17 @@ import { isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
+import { unknownName } from './unknown-name.ts';
 
-export async function callTool(registry: Registry, arg: ToolArg): Promise<Json> {
+export async function callTool(registry: Registry, client: Client, arg: ToolArg): Promise<Json> {
   const tool = registry.tool(arg.agent, arg.toolName);
   if (tool === undefined)
-    throw outgoing(registry, new Error(`The tool "${arg.toolName}" is not registered with this worker.`), {
-      nonRetryable: true,
-    });
+    throw await unknownName(
+      registry,
+      client,
+      'UnknownAgent',
+      `Expected toolName to name a tool of agent "${arg.agent}", got "${arg.toolName}".`,
+    );
   const signal = Context.current().cancellationSignal;
   try {
     return await withHeartbeat(

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { OutliveClient, type SessionHandle, type SessionInput } from '../src/client.ts';
+import { OutliveClient, type SessionHandle, type SessionInput } from '../src/client/index.ts';
 import { taskQueueOf } from '../src/contract.ts';
-import { findCli, startDevServer, type DevServer } from '../src/server.ts';
+import { findCli, startDevServer, type DevServer } from '../src/server/index.ts';
 import { WorkerProcess } from './process.ts';
 
 /** CPU time, milliseconds; of the server only where `/proc` tells it. */

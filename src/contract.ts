@@ -51,6 +51,9 @@ export const PARENT_EPOCH = 'outliveParentEpoch';
 /** Failure type of what a stopping worker hands back undone. */
 export const HANDED_BACK = 'WorkerShutdown';
 
+/** Failure type of what a worker gives back that does not know the name in it; the first detail is what it fails as when nobody does. */
+export const UNKNOWN_HERE = 'UnknownHere';
+
 /** The argument of the `run` workflow, made by the workflow that starts it. */
 export interface RunInput {
   v: 1;
@@ -165,6 +168,8 @@ export interface TaskHeartbeat {
   moved?: true;
   /** Workers lost in a row before this attempt, without progress between. */
   losses: number;
+  /** Since when no worker that took it has known its name, milliseconds. */
+  unknownSince?: number;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Durable agent sessions on Temporal: what an app writes, and the client. The worker is `outlive/worker`. */
-export * from './client.ts';
+export * from './client/index.ts';
 export * from './define.ts';
 export * from './errors.ts';
 export type {

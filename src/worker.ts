@@ -1,4 +1,5 @@
 /** From an app's configuration to a running Temporal worker. */
+import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { bundleWorkflowCode, Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
@@ -116,6 +117,7 @@ export async function createWorker(
     connection,
     namespace,
     dataConverter,
+    identity: `${process.pid}@${hostname()} ${registry.announced}`,
     shutdownGraceTime: SHUTDOWN_GRACE,
     shutdownForceTime: SHUTDOWN_FORCE,
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,

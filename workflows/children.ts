@@ -98,6 +98,11 @@ async function watch(stage: Stage, runId: string, handle: ChildWorkflowHandle<Wo
   } catch (error) {
     ended = endOfChild(error);
   }
+  stage.scopes.track('errands', settleEnded(stage, runId, ended));
+}
+
+/** Who has ended without a word says nothing of what it has used: that is looked for first. */
+async function settleEnded(stage: Stage, runId: string, ended: Settled): Promise<void> {
   const row = stage.state.runs.peek(runId);
   if (row === undefined || isSettled(row)) return;
   const usage = ended.usage ?? (await usageOf(row));

@@ -3,7 +3,7 @@
  * domain, also what fails.
  */
 import { isCancellation } from '@temporalio/workflow';
-import { handlerAborted, handlerDone, handlerFailed } from '../src/domain/run/handlers.ts';
+import { handlerAborted, handlerDone, handlerFailed, handlerUnknown } from '../src/domain/run/handlers.ts';
 import { workflowIdOfTarget } from '../src/domain/state/ids.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import type { Effect, EffectOf } from '../src/domain/state/effects.ts';
@@ -11,7 +11,7 @@ import { letterSent } from '../src/domain/run/outbox.ts';
 import { rowView } from '../src/domain/view/queries.ts';
 import { done } from './answered.ts';
 import { cancelChild, look, start, tellGone, terminate } from './children.ts';
-import { failureOf, isHandedBack } from './failures.ts';
+import { failureOf, isFinal, isHandedBack, unknownHere } from './failures.ts';
 import { checkParent } from './parent.ts';
 import { handler as callHandler, untilDone } from './proxies.ts';
 import { FEW, ONCE, send } from './send.ts';
@@ -91,9 +91,11 @@ async function handler(stage: Stage, effect: EffectOf<'handler'>): Promise<void>
       invoke.handler({ v: 1, handler: call.handler, key: idempotencyKey, kind: call.kind, ...about }),
     );
   } catch (error) {
+    const unknown = unknownHere(error);
     stage.dispatch((cx) => {
       if (isCancellation(error) || isHandedBack(error)) handlerAborted(cx, key);
-      else handlerFailed(cx, key, failureOf(error));
+      else if (unknown !== undefined) handlerUnknown(cx, key, unknown);
+      else handlerFailed(cx, key, failureOf(error), isFinal(error));
     });
     return;
   }

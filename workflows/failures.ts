@@ -9,7 +9,14 @@ import {
   TimeoutFailure,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { HANDED_BACK, type Failure, type Progress, type Refusal, type TaskHeartbeat } from '../src/contract.ts';
+import {
+  HANDED_BACK,
+  UNKNOWN_HERE,
+  type Failure,
+  type Progress,
+  type Refusal,
+  type TaskHeartbeat,
+} from '../src/contract.ts';
 import { TEXT_CHARS } from '../src/domain/state/sizes.ts';
 import type { StepFailure } from '../src/domain/turn/turn.ts';
 import type { Settled } from '../src/domain/run/settle.ts';
@@ -50,6 +57,8 @@ function cut(text: string): string {
 /** Losing a worker and running out of an attempt's time are retried; what the activity threw says itself whether it may be. */
 export function stepFailure(error: unknown): StepFailure {
   const cause = causeOf(error);
+  const unknown = unknownHere(error);
+  if (unknown !== undefined) return { error: unknown, retryable: false, unknown: true };
   const { maxAttempts, retryAfterMs } = detailsOf(error);
   const retryable = !(cause instanceof ApplicationFailure && cause.nonRetryable === true);
   const isLost = cause instanceof TimeoutFailure;
@@ -71,8 +80,29 @@ export function isHandedBack(error: unknown): boolean {
   return cause instanceof ApplicationFailure && cause.type === HANDED_BACK;
 }
 
-export function toolFailure(error: unknown): { error: Failure; threw: boolean; retryable: boolean } {
+/** True when whoever threw it said that trying again would change nothing. */
+export function isFinal(error: unknown): boolean {
   const cause = causeOf(error);
+  return cause instanceof ApplicationFailure && cause.nonRetryable === true;
+}
+
+/** A worker gave something back because it does not know the name in it; the failure that it is if nobody does. */
+export function unknownHere(error: unknown): Failure | undefined {
+  const cause = causeOf(error);
+  if (!(cause instanceof ApplicationFailure) || cause.type !== UNKNOWN_HERE) return undefined;
+  const [type] = cause.details ?? [];
+  return { type: typeof type === 'string' ? type.slice(0, 256) : 'UnknownAgent', message: cut(cause.message) };
+}
+
+export function toolFailure(error: unknown): {
+  error: Failure;
+  threw: boolean;
+  retryable: boolean;
+  unknown?: boolean;
+} {
+  const cause = causeOf(error);
+  const unknown = unknownHere(error);
+  if (unknown !== undefined) return { error: unknown, threw: true, retryable: false, unknown: true };
   // Out of its own time: that is the tool's doing, unlike the loss of its worker.
   if (cause instanceof TimeoutFailure && cause.timeoutType === 'START_TO_CLOSE')
     return {

@@ -20,6 +20,11 @@ import { parseMessage, type SchemaName } from '../src/schemas/index.ts';
 import { refusal } from './failures.ts';
 import type { Shell } from './shell.ts';
 
+/** The real time, which `Date` does not tell in a workflow. Only what a reader is told may depend on it. */
+function wallClock(): number {
+  return (Date.prototype.constructor as DateConstructor).now();
+}
+
 interface Query {
   description: string;
   answer: (shell: Shell, payload: any) => unknown;
@@ -28,7 +33,7 @@ interface Query {
 const QUERIES: { [N in SchemaName]?: Query } = {
   getSession: {
     description: 'The session: status, turn, queue, counts of runs, usage.',
-    answer: ({ state, inbox }) => sessionView(state, !inbox.isEmpty),
+    answer: ({ state, inbox }) => ({ ...sessionView(state, !inbox.isEmpty), now: new Date(wallClock()).toISOString() }),
   },
   listRuns: {
     description: 'The runs in the order they were started: { status?, limit?, after? }.',

@@ -19,6 +19,7 @@ import { runSummary } from '../src/domain/view/details.ts';
 import { isUnreadable, modelAnswer } from '../src/schemas/index.ts';
 import { fitting } from './answered.ts';
 import { isAborted, isHandedBack, stepFailure, taskFailure, toolFailure, workflowFailure } from './failures.ts';
+import { lookUpNames } from './names.ts';
 import { model as callModel, task, tool as callTool } from './proxies.ts';
 import type { Stage } from './stage.ts';
 
@@ -46,7 +47,8 @@ export async function model(stage: Stage, { turnId, step, attempt }: EffectOf<'m
     });
     return;
   }
-  const fit = fitting(answer, modelAnswer);
+  const fit = fitting(answer, modelAnswer) as ModelAnswer | undefined;
+  if (fit !== undefined) await lookUpStarts(stage, fit);
   stage.dispatch((cx) => {
     if (fit === undefined)
       modelFailed(cx, at, {
@@ -56,8 +58,19 @@ export async function model(stage: Stage, { turnId, step, attempt }: EffectOf<'m
         },
         retryable: true,
       });
-    else modelAnswered(cx, at, fit as ModelAnswer);
+    else modelAnswered(cx, at, fit);
   });
+}
+
+/** What the model wants to start and its worker does not know, others may. */
+async function lookUpStarts({ state }: Stage, { calls, canStart }: ModelAnswer): Promise<void> {
+  const asked = calls.flatMap((call) =>
+    call.kind === 'runtime' && call.toolName === 'start_run' ? [(call.input as { agent?: unknown } | null)?.agent] : [],
+  );
+  const unknown = Object.keys(canStart).filter((name) => canStart[name] === null && asked.includes(name));
+  if (unknown.length === 0) return;
+  await lookUpNames(state, unknown);
+  for (const name of unknown) canStart[name] = state.names[name] ?? null;
 }
 
 export async function tool(stage: Stage, { turnId, step, call }: EffectOf<'tool'>): Promise<void> {

@@ -1,7 +1,7 @@
 /** How long one thing takes from its cause to its effect, milliseconds: each is done many times, in turns with its baseline. */
 import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { SessionHandle } from '../../src/client.ts';
+import type { SessionHandle } from '../../src/client/index.ts';
 import { finishKey } from '../../src/domain/state/ids.ts';
 import { eventsOf, timeOf } from '../histories.ts';
 import { BASELINE_MODELS, BASELINE_QUEUE, BASELINE_TASKS, until, type Rig } from '../rig.ts';

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { DEMO_SENTENCE } from '../../examples/import-and-build/demo-model.ts';
 import { sessionFolder } from '../../examples/import-and-build/load-data.ts';
-import type { OutliveClient, SessionHandle } from '../client.ts';
+import type { OutliveClient, SessionHandle } from '../client/index.ts';
 import type { Json } from '../contract.ts';
 import { OUT, type DemoFile } from './scenario.ts';
 import { savedBanner, type Painter, type ViewModel } from './view.ts';

@@ -5,8 +5,15 @@
 import { parseArgs } from 'node:util';
 import { Client } from '@temporalio/client';
 import config from '../../temporal.config.ts';
-import { OutliveClient } from '../client.ts';
-import { connect, findCli, resolveEnvironment, ServerProblem, startDevServer, type DevServer } from '../server.ts';
+import { OutliveClient } from '../client/index.ts';
+import {
+  connect,
+  findCli,
+  resolveEnvironment,
+  ServerProblem,
+  startDevServer,
+  type DevServer,
+} from '../server/index.ts';
 import { OUT, preparedFile, Problem } from './scenario.ts';
 import { play } from './play.ts';
 import { superviseWorker } from './supervise.ts';

@@ -3,7 +3,7 @@
  * times a second, and handed to whoever paints it. It never changes the session.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { SessionHandle } from '../client.ts';
+import type { SessionHandle } from '../client/index.ts';
 import type { OutliveEvent, Row, SessionSnapshot } from '../contract.ts';
 
 export interface Glimpse {

@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import config from '../../temporal.config.ts';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
-import { connectNative, resolveEnvironment, ServerProblem } from '../server.ts';
+import { connectNative, resolveEnvironment, ServerProblem } from '../server/index.ts';
 import { createWorker } from '../worker.ts';
 import { runWorker } from './run-worker.ts';
 

@@ -18,7 +18,7 @@ import { startNextTurn } from './turn/next.ts';
 /** `hold`: start nothing that would be in flight, because the workflow is about to continue as new. */
 export function advance(cx: Cx, hold = false): void {
   if (!isOver(cx.state)) followUp(cx, hold);
-  cx.state.runs.settle();
+  cx.state.runs.endInput();
 }
 
 function followUp(cx: Cx, hold: boolean): void {
@@ -36,6 +36,8 @@ function followUp(cx: Cx, hold: boolean): void {
   startLook(cx);
   if (state.closing === undefined && state.agent !== '') startNextTurn(cx);
   startStep(cx);
+  // An end waits for what is still to be told, and may itself leave something to tell.
+  sendOutbox(cx);
   if (state.kind === 'run') advanceSelf(cx);
   else sweep(cx);
   if (!isOver(state)) sendOutbox(cx);

@@ -130,6 +130,6 @@ export const modelAnswer = lazily(() =>
     ),
     calls: list(modelCall(), 'a list of calls'),
     usage: usage(),
-    canStart: v.record(agentName as v.GenericSchema<string>, facts()),
+    canStart: v.record(agentName as v.GenericSchema<string>, v.nullable(facts())),
   }),
 );

@@ -6,8 +6,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { Client, Connection } from '@temporalio/client';
 import { expect, inject, test } from 'vitest';
 import { generateOrders } from '../../examples/import-and-build/generate-orders.ts';
-import { OutliveClient } from '../../src/client.ts';
-import { startDevServer } from '../../src/server.ts';
+import { OutliveClient } from '../../src/client/index.ts';
+import { startDevServer } from '../../src/server/index.ts';
 import { allEvents, eventually } from '../support/harness.ts';
 import { WorkerProcess } from '../support/worker-process.ts';
 

@@ -1,6 +1,6 @@
 /** What takes its worker with it, again and again: failed after `limits.maxLosses` in a row, and nobody else is harmed by it. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { SessionHandle } from '../../src/client.ts';
+import type { SessionHandle } from '../../src/client/index.ts';
 import { atRest, eventually, harness, uniqueId, type Harness } from '../support/harness.ts';
 import { ModelServer } from '../support/model-server.ts';
 import { Bench } from '../support/worker-process.ts';

@@ -1,6 +1,6 @@
 /** The place to read on from: that it still is one, and that nothing before it is read. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { EventItem, EventsOptions, SessionHandle } from '../../src/client.ts';
+import type { EventItem, EventsOptions, SessionHandle } from '../../src/client/index.ts';
 import { StaleCursor } from '../../src/errors.ts';
 import { agentAt, echo } from '../support/app.ts';
 import { executionOf, executionsOf } from '../support/histories.ts';

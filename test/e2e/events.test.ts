@@ -1,6 +1,6 @@
 /** The log after the end: every event of every generation and every run, once, with no worker running. */
 import { expect, test } from 'vitest';
-import type { EventItem } from '../../src/client.ts';
+import type { EventItem } from '../../src/client/index.ts';
 import { defineTask } from '../../src/define.ts';
 import { InvalidInput, RunFailed, SessionClosed, UnknownRun } from '../../src/errors.ts';
 import { agentAt, echo, gated } from '../support/app.ts';

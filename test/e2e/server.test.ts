@@ -31,7 +31,7 @@ import {
   startDevServer,
   type DevServer,
   type DevServerOptions,
-} from '../../src/server.ts';
+} from '../../src/server/index.ts';
 import { onPath } from '../../src/server/run.ts';
 
 const PATIENCE = { timeout: 30_000, interval: 25 };
@@ -129,7 +129,7 @@ async function otherProcess(
   writeFileSync(
     program,
     `
-    import { startDevServer } from ${JSON.stringify(import.meta.resolve('../../src/server.ts'))};
+    import { startDevServer } from ${JSON.stringify(import.meta.resolve('../../src/server/index.ts'))};
     const server = await startDevServer(${JSON.stringify({ cli, ...options })});
     console.log(JSON.stringify(server));
     ${body}`,
@@ -375,7 +375,7 @@ describe('a dev server on a kept file', () => {
     writeFileSync(
       program,
       `
-      import { startDevServer } from ${JSON.stringify(import.meta.resolve('../../src/server.ts'))};
+      import { startDevServer } from ${JSON.stringify(import.meta.resolve('../../src/server/index.ts'))};
       await startDevServer(${JSON.stringify({ cli, dbFile })});`,
     );
     const child = spawn(process.execPath, [program], { stdio: 'ignore' });
@@ -416,7 +416,7 @@ describe('the life of a dev server', () => {
     const { child, server, next } = await otherProcess(
       {},
       `
-      import { connect } from ${JSON.stringify(import.meta.resolve('../../src/server.ts'))};
+      import { connect } from ${JSON.stringify(import.meta.resolve('../../src/server/index.ts'))};
       process.on('SIGINT', async () => {
         const { connection } = await connect({ env: {}, address: server.address });
         await connection.close();

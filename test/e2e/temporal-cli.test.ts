@@ -6,7 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createWorker } from '../../src/worker.ts';
-import { startDevServer, type DevServer } from '../../src/server.ts';
+import { startDevServer, type DevServer } from '../../src/server/index.ts';
 import { defineTask } from '../../src/define.ts';
 import { agentAt } from '../support/app.ts';
 import { eventually, Gate } from '../support/harness.ts';

@@ -2,13 +2,13 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { nextDeadline } from '../../src/domain/deadlines.ts';
+import { isOver, type State } from '../../src/domain/state/state.ts';
 import { isSettled, type RunState } from '../../src/domain/state/row.ts';
 import { submitTurn } from '../../src/domain/turn/queue.ts';
 import { getTranscript, listRuns, sessionView } from '../../src/domain/view/queries.ts';
 import { isRefusal, type OutliveEvent, type UIMessage } from '../../src/domain/state/types.ts';
 import { ending, input, limits, World, type Ending, type Input } from '../support/domain-inputs.ts';
 import { copyOf, user } from '../support/domain.ts';
-import type { State } from '../../src/domain/state/state.ts';
 
 const seed = Number(process.env['PROPERTY_SEED'] ?? 20_300_101);
 const scale = Number(process.env['PROPERTY_RUNS'] ?? 1);
@@ -61,6 +61,8 @@ class Watch {
     expect(state.lastSeq, 'a second look changes nothing').toBe(before);
     expect(nextDeadline(state)?.at ?? Infinity, 'no deadline stays behind').toBeGreaterThan(d.now);
     for (const row of state.runs.all) this.unchanged(row);
+    const waits = d.asked.length > 0 || nextDeadline(state) !== undefined;
+    if (state.closing !== undefined && !isOver(state)) expect(waits, 'an end waits for something').toBe(true);
   }
 
   private event(event: OutliveEvent, before: OutliveEvent | undefined): void {

@@ -11,9 +11,9 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { z } from 'zod';
-import { OutliveClient, type SessionHandle } from '../../src/client.ts';
+import { OutliveClient, type SessionHandle } from '../../src/client/index.ts';
 import { defineAgent, defineConfig, defineTask, defineTool } from '../../src/define.ts';
-import { findCli, startDevServer } from '../../src/server.ts';
+import { findCli, startDevServer } from '../../src/server/index.ts';
 import { createWorker } from '../../src/worker.ts';
 import { last, ModelServer } from '../support/model-server.ts';
 

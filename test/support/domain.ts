@@ -178,7 +178,6 @@ export class Driver {
       this.fire(next.at);
     }
     this.now = until;
-    this.send(() => undefined);
   }
 
   /** Takes the first effect of a kind that waits for its answer. */

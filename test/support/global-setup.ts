@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import type { TestProject } from 'vitest/node';
-import { findCli, startDevServer } from '../../src/server.ts';
+import { findCli, startDevServer } from '../../src/server/index.ts';
 import { bundleWorkflows } from '../../src/worker.ts';
 
 declare module 'vitest' {

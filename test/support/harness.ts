@@ -6,7 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, type WorkerOptions } from '@temporalio/worker';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { inject } from 'vitest';
-import { OutliveClient, type SessionHandle } from '../../src/client.ts';
+import { OutliveClient, type SessionHandle } from '../../src/client/index.ts';
 import type { OutliveEvent, UIMessage } from '../../src/contract.ts';
 import type { AgentDefinition, Config } from '../../src/define.ts';
 import { createWorker } from '../../src/worker.ts';

@@ -40,12 +40,12 @@ const LAYERS: Layer[] = [
   },
   {
     name: 'client',
-    files: /^src\/client(\.ts|\/)/u,
+    files: /^src\/client\//u,
     layers: ['domain', 'errors', 'contract'],
     packages: /^(node:.*|@temporalio\/(client|common|proto))$/u,
   },
   { name: 'index', files: /^src\/index\.ts$/u, layers: ['contract', 'define', 'errors', 'client'], packages: /^$/u },
-  { name: 'server', files: /^src\/server(\.ts|\/)/u, layers: ['errors'], packages: /^(node:.*|@temporalio\/.*)$/u },
+  { name: 'server', files: /^src\/server\//u, layers: ['errors'], packages: /^(node:.*|@temporalio\/.*)$/u },
   {
     name: 'worker',
     files: /^src\/worker\.ts$/u,

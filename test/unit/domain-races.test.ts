@@ -50,6 +50,62 @@ test('an accepted message is sent before its session closes', () => {
   expect(d.state.closing?.stage.is).toBe('done');
 });
 
+test('a session that closes does not wait for what it wanted to tell a run that has settled since', () => {
+  const d = Driver.session();
+  d.running('x');
+  d.send((cx) => messageRun(cx, { runId: 'x', message: 'one' }));
+  d.send((cx) => messageRun(cx, { runId: 'x', message: 'two' }));
+  d.send((cx) => close(cx, {}));
+  d.settled('x');
+  expect(d.state.closing?.stage.is).toBe('done');
+  expect(d.state.outbox.isEmpty).toBe(true);
+});
+
+test('nor for one that the server would not take, or that came while the execution was handing over', () => {
+  const refused = Driver.session();
+  refused.running('x');
+  refused.send((cx) => messageRun(cx, { runId: 'x', message: 'one' }));
+  refused.arrives('runMessage', 'refused');
+  refused.send((cx) => close(cx, {}));
+  refused.settled('x');
+  refused.pass(1000);
+  expect(refused.state.closing?.stage.is).toBe('done');
+
+  const handing = Driver.session();
+  handing.running('x');
+  handing.holding = true;
+  handing.send((cx) => messageRun(cx, { runId: 'x', message: 'one' }));
+  handing.send((cx) => close(cx, {}));
+  handing.settled('x');
+  handing.continueAsNew();
+  expect(handing.state.closing?.stage.is).toBe('done');
+});
+
+test('a run that asks before its start is confirmed again, after a reset of its starter, spends no budget', () => {
+  const d = Driver.session({ limits: { maxConcurrentRuns: 1 } });
+  d.running('first');
+  d.start({ runId: 'x' });
+  const at = new Date(d.now).toISOString();
+  d.send((cx) =>
+    runRequest(cx, {
+      runId: 'x',
+      epoch: d.state.epoch,
+      request: {
+        requestId: 's/x#1',
+        kind: 'ask_parent',
+        workflowId: 's/x',
+        question: '?',
+        status: 'open',
+        openedAt: at,
+        expiresAt: at,
+      },
+    }),
+  );
+  d.settled('first');
+  d.confirm();
+  expect(d.row('x')).toMatchObject({ status: 'input_required', life: { pausedAt: d.now } });
+});
+
 test('questions of runs that have settled take no room', () => {
   const d = Driver.session();
   for (let i = 0; i < 110; i++) {

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readTree, readOwn } from '../../src/client/events.ts';
-import type { EventItem } from '../../src/client.ts';
+import type { EventItem } from '../../src/client/index.ts';
 import { BEGINNING } from '../../src/client/cursor.ts';
 import { identity, Tree, type Growth } from '../support/tree.ts';
 

@@ -31,7 +31,7 @@ import {
   resolveEnvironment,
   ServerProblem,
   startDevServer,
-} from '../../src/server.ts';
+} from '../../src/server/index.ts';
 import { download } from '../../src/server/download.ts';
 import { freePort } from '../../src/server/ports.ts';
 import { cachedCli, CLI_VERSION, GO_CLI_VERSION, install } from '../../src/server/release.ts';

@@ -37,6 +37,7 @@ function snapshot(given: Partial<SessionSnapshot> = {}): SessionSnapshot {
     queue: [],
     requests: [],
     lastSeq: 1,
+    now: '2026-01-01T00:00:00.000Z',
     rules: 1,
     runs: { queued: 0, running: 1, input_required: 0, interrupted: 0, completed: 0, failed: 0, cancelled: 0 },
     usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0, modelCalls: 0 },

@@ -1,7 +1,7 @@
 /** What the terminal view takes for the end, though it can only ask for one thing after the other. */
 import { expect, test } from 'vitest';
 import { isAllAnswered, watch, type Glimpse } from '../../src/cli/watch.ts';
-import type { SessionHandle } from '../../src/client.ts';
+import type { SessionHandle } from '../../src/client/index.ts';
 import { close } from '../../src/domain/closing.ts';
 import { getEvents, listRuns, sessionView } from '../../src/domain/view/queries.ts';
 import { Driver } from '../support/domain.ts';

@@ -1,6 +1,6 @@
 /** C-03: what has come by the thousand while no worker was there is taken in one task, and no task fails for it. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { SessionHandle } from '../../src/client.ts';
+import type { SessionHandle } from '../../src/client/index.ts';
 import { agentAt, echo } from '../support/app.ts';
 import { eventually, harness, uniqueId, type Harness } from '../support/harness.ts';
 import { ModelServer } from '../support/model-server.ts';

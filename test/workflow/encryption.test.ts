@@ -8,7 +8,7 @@ import { temporal } from '@temporalio/proto';
 import { z } from 'zod';
 import { createBuilder } from '../../examples/import-and-build/agent.ts';
 import { sessionFolder } from '../../examples/import-and-build/load-data.ts';
-import { OutliveClient, type EventItem, type SessionHandle } from '../../src/client.ts';
+import { OutliveClient, type EventItem, type SessionHandle } from '../../src/client/index.ts';
 import { defineTask, defineTool } from '../../src/define.ts';
 import { InvalidInput, RunFailed } from '../../src/errors.ts';
 import { AesCodec, ENCRYPTED } from '../support/aes-codec.ts';

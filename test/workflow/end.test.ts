@@ -1,5 +1,6 @@
 /** The end of an execution, closed or continued as new: what it costs, that nothing is lost with it, and that no run is left in the dark. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { Context } from '@temporalio/activity';
 import type { OutliveEvent, RunResult } from '../../src/contract.ts';
@@ -60,6 +61,28 @@ test('C-04 a young run of an empty task has at most 18 events and 3 workflow tas
     expect(events.length - ofRetries(events)).toBeLessThanOrEqual(18);
     expect(events.filter((event) => event.workflowTaskCompletedEventAttributes).length).toBeLessThanOrEqual(3);
   }
+});
+
+test('C-04 a run that is older than a minute looks for its starter before it tells, which is at most 24 events in all', async () => {
+  await using own = await harness();
+  const code = await readFile(inject('bundlePath'), 'utf8');
+  const young = /const YOUNG_MS = 60_?000;/u;
+  expect(code).toMatch(young);
+  // A build to which every run is old.
+  await own.work(
+    { agents: [agentAt(model.url)], tasks: [echo] },
+    { workflowBundle: { code: code.replace(young, 'const YOUNG_MS = 0;') } },
+  );
+  const session = await own.client.startSession(uniqueId());
+  const { runId, workflowId } = await session.startRun({ agent: 'echo', input: 1, detached: { notify: 'silent' } });
+  await session.run(runId).result();
+  await own.temporal.workflow.getHandle(workflowId).result();
+  const [events = []] = await executionsOf(own.temporal, workflowId);
+  const looks = events.filter(
+    (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'lookAtWorkflow',
+  );
+  expect(looks).toHaveLength(1);
+  expect(events.length - ofRetries(events)).toBeLessThanOrEqual(24);
 });
 
 test('C-04 E-08 closing ends the session in the task that takes the update, with no timer, and its log is archived in that task', async () => {

@@ -1,6 +1,6 @@
 /** Handlers of the app: told of every slot once it has succeeded, at most ten times, and never in anybody's way. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { SessionHandle } from '../../src/client.ts';
+import type { SessionHandle } from '../../src/client/index.ts';
 import type { Row } from '../../src/contract.ts';
 import type { HandlerCall } from '../../src/define.ts';
 import { UnknownHandler } from '../../src/errors.ts';

@@ -4,7 +4,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lookAtRuns } from '../../activities/look.ts';
 import { PARENT_EPOCH, type Row } from '../../src/contract.ts';
-import type { SessionHandle } from '../../src/client.ts';
+import type { SessionHandle } from '../../src/client/index.ts';
 import { defineTask } from '../../src/define.ts';
 import { agentAt, echo, gated } from '../support/app.ts';
 import { allEvents, atRest, eventually, Gate, harness, types, uniqueId, type Harness } from '../support/harness.ts';

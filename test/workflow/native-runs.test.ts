@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { SessionHandle } from '../../src/client.ts';
+import type { SessionHandle } from '../../src/client/index.ts';
 import type { Row } from '../../src/contract.ts';
 import { InvalidInput, UnknownAgent } from '../../src/errors.ts';
 import { agentAt } from '../support/app.ts';

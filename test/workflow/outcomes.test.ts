@@ -1,6 +1,6 @@
 /** What becomes of a run, whenever it ends and whoever looks: given up, cancelled with all below it, large, full, late. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { SessionHandle } from '../../src/client.ts';
+import type { SessionHandle } from '../../src/client/index.ts';
 import type { Row } from '../../src/contract.ts';
 import { defineTask } from '../../src/define.ts';
 import { RunFailed, RunLimitExceeded } from '../../src/errors.ts';

@@ -1,6 +1,6 @@
 /** Messages to runs, questions of runs, waiting for runs: on the real server, through the contract alone. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { SessionHandle } from '../../src/client.ts';
+import type { SessionHandle } from '../../src/client/index.ts';
 import type { Json, Row } from '../../src/contract.ts';
 import { defineTask } from '../../src/define.ts';
 import { InvalidInput, RunSettled, UnknownRequest } from '../../src/errors.ts';

@@ -1,7 +1,7 @@
 /** Turns: one at a time, in order, made of durable steps. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { EventItem } from '../../src/client.ts';
+import type { EventItem } from '../../src/client/index.ts';
 import { defineTool } from '../../src/define.ts';
 import { agentAt, echo } from '../support/app.ts';
 import {
@@ -317,4 +317,14 @@ test('a tool that takes longer than its timeoutMs is tried as often as its retri
     errorText: expect.stringContaining('timeoutMs'),
   });
   expect(slept).toBe(1);
+});
+
+test('getSession answers when it was asked, also of a session that has rested since', async () => {
+  const session = await h.client.startSession(uniqueId());
+  await session.submitTurn({ input: 'hello' });
+  await atRest(session);
+  const before = new Date().toISOString();
+  const { now } = await session.getSession();
+  // One clock, three readings.
+  expect([before, now, new Date().toISOString()].toSorted()).toEqual([before, now, expect.any(String)]);
 });

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineTool } from '../../src/define.ts';
-import type { SessionHandle } from '../../src/client.ts';
+import type { SessionHandle } from '../../src/client/index.ts';
 import type { Row } from '../../src/contract.ts';
 import { agentAt, echo } from '../support/app.ts';
 import { allEvents, eventually, harness, uniqueId, type Harness } from '../support/harness.ts';

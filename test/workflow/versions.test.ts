@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { WorkerOptions } from '@temporalio/worker';
-import type { SessionHandle } from '../../src/client.ts';
+import type { SessionHandle } from '../../src/client/index.ts';
 import { agentAt, echo } from '../support/app.ts';
 import { executionsOf } from '../support/histories.ts';
 import { allEvents, atRest, eventually, harness, uniqueId } from '../support/harness.ts';

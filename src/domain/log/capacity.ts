@@ -30,7 +30,7 @@ export function activeCost(turn: { inputs: readonly InputRef[]; keys: readonly s
 export function liveBytes(state: State): number {
   let bytes = state.turn?.cost ?? 0;
   for (const queued of state.queue) bytes += queued.cost;
-  bytes += state.runs.liveBytes;
+  bytes += state.runs.liveBytes + state.outbox.bytes;
   for (const request of state.requests) if (request.status === 'open') bytes += jsonBytes(request);
   const work = state.self?.work;
   if (work?.kind === 'task') bytes += jsonBytes(work.inbox);

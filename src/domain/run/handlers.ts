@@ -3,7 +3,7 @@
  * `onRunFinish` for every run. Each is called until it has succeeded once, at most ten times; a crash may repeat a call, whose
  * key is always the same. A handler that fails holds up nothing but itself.
  */
-import { backoff } from '../state/backoff.ts';
+import { backoff, waitForWorker } from '../state/backoff.ts';
 import { finishKey, gaveUpKey, milestoneKey } from '../state/ids.ts';
 import { emit } from '../log/events.ts';
 import type { Entry, HandlerCall } from '../state/outbox.ts';
@@ -70,12 +70,14 @@ export function handlerDone(cx: Cx, key: string): void {
   else delete row.own.calls;
 }
 
-export function handlerFailed(cx: Cx, key: string, error: Failure): void {
+/** @param isFinal nobody has it: calling again would change nothing. */
+export function handlerFailed(cx: Cx, key: string, error: Failure, isFinal = false): void {
   const { state, now } = cx;
   const found = underWay(cx, key);
   if (found === undefined || isOver(state)) return;
   const { entry, call } = found;
-  if (entry.attempt >= MOST_CALLS) {
+  delete entry.unknownSince;
+  if (isFinal || entry.attempt >= MOST_CALLS) {
     emit(cx, 'handler.failed', {
       runId: call.runId,
       handler: call.handler.replace(/^handler:/u, ''),
@@ -88,6 +90,16 @@ export function handlerFailed(cx: Cx, key: string, error: Failure): void {
   // Who closes does not wait for minutes.
   const wait = state.closing === undefined ? backoff(entry.attempt, BACKOFF_MS, BACKOFF_MOST_MS) : BACKOFF_MS;
   state.outbox.failed(entry, now + wait);
+}
+
+/** The worker that took it does not have the handler: another one may, which is no attempt. What nobody has had for long has failed. */
+export function handlerUnknown(cx: Cx, key: string, error: Failure): void {
+  const found = underWay(cx, key);
+  if (found === undefined || isOver(cx.state)) return;
+  found.entry.unknownSince ??= cx.now;
+  const wait = waitForWorker(found.entry.unknownSince, cx.now);
+  if (wait === undefined) handlerFailed(cx, key, error, true);
+  else cx.state.outbox.later(found.entry, cx.now + wait);
 }
 
 /** A call that was given up so that the workflow could continue as new: it is made again, and counts once. */

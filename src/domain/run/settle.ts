@@ -14,6 +14,7 @@ import { takeMilestone } from './milestones.ts';
 import { seeProgress, seeUsage } from './progress.ts';
 import { dropRequests } from './requests.ts';
 import { resultAsTold } from './result.ts';
+import { keyOf } from '../state/outbox.ts';
 import { MESSAGE_BYTES } from '../state/sizes.ts';
 import {
   begunOf,
@@ -54,6 +55,7 @@ export function settle(cx: Cx, row: RunState, given: Settled): void {
   if (settled.status === 'cancelled') recordCancelRequest(cx, row, cancel, settled);
   endRow(cx, row, settled, cancel);
   record(cx, row, notes);
+  dropNotes(cx, row);
   dropRequests(cx, row);
   callOnRunFinish(cx, row);
   callOnFinish(cx, row, { runId, kind: 'finish' });
@@ -152,6 +154,12 @@ function record(cx: Cx, row: RunState, notes: Notes | undefined): void {
     // What it was told and never read.
     unread: notes === undefined || notes.unread.length === 0 ? undefined : notes.unread.map((one) => one.messageId),
   });
+}
+
+/** What it was still to be told nobody would hear. */
+function dropNotes({ state: { outbox } }: Cx, { runId }: RunState): void {
+  const entry = outbox.get(keyOf({ lane: 'notes', runId }));
+  if (entry !== undefined) outbox.drop(entry);
 }
 
 /** One announcement per fact: who caused a cancellation is not told of it again. */

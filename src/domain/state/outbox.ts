@@ -10,6 +10,7 @@
  * a receiver that counts takes it once.
  */
 import { Agenda } from './agenda.ts';
+import { jsonBytes } from './json.ts';
 
 export type About =
   /** To the parent. */
@@ -44,6 +45,8 @@ export interface Entry {
   readonly about: About;
   /** Attempts to tell it, from 1. */
   attempt: number;
+  /** Of a handler: since when no worker that took it has had it, milliseconds. */
+  unknownSince?: number;
   way: Way;
 }
 
@@ -75,10 +78,12 @@ export class Outbox {
   private readonly agenda = new Agenda<Entry>();
   private readonly underWay = new Map<Lane, number>();
   private order = 0;
+  private held = 0;
 
   constructor(entries: readonly Entry[] = []) {
     for (const entry of entries) {
       this.entries.set(keyOf(entry.about), entry);
+      this.held += bytesOf(entry.about);
       this.enter(entry, entry.way);
     }
   }
@@ -93,6 +98,7 @@ export class Outbox {
     if (before === undefined) {
       const entry: Entry = { about, attempt: 1, way: { is: 'ready' } };
       this.entries.set(keyOf(about), entry);
+      this.held += bytesOf(about);
       this.enter(entry, entry.way);
     } else if (before.way.is === 'under-way') before.way.more = true;
   }
@@ -109,6 +115,11 @@ export class Outbox {
 
   get isEmpty(): boolean {
     return this.entries.size === 0;
+  }
+
+  /** Bytes of what stands nowhere else until it is told: answers. */
+  get bytes(): number {
+    return this.held;
   }
 
   /** True when nothing is under way. */
@@ -143,16 +154,23 @@ export class Outbox {
   /** It was not told, and is tried again at an instant. */
   failed(entry: Entry, retryAt: number): void {
     entry.attempt += 1;
+    this.later(entry, retryAt);
+  }
+
+  /** It may leave again at an instant; that was no attempt. */
+  later(entry: Entry, retryAt: number): void {
     this.enter(entry, { is: 'backoff', retryAt });
   }
 
-  /** It was called off before it had any effect that counts. */
+  /** It was called off, and is told again. */
   calledOff(entry: Entry): void {
     this.enter(entry, { is: 'ready' });
   }
 
   drop(entry: Entry): void {
+    if (this.entries.get(keyOf(entry.about)) !== entry) return;
     this.exit(entry);
+    this.held -= bytesOf(entry.about);
     this.entries.delete(keyOf(entry.about));
   }
 
@@ -193,6 +211,10 @@ export class Outbox {
     if (entry.way.is === 'under-way') this.underWay.set(lane, Math.max(0, this.underWayOf(lane) - 1));
     else this.agenda.set(entry, undefined, 0);
   }
+}
+
+function bytesOf(about: About): number {
+  return about.lane === 'answers' ? jsonBytes(about) : 0;
 }
 
 function nameOf(about: About): string {

@@ -74,17 +74,14 @@ export class Rows {
   private readonly agenda = new Agenda<RunState>();
   private readonly queuedRows = new Set<RunState>();
   private readonly dueRows = new Set<RunState>();
-  private readonly endedRows = new Set<RunState>();
+  /** The one that settled first first: it is forgotten first. */
+  private readonly endedRows: RunState[] = [];
   private readonly sums = { places: 0, liveBytes: 0, queuedBytes: 0, open: 0, done: 0 };
 
   constructor({ rows, forgotten }: RowsJson = { rows: [], forgotten: [] }) {
     for (const row of rows) this.add(row);
     for (const row of forgotten) this.old.set(row.runId, row);
-    this.settle();
-    // Which of them is forgotten first is decided by when they settled.
-    const ended = [...this.endedRows].sort((a, b) => settledAt(a) - settledAt(b));
-    this.endedRows.clear();
-    for (const row of ended) this.endedRows.add(row);
+    this.endInput();
   }
 
   toJSON(): RowsJson {
@@ -183,7 +180,7 @@ export class Rows {
 
   /** How many have settled, with nothing of them to come any more. */
   get ended(): number {
-    return this.reckoned().endedRows.size;
+    return this.reckoned().endedRows.length;
   }
 
   /** The queued run that comes first. */
@@ -192,14 +189,9 @@ export class Rows {
     return first === undefined ? undefined : this.get(first.runId);
   }
 
-  /** The first so many of those, the one that came to it first first. */
+  /** The first so many of those, the one that settled first first. */
   firstEnded(count: number): RunState[] {
-    const found: RunState[] = [];
-    for (const row of this.reckoned().endedRows) {
-      if (found.length >= count) break;
-      found.push(row);
-    }
-    return found;
+    return this.reckoned().endedRows.slice(0, count);
   }
 
   /** The runs that are to be looked at as soon as may be. */
@@ -219,7 +211,7 @@ export class Rows {
   }
 
   /** An input has been dealt with: who wants to change a row from here on asks for it again. */
-  settle(): void {
+  endInput(): void {
     this.reckoned().handedOut.clear();
   }
 
@@ -238,6 +230,11 @@ export class Rows {
     this.agenda.set(row, deadlineOf(row)?.at, row.own.ordinal);
   }
 
+  private putEnded(row: RunState, isIn: boolean): void {
+    if (isIn) this.endedRows.splice(placeOf(row, this.endedRows), 0, row);
+    else this.endedRows.splice(this.endedRows.indexOf(row), 1);
+  }
+
   private share(row: RunState, now: Share): void {
     const before = this.shares.get(row) ?? NOTHING;
     this.shares.set(row, now);
@@ -249,8 +246,17 @@ export class Rows {
     sums.done += Number(now.isDone) - Number(before.isDone);
     put(this.queuedRows, row, now.isQueued);
     put(this.dueRows, row, now.isDue);
-    put(this.endedRows, row, now.isEnded);
+    if (now.isEnded !== before.isEnded) this.putEnded(row, now.isEnded);
   }
+}
+
+/** Most settle after those before them, so that the place is found from the end. */
+function placeOf(row: RunState, ended: readonly RunState[]): number {
+  const isBefore = (other: RunState | undefined): boolean =>
+    other !== undefined && (settledAt(other) - settledAt(row) || other.own.ordinal - row.own.ordinal) > 0;
+  let place = ended.length;
+  while (isBefore(ended[place - 1])) place -= 1;
+  return place;
 }
 
 function put(set: Set<RunState>, row: RunState, isIn: boolean): void {

@@ -68,3 +68,5 @@ export const KEY_BYTES = 50;
 export const MAX_CALLS = 128;
 /** A step's message while it is made: longer outputs and texts are cut to previews. */
 export const STEP_BYTES = 768 * KIB;
+/** So long a name that some workers of a queue might know is looked for, milliseconds. */
+export const NAME_PATIENCE_MS = 120_000;

@@ -62,6 +62,8 @@ export interface ToolCall {
   losses: number;
   state: 'ready' | 'running' | 'backoff' | 'waiting';
   retryAt?: number;
+  /** Since when no worker that took it has known it, milliseconds. */
+  unknownSince?: number;
   /** What a call of a tool of the runtime waits for; nothing is in flight meanwhile. */
   wait?: Wait;
 }
@@ -83,6 +85,8 @@ export interface ActiveTurn extends TurnCore {
   attempt: number;
   phase: 'ready' | 'model' | 'backoff' | 'tools';
   retryAt?: number;
+  /** Since when no worker that took this step has known the agent, milliseconds. */
+  unknownSince?: number;
   /** The assistant message of this step while its tools are answering. */
   parts: MessagePart[];
   /** The calls that have no answer yet. */

@@ -304,6 +304,8 @@ export interface SessionSnapshot {
   requests: Request[];
   usage: Usage;
   lastSeq: number;
+  /** When this was answered, by the worker's clock: what has a deadline counts down from here. */
+  now: string;
   /** The version of the rules by which this execution decides. */
   rules: number;
   /** Background turns take no model call until somebody from outside says something: `limits.maxBackgroundTurns`. */

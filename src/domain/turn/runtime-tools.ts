@@ -10,7 +10,8 @@ import { presentRun } from '../run/admission.ts';
 import { askParent } from '../run/requests.ts';
 import { ownMilestone } from '../run/own-milestones.ts';
 import { settle } from '../run/settle.ts';
-import { LIST_BYTES, SMALL_BYTES, TEXT_CHARS } from '../state/sizes.ts';
+import { full, liveBytes } from '../log/capacity.ts';
+import { LIST_BYTES, LIVE_BYTES, SMALL_BYTES, TEXT_CHARS } from '../state/sizes.ts';
 import { startFromTool } from './start-tool.ts';
 import { isSettled, type RunState } from '../state/row.ts';
 import type { Cx } from '../state/state.ts';
@@ -43,7 +44,7 @@ export function callRuntimeTool(
   cx: Cx,
   turn: ActiveTurn,
   call: { toolCallId: string; place: string; toolName: RuntimeTool; input: Json },
-  canStart: Record<string, NameFacts>,
+  canStart: Record<string, NameFacts | null>,
 ): Outcome | { wait: Wait } {
   const { toolName, input } = call;
   const asked = typeof input === 'object' && input !== null && !Array.isArray(input) ? (input as Asked) : {};
@@ -127,6 +128,8 @@ function message(
   const ask = cx.state.runs.get(runId)?.own.asks?.find((one) => one.open);
   if (ask !== undefined) {
     // The first word to a run that asks is its answer.
+    const live = liveBytes(cx.state) + jsonBytes(words);
+    if (live > LIVE_BYTES) return refused(full(live));
     ask.open = false;
     emit(cx, 'message.sent', {
       runId,

@@ -13,7 +13,7 @@ export function startFromTool(
   cx: Cx,
   turn: ActiveTurn,
   call: { toolCallId: string; place: string; input: Json },
-  canStart: Record<string, NameFacts>,
+  canStart: Record<string, NameFacts | null>,
 ): Outcome | { wait: Wait } {
   const { state } = cx;
   const asked =
@@ -31,7 +31,7 @@ export function startFromTool(
     };
   }
   const facts = canStart[agent];
-  if (facts !== undefined) state.names[agent] = facts;
+  if (facts !== undefined && facts !== null) state.names[agent] = facts;
   const { maxRunsPerTurn } = state.settings.limits;
   if (turn.runsStarted >= maxRunsPerTurn) {
     return {

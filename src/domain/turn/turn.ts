@@ -10,7 +10,7 @@ import { emit } from '../log/events.ts';
 import { remain } from './past.ts';
 import { activeCost } from '../log/capacity.ts';
 import { jsonBytes } from '../state/json.ts';
-import { backoff } from '../state/backoff.ts';
+import { backoff, waitForWorker } from '../state/backoff.ts';
 import { countTurn } from '../state/loop.ts';
 import { MESSAGE_BYTES, STEP_BYTES } from '../state/sizes.ts';
 import { presentRun } from '../run/admission.ts';
@@ -43,8 +43,8 @@ export interface ModelAnswer {
   parts: MessagePart[];
   calls: ModelCall[];
   usage: Usage;
-  /** What the agent's model may start, and what those names stand for. */
-  canStart: Record<string, NameFacts>;
+  /** What the agent's model may start, and what those names stand for, as far as the worker knows. */
+  canStart: Record<string, NameFacts | null>;
 }
 
 export type ModelCall =
@@ -55,7 +55,7 @@ export type ModelCall =
 
 /**
  * A step's failure. `retryable` ones are tried again at most `maxAttempts` times. `lost`: its worker was; that uses up no attempt,
- * but a step that takes every worker with it ends too.
+ * but a step that takes every worker with it ends too. `unknown`: the worker did not know the agent, another one might.
  */
 export interface StepFailure {
   error: Failure;
@@ -63,6 +63,7 @@ export interface StepFailure {
   maxAttempts?: number;
   retryAfterMs?: number;
   lost?: boolean;
+  unknown?: boolean;
 }
 
 /** Starts a queued turn: its inputs enter the transcript, which is their delivery. */
@@ -132,6 +133,7 @@ export function modelAnswered(
   turn.losses = 0;
   turn.failures = 0;
   delete turn.retryAt;
+  delete turn.unknownSince;
   turn.calls = [];
   let room = MESSAGE_BYTES;
   for (const call of calls) {
@@ -173,7 +175,7 @@ function callRuntime(
   cx: Cx,
   turn: ActiveTurn,
   call: Placed<Extract<ModelCall, { kind: 'runtime' }>>,
-  canStart: Record<string, NameFacts>,
+  canStart: Record<string, NameFacts | null>,
 ): void {
   const { toolCallId, place, toolName, input } = call;
   const outcome = callRuntimeTool(cx, turn, call, canStart);
@@ -231,6 +233,11 @@ export function modelFailed(cx: Cx, at: { turnId: string; step: number; attempt:
   const turn = present(cx, at.turnId, at.step);
   if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
   const { maxLosses } = cx.state.settings.limits;
+  if (failure.unknown === true && waitForName(turn, cx.now)) {
+    turn.phase = 'backoff';
+    return;
+  }
+  delete turn.unknownSince;
   if (failure.lost === true) turn.losses += 1;
   else {
     turn.losses = 0;
@@ -258,6 +265,15 @@ export function stepAborted(cx: Cx, at: { turnId: string; step: number; toolCall
     if (call.policy.idempotent) call.state = 'ready';
     else answered(cx, turn, call, { errorText: UNKNOWN_OUTCOME });
   }
+}
+
+/** False once the name has been looked for long enough; else another worker may take it after a while. No attempt is used up. */
+function waitForName(what: { unknownSince?: number; retryAt?: number }, now: number): boolean {
+  what.unknownSince ??= now;
+  const wait = waitForWorker(what.unknownSince, now);
+  if (wait === undefined) return false;
+  what.retryAt = now + wait;
+  return true;
 }
 
 function presentCall(turn: ActiveTurn | undefined, toolCallId: string, attempt: number): ToolCall | undefined {
@@ -298,11 +314,16 @@ export function giveUpLargestCall(cx: Cx, turn: ActiveTurn): number {
 export function toolFailed(
   cx: Cx,
   at: { turnId: string; step: number; toolCallId: string; attempt: number },
-  failure: { error: Failure; threw: boolean; retryable: boolean },
+  failure: { error: Failure; threw: boolean; retryable: boolean; unknown?: boolean },
 ): void {
   const turn = present(cx, at.turnId, at.step);
   const call = presentCall(turn, at.toolCallId, at.attempt);
   if (turn === undefined || call === undefined) return;
+  if (failure.unknown === true && waitForName(call, cx.now)) {
+    call.state = 'backoff';
+    return;
+  }
+  delete call.unknownSince;
   call.losses = failure.threw ? 0 : call.losses + 1;
   const { maxLosses } = cx.state.settings.limits;
   const mayTry = failure.threw ? failure.retryable && call.policy.retries > 0 : call.losses < maxLosses;

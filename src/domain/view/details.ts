@@ -18,8 +18,10 @@ const MOST_LISTED = 10;
 const BAR = 10;
 const SUMMARY_BYTES = 200;
 
+type Shown = Omit<SessionSnapshot, 'now'>;
+
 /** The page, at most 20,000 bytes. Live runs come first, then the latest of the others. `now` says of when it is. */
-export function sessionDetails(snapshot: SessionSnapshot, rows: readonly Row[], now?: number): string {
+export function sessionDetails(snapshot: Shown, rows: readonly Row[], now?: number): string {
   const lines = within(MOST_HEAD_BYTES, [
     ...heading(snapshot),
     ...queue(snapshot),
@@ -62,7 +64,7 @@ function instant(at: string): string {
   return cell(at.replace(/\.\d+Z$/u, 'Z'), 30);
 }
 
-function heading({ status, agent, title, turn }: SessionSnapshot): string[] {
+function heading({ status, agent, title, turn }: Shown): string[] {
   const lines = [
     `**${cell(status)}** · agent ${cell(agent)}${title === undefined ? '' : ` · ${cell(title, 200)}`}`,
     '',
@@ -78,7 +80,7 @@ function heading({ status, agent, title, turn }: SessionSnapshot): string[] {
   return [...lines, `${what.join(' · ')} · since ${instant(turn.startedAt)}`, ''];
 }
 
-function queue({ queue: waiting }: SessionSnapshot): string[] {
+function queue({ queue: waiting }: Shown): string[] {
   if (waiting.length === 0) return [];
   const lines = waiting.slice(0, MOST_LISTED).map(({ turnId, inputs, queuedAt }) => {
     const sources = [...new Set(inputs.map((input) => input.source))].map((source) => {
@@ -96,7 +98,7 @@ function queue({ queue: waiting }: SessionSnapshot): string[] {
   ];
 }
 
-function requests({ requests: open }: SessionSnapshot): string[] {
+function requests({ requests: open }: Shown): string[] {
   if (open.length === 0) return [];
   const lines = open
     .slice(0, MOST_LISTED)
@@ -111,7 +113,7 @@ function more(count: number): string[] {
   return count > MOST_LISTED ? [`- and ${count - MOST_LISTED} more`] : [];
 }
 
-function totals({ usage, lastSeq, runs }: SessionSnapshot, now: number | undefined): string[] {
+function totals({ usage, lastSeq, runs }: Shown, now: number | undefined): string[] {
   const counts = (Object.entries(runs) as [RunStatus, number][])
     .filter(([, count]) => count > 0)
     .map(([status, count]) => `${count} ${status}`)

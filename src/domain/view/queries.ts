@@ -27,7 +27,7 @@ import type {
 const FEW_INPUTS = 700;
 
 /** @param undecided messages have come that take effect only once the names in them have been looked up: the session does not rest. */
-export function sessionView(state: State, undecided = false): SessionSnapshot {
+export function sessionView(state: State, undecided = false): Omit<SessionSnapshot, 'now'> {
   const { turn } = state;
   const counts: Record<RunStatus, number> = {
     queued: 0,

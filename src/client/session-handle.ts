@@ -1,126 +1,29 @@
-/**
- * The client: a thin layer over a Temporal client it is given. Every message and query of the contract is one method with the
- * same name, the same argument and the same JSON, so that what works here works in any SDK and on the command line.
- */
+/** One session: its messages, its queries, its events. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { DEFAULT_TASK_QUEUE } from './contract.ts';
 import type {
   ForgottenRow,
-  Json,
-  OnBusy,
   OutliveEvent,
   Row,
   RunStatus,
   SessionSnapshot,
   TurnStatus,
   UIMessage,
-  Budgets,
-  Limits,
-  TurnSettings,
-} from './contract.ts';
-import type { Close } from './domain/closing.ts';
-import type { RunReceipt } from './domain/run/admission.ts';
-import type { AnswerReceipt } from './domain/run/requests.ts';
-import type { MessageReceipt } from './domain/run/to-runs.ts';
-import type { DetachReceipt } from './domain/turn/waits.ts';
-import type { TurnReceipt } from './domain/turn/queue.ts';
-import type { GetEvents, GetTranscript, ListRuns, TurnView } from './domain/view/queries.ts';
-import { backoff } from './domain/state/backoff.ts';
-import { isRefusal } from './domain/state/types.ts';
-import { InvalidInput } from './errors.ts';
-import { parse, sessionId } from './schemas/index.ts';
-import { ask } from './client/ask.ts';
-import { readEvents, type EventsOptions, type EventItem } from './client/events.ts';
-import { cutOff, typed } from './client/failures.ts';
-import { RunHandle } from './client/run-handle.ts';
-
-/** How a session is started; every field optional. */
-export interface SessionInput {
-  /** Default: the first agent of the worker's configuration. */
-  agent?: string;
-  /** At most 200 characters. */
-  title?: string;
-  /** At most 8 KiB of JSON. */
-  metadata?: Json;
-  limits?: Partial<Limits>;
-  budgets?: Partial<Budgets>;
-  turns?: Partial<TurnSettings>;
-}
-
-export interface RunRequest {
-  /** A registered agent or task. */
-  agent: string;
-  /** Any JSON, at most 256 KiB. */
-  input: Json;
-  /** Left out: minted, the same for every retry of the same request. */
-  runId?: string;
-  label?: string;
-  metadata?: Json;
-  detached?:
-    | true
-    | {
-        notify?: 'react' | 'narrate' | 'silent' | boolean;
-        maxBudgetMs?: number;
-        noProgressBudgetMs?: number;
-        onBudget?: 'cancel' | 'keep';
-        /** Name of a handler that is registered with the worker. */
-        onFinish?: string;
-        onMilestones?: string[] | { names: string[] | '*'; mode?: 'narrate' | 'react' };
-      };
-}
-
-export interface SubmitTurnInput {
-  input: string | ({ id?: string; role: 'user'; content: string } | UIMessage)[];
-  turnId?: string;
-  idempotencyKey?: string;
-  metadata?: Json;
-  onBusy?: OnBusy;
-}
-
-export interface AnswerInput {
-  requestId: string;
-  /** For an approval. */
-  decision?: 'approve' | 'reject';
-  /** The answer to a question, any JSON. */
-  value?: Json;
-  comment?: string;
-  /** Who answers; kept beside the answer. At most 200 characters. */
-  by?: string;
-}
-
-export interface OutliveClientOptions {
-  /** Task queue of the workers. Default `outlive`. */
-  taskQueue?: string;
-}
-
-export class OutliveClient {
-  readonly temporal: Client;
-  readonly taskQueue: string;
-
-  constructor(temporal: Client, { taskQueue = DEFAULT_TASK_QUEUE }: OutliveClientOptions = {}) {
-    this.temporal = temporal;
-    this.taskQueue = taskQueue;
-  }
-
-  /**
-   * Starts a session. Its id may be used again once the session has ended.
-   *
-   * @throws WorkflowExecutionAlreadyStartedError while a session of this id is open, InvalidInput for an ill-formed id.
-   */
-  async startSession(id: string, input: SessionInput = {}): Promise<SessionHandle> {
-    const checked = parse(sessionId, id, 'the session id');
-    if (isRefusal(checked)) throw new InvalidInput(checked.message);
-    await this.temporal.workflow.start('session', { workflowId: id, taskQueue: this.taskQueue, args: [input] });
-    return this.session(id);
-  }
-
-  /** A handle; nothing is looked up. */
-  session(id: string): SessionHandle {
-    return new SessionHandle(this, id);
-  }
-}
+} from '../contract.ts';
+import type { Close } from '../domain/closing.ts';
+import type { RunReceipt } from '../domain/run/admission.ts';
+import type { AnswerReceipt } from '../domain/run/requests.ts';
+import type { MessageReceipt } from '../domain/run/to-runs.ts';
+import { backoff } from '../domain/state/backoff.ts';
+import type { TurnReceipt } from '../domain/turn/queue.ts';
+import type { DetachReceipt } from '../domain/turn/waits.ts';
+import type { GetEvents, GetTranscript, ListRuns, TurnView } from '../domain/view/queries.ts';
+import { ask } from './ask.ts';
+import { readEvents, type EventItem, type EventsOptions } from './events.ts';
+import { cutOff, typed } from './failures.ts';
+import type { AnswerInput, RunRequest, SubmitTurnInput } from './inputs.ts';
+import { RunHandle } from './run-handle.ts';
 
 const MOST_SENDS = 12;
 const RESEND_MS = 100;
@@ -128,15 +31,15 @@ const LONGEST_RESEND_MS = 2000;
 
 export class SessionHandle {
   readonly sessionId: string;
-  private readonly client: OutliveClient;
+  private readonly temporal: Client;
 
-  constructor(client: OutliveClient, sessionId: string) {
-    this.client = client;
+  constructor(temporal: Client, sessionId: string) {
+    this.temporal = temporal;
     this.sessionId = sessionId;
   }
 
   private get handle(): WorkflowHandle {
-    return this.client.temporal.workflow.getHandle(this.sessionId);
+    return this.temporal.workflow.getHandle(this.sessionId);
   }
 
   /** Sends an update; one that an end has cut off, or a workflow task that the server gave up, is sent again, for some 15 s. */
@@ -230,7 +133,7 @@ export class SessionHandle {
 
   /** A handle on a run that this session started; nothing is looked up. */
   run(runId: string): RunHandle {
-    return new RunHandle(this, this.client.temporal, runId);
+    return new RunHandle(this, this.temporal, runId);
   }
 
   /**
@@ -238,10 +141,6 @@ export class SessionHandle {
    * archive in its history; after its end no worker is needed. With `includeRuns` the logs of all runs of the tree come too.
    */
   events(options: EventsOptions = {}): AsyncIterable<EventItem> {
-    return readEvents(this.client.temporal, this.sessionId, options);
+    return readEvents(this.temporal, this.sessionId, options);
   }
 }
-
-export { RunHandle } from './client/run-handle.ts';
-export type { InspectedRun } from './client/run-handle.ts';
-export type { EventItem, EventsOptions } from './client/events.ts';

@@ -1,0 +1,6 @@
+/** The client and what its methods take and answer. */
+export { OutliveClient, type OutliveClientOptions } from './client.ts';
+export { SessionHandle } from './session-handle.ts';
+export { RunHandle, type InspectedRun } from './run-handle.ts';
+export type { EventItem, EventsOptions } from './events.ts';
+export type { AnswerInput, RunRequest, SessionInput, SubmitTurnInput } from './inputs.ts';

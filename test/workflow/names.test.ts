@@ -1,0 +1,99 @@
+/** V-03: workers of one queue that know different names. Nothing that was accepted fails because the wrong one took it. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { defineTask, defineTool } from '../../src/define.ts';
+import { agentAt, echo } from '../support/app.ts';
+import { allEvents, atRest, eventually, harness, uniqueId, type Harness } from '../support/harness.ts';
+import { last, ModelServer } from '../support/model-server.ts';
+
+let model: ModelServer;
+
+beforeAll(async () => {
+  model = await ModelServer.start((call) => {
+    const { role, text } = last(call);
+    if (role === 'user' && text === 'start it')
+      return { tools: [{ name: 'start_run', input: { agent: 'right', input: 'go' } }] };
+    if (role === 'user' && text === 'use it') return { tools: [{ name: 'look_up', input: {} }] };
+    return 'ok';
+  });
+});
+
+afterAll(async () => model.stop());
+
+const told: string[] = [];
+const handler = async ({ key }: { key: string }): Promise<void> => {
+  told.push(key);
+  return Promise.resolve();
+};
+const lookUp = defineTool({ name: 'look_up', description: 'Looks up.', input: z.object({}), execute: () => 'found' });
+
+/** One worker knows the agent and its tool, the other what it starts and who is told; each also has what the other has not. */
+async function both(h: Harness, other: Harness): Promise<void> {
+  await h.work({
+    agents: [agentAt(model.url, { tools: [lookUp], canStart: ['right'] })],
+    tasks: [defineTask({ name: 'left', run: () => 'left' })],
+  });
+  await other.work({
+    agents: [agentAt(model.url, { name: 'other' })],
+    tasks: [defineTask({ name: 'right', run: () => 'right' })],
+    handlers: { told: handler },
+    onRunFinish: handler,
+  });
+}
+
+test('V-03 starts, signals, tools, handlers and what a model starts succeed, whichever worker takes what', async () => {
+  await using h = await harness();
+  await using other = await harness(h.taskQueue);
+  await both(h, other);
+  const sessions = await Promise.all(
+    ['helper', 'other'].map(async (agent) => h.client.startSession(uniqueId(), { agent })),
+  );
+  for (const session of sessions) {
+    const handle = h.temporal.workflow.getHandle(session.sessionId);
+    for (const agent of ['left', 'right', 'helper', 'other'])
+      await handle.signal('startRun', {
+        agent,
+        input: 'go',
+        runId: agent,
+        detached: { notify: 'silent', onFinish: 'told' },
+      });
+    const text = (await session.getSession()).agent === 'helper' ? ['start it', 'use it'] : ['hello'];
+    for (const input of text) await session.submitTurn({ input });
+  }
+  for (const session of sessions) {
+    await eventually('the runs', async () => (await session.getSession()).runs.completed >= 4);
+    await atRest(session);
+    const events = await allEvents(session);
+    expect(
+      events.filter(({ type }) => type === 'input.refused' || type === 'turn.failed' || type === 'handler.failed'),
+    ).toEqual([]);
+    expect((await session.getSession()).runs.failed).toBe(0);
+    for (const agent of ['left', 'right', 'helper', 'other'])
+      expect(told).toContain(`bg-task:${session.sessionId}:${agent}`);
+    // What has hooks is what a worker with hooks has said of it.
+    expect(told).toContain(`run-finish:${session.sessionId}/right`);
+  }
+  const [first] = sessions;
+  const starts = (await allEvents(first as never)).filter(({ type }) => type === 'run.settled');
+  expect(starts).toHaveLength(5);
+});
+
+test('V-03 a name that no worker announces fails at once, of a session as of a signal', async () => {
+  await using h = await harness();
+  await h.work({ agents: [agentAt(model.url)], tasks: [echo] });
+  const session = await h.client.startSession(uniqueId());
+  await h.temporal.workflow.getHandle(session.sessionId).signal('startRun', { agent: 'nobody', input: 'go' });
+  await eventually('the refusal', async () => (await allEvents(session)).some(({ type }) => type === 'input.refused'));
+  const unknown = h.temporal.workflow.getHandle(
+    (await h.client.startSession(uniqueId(), { agent: 'nobody' })).sessionId,
+  );
+  await expect(unknown.result()).rejects.toMatchObject({ cause: { type: 'UnknownAgent' } });
+  for (const { sessionId } of [session]) {
+    const { events } = await h.temporal.workflow.getHandle(sessionId).fetchHistory();
+    const attempts = events?.flatMap((event) => event.activityTaskStartedEventAttributes?.attempt ?? []);
+    expect(
+      attempts?.every((attempt) => attempt === 1),
+      'none was given back',
+    ).toBe(true);
+  }
+});
