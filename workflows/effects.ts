@@ -11,7 +11,7 @@ import { letterSent } from '../src/domain/run/outbox.ts';
 import { rowView } from '../src/domain/view/queries.ts';
 import { done } from './answered.ts';
 import { cancelChild, look, start, tellGone, terminate } from './children.ts';
-import { failureOf, isFinal, isHandedBack, unknownHere } from './failures.ts';
+import { failureOf, isHandedBack, isKnownNowhere, unknownHere } from './failures.ts';
 import { checkParent } from './parent.ts';
 import { handler as callHandler, untilDone } from './proxies.ts';
 import { FEW, ONCE, send } from './send.ts';
@@ -95,7 +95,7 @@ async function handler(stage: Stage, effect: EffectOf<'handler'>): Promise<void>
     stage.dispatch((cx) => {
       if (isCancellation(error) || isHandedBack(error)) handlerAborted(cx, key);
       else if (unknown !== undefined) handlerUnknown(cx, key, unknown);
-      else handlerFailed(cx, key, failureOf(error), isFinal(error));
+      else handlerFailed(cx, key, failureOf(error), isKnownNowhere(error));
     });
     return;
   }

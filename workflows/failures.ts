@@ -80,10 +80,10 @@ export function isHandedBack(error: unknown): boolean {
   return cause instanceof ApplicationFailure && cause.type === HANDED_BACK;
 }
 
-/** True when whoever threw it said that trying again would change nothing. */
-export function isFinal(error: unknown): boolean {
+/** No worker has the handler: calling it again would change nothing. */
+export function isKnownNowhere(error: unknown): boolean {
   const cause = causeOf(error);
-  return cause instanceof ApplicationFailure && cause.nonRetryable === true;
+  return cause instanceof ApplicationFailure && cause.nonRetryable === true && cause.type === 'UnknownHandler';
 }
 
 /** A worker gave something back because it does not know the name in it; the failure that it is if nobody does. */
