@@ -3,7 +3,7 @@
  * must be even if its outcome is then unknown. The server suggests the first; it ends a workflow for good at 51,200 events, 50 MiB,
  * 10,000 signals or 2,000 updates.
  */
-import { workflowInfo } from '@temporalio/workflow';
+import { workflowInfo, type WorkflowInfo as Info } from '@temporalio/workflow';
 import { MIB } from '../src/domain/state/sizes.ts';
 
 interface Bounds {
@@ -22,10 +22,19 @@ export class Growth {
   signals = 0;
   /** Accepted updates of this execution. */
   updates = 0;
+  private seen: Pick<Info, 'historyLength' | 'historySize' | 'continueAsNewSuggested'> = workflowInfo();
+
+  /**
+   * Takes note of how far the history has grown: with each input, and only then. A task that brings nothing, as one for a query or for an update
+   * that is refused, is not there in a replay.
+   */
+  look(): void {
+    this.seen = workflowInfo();
+  }
 
   /** Between two steps the next execution takes over. `historyEvents` is what the session's settings say. */
   wants(historyEvents = MOST.events): boolean {
-    const { historyLength, continueAsNewSuggested } = workflowInfo();
+    const { historyLength, continueAsNewSuggested } = this.seen;
     return continueAsNewSuggested || historyLength >= historyEvents || this.must();
   }
 
@@ -40,7 +49,7 @@ export class Growth {
   }
 
   private isBeyond({ signals, updates, events, bytes }: Bounds): boolean {
-    const { historyLength, historySize } = workflowInfo();
+    const { historyLength, historySize } = this.seen;
     return this.signals >= signals || this.updates >= updates || historyLength >= events || historySize >= bytes;
   }
 }

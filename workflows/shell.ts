@@ -48,6 +48,7 @@ export class Shell implements Stage {
   }
 
   dispatch<T>(decide: (cx: Cx) => T): T {
+    this.growth.look();
     const now = Math.max(Date.now(), this.due);
     const cx: Cx = { state: this.state, now, due: this.due, effects: [], hold: this.holds };
     const answer = decide(cx);
