@@ -2,6 +2,7 @@
 import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { HandlerArg } from '../src/contract.ts';
+import { nameOfHandler } from '../src/domain/state/outbox.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
@@ -15,7 +16,7 @@ export async function callHandler(registry: Registry, client: Client, arg: Handl
       registry,
       client,
       'UnknownHandler',
-      `Expected handler to name a registered handler, got "${arg.handler.replace(/^handler:/u, '')}".`,
+      `Expected handler to name a registered handler, got "${nameOfHandler(arg)}".`,
     );
   try {
     await withHeartbeat(() => undefined, call);
@@ -34,6 +35,6 @@ function callOf(
   const about = { key, run: run as never, ...(result === undefined ? {} : { result }) };
   if (handler === 'onRunStart') return onRunStart && (async () => onRunStart({ key, run: run as never }));
   if (handler === 'onRunFinish') return onRunFinish && (async () => onRunFinish(about));
-  const named = handlers[handler.slice('handler:'.length)];
+  const named = handlers[nameOfHandler({ handler })];
   return named && (async () => named({ ...about, kind: kind as 'finish' }));
 }

@@ -1,9 +1,9 @@
 /** The activities of a worker, bound to what it has registered and to its own client. */
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { PARENT_EPOCH, type Activities } from '../src/contract.ts';
+import type { Activities } from '../src/contract.ts';
 import { RULES } from '../src/domain/state/rules.ts';
-import { describe, firstRunId, isOpen } from '../src/client/describe.ts';
+import { describe, firstRunId, isOpen, parentEpochOf } from '../src/client/describe.ts';
 import { answerRequest } from './answer.ts';
 import { callHandler } from './handler.ts';
 import { lookAtRuns } from './look.ts';
@@ -39,13 +39,13 @@ export function createActivities(registry: Registry, client: Client, isStopping:
 async function look(client: Client, workflowId: string): ReturnType<Activities['lookAtWorkflow']> {
   const description = await describe(client, workflowId);
   if (description === undefined) return { v: 1 };
-  const parentEpoch = description.memo?.[PARENT_EPOCH];
+  const parentEpoch = parentEpochOf(description);
   return {
     v: 1,
     found: {
       epoch: firstRunId(description),
       open: isOpen(description),
-      ...(typeof parentEpoch === 'string' ? { parentEpoch } : {}),
+      ...(parentEpoch === undefined ? {} : { parentEpoch }),
     },
   };
 }

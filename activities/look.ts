@@ -2,7 +2,6 @@
  * A look at runs from outside: what Temporal knows of their workflows, without anything that they would have to do. Only one
  * that has been silent for too long is asked itself, since its finished steps stand nowhere else.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
 import { WorkflowFailedError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import type { RunResult, SessionSnapshot } from '../src/contract.ts';
@@ -17,6 +16,7 @@ import type { Settled } from '../src/domain/run/settle.ts';
 import { MIB, TEXT_CHARS } from '../src/domain/state/sizes.ts';
 import type { LookedFor } from '../src/domain/state/effects.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import { within } from './within.ts';
 
 /** Runs looked at side by side. */
 const AT_ONCE = 10;
@@ -70,12 +70,7 @@ async function lookAt(client: Client, run: LookedFor): Promise<Sight> {
 
 async function askedItself(client: Client, workflowId: string): Promise<SessionSnapshot | undefined> {
   const answer = ask<SessionSnapshot>(client.workflow.getHandle(workflowId), 'getSession').catch(() => undefined);
-  const enough = new AbortController();
-  try {
-    return await Promise.race([answer, pause(ANSWER_MS, undefined, { signal: enough.signal }).catch(() => undefined)]);
-  } finally {
-    enough.abort();
-  }
+  return within(ANSWER_MS, answer);
 }
 
 /** How a run ended whose workflow Temporal has closed. One that could not say what it has used is asked, as far as it can be. */

@@ -1,7 +1,7 @@
 /** What a name stands for. One that this worker does not know is given back for so long as another one might. */
 import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
-import { NAME_PATIENCE_MS } from '../src/contract.ts';
+import { waitForWorker } from '../src/domain/state/backoff.ts';
 import type { Registry } from './registry.ts';
 import { isKnownNowhere, notHere } from './unknown-name.ts';
 
@@ -12,7 +12,7 @@ export async function resolveName(
 ): Promise<ReturnType<Registry['resolve']>> {
   const found = registry.resolve(name);
   if (found.facts !== undefined) return found;
-  const waited = Date.now() - Context.current().info.scheduledTimestampMs;
-  if (waited >= NAME_PATIENCE_MS || (await isKnownNowhere(registry, client))) return found;
+  const isOver = waitForWorker(Context.current().info.scheduledTimestampMs, Date.now()) === undefined;
+  if (isOver || (await isKnownNowhere(registry, client))) return found;
   throw notHere('UnknownAgent', `This worker does not know "${found.name}", another one may.`);
 }

@@ -5,7 +5,6 @@
 import { activityInfo, ApplicationFailure, CancelledFailure, Context, log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import {
-  NAME_PATIENCE_MS,
   NAME_PATTERN,
   type Json,
   type Progress,
@@ -14,6 +13,7 @@ import {
   type TaskHeartbeat,
 } from '../src/contract.ts';
 import type { ProgressReport, TaskContext } from '../src/define.ts';
+import { waitForWorker } from '../src/domain/state/backoff.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { SMALL_BYTES, TEXT_CHARS, WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
 import { InvalidInput } from '../src/errors.ts';
@@ -93,7 +93,7 @@ async function notKnown(
   const sentence = `Expected agent to name a registered task, got "${task}".`;
   const unknownSince = before?.unknownSince ?? Date.now();
   const details = before === undefined ? undefined : detailsOf(before);
-  if (Date.now() - unknownSince >= NAME_PATIENCE_MS)
+  if (waitForWorker(unknownSince, Date.now()) === undefined)
     return outgoing(registry, new Error(sentence), { type: 'UnknownAgent', nonRetryable: true, details });
   Context.current().heartbeat({
     errors: 0,

@@ -4,13 +4,13 @@
  * its queues announce the same, the name is known nowhere. Who is busy on one queue is seen on another. What cannot be found out
  * counts as known somewhere.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { SERVED, taskQueueOf, UNKNOWN_HERE } from '../src/contract.ts';
 import type { ErrorType } from '../src/domain/state/types.ts';
 import { outgoing } from './failure.ts';
 import type { Registry } from './registry.ts';
+import { within } from './within.ts';
 
 /** So long before the server hands it out again, where the retries are the server's. */
 const AGAIN = '2s';
@@ -44,13 +44,8 @@ const answers = new WeakMap<Client, { at: number; isKnownNowhere: Promise<boolea
 export async function isKnownNowhere(registry: Registry, client: Client): Promise<boolean> {
   const before = answers.get(client);
   if (before !== undefined && Date.now() - before.at < FRESH_MS) return before.isKnownNowhere;
-  const enough = new AbortController();
-  const answer = Promise.race([
-    allAnnounce(registry, client, Context.current().info.taskQueue),
-    pause(ANSWER_WITHIN_MS, false, { signal: enough.signal }),
-  ])
-    .catch(() => false)
-    .finally(() => enough.abort());
+  const asked = allAnnounce(registry, client, Context.current().info.taskQueue).catch(() => false);
+  const answer = within(ANSWER_WITHIN_MS, asked).then((told = false) => told);
   answers.set(client, { at: Date.now(), isKnownNowhere: answer });
   return answer;
 }

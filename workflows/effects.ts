@@ -7,6 +7,7 @@ import { handlerAborted, handlerDone, handlerFailed, handlerUnknown } from '../s
 import { workflowIdOfTarget } from '../src/domain/state/ids.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import type { Effect, EffectOf } from '../src/domain/state/effects.ts';
+import { nameOfHandler } from '../src/domain/state/outbox.ts';
 import { letterSent } from '../src/domain/run/outbox.ts';
 import { rowView } from '../src/domain/view/queries.ts';
 import { done } from './answered.ts';
@@ -83,9 +84,7 @@ async function handler(stage: Stage, effect: EffectOf<'handler'>): Promise<void>
     stage.dispatch((cx) => handlerAborted(cx, key));
     return;
   }
-  const invoke = callHandler(
-    `handler: ${call.handler.replace(/^handler:/u, '')}${attempt > 1 ? `, attempt ${attempt}` : ''}`,
-  );
+  const invoke = callHandler(`handler: ${nameOfHandler(call)}${attempt > 1 ? `, attempt ${attempt}` : ''}`);
   try {
     await stage.scopes.within('handler', async () =>
       invoke.handler({ v: 1, handler: call.handler, key: idempotencyKey, kind: call.kind, ...about }),

@@ -43,11 +43,8 @@ async function archivedIn(client: Client, workflowId: string, event: HistoryEven
   const scheduled = event.activityTaskScheduledEventAttributes;
   if (scheduled?.activityType?.name !== 'archiveLog') return undefined;
   return firstPayload<Archived>(client, scheduled.input?.payloads, {
-    type: 'activity',
-    namespace: client.options.namespace,
-    ...(scheduled.activityId ? { activityId: scheduled.activityId } : {}),
     workflowId,
-    isLocal: false,
+    activityId: scheduled.activityId,
   });
 }
 

@@ -1,5 +1,6 @@
 /** What Temporal says of a workflow, asked without its worker. */
 import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import { PARENT_EPOCH } from '../contract.ts';
 
 /** True for a workflow that has not ended; one that is paused has not. */
 export function isOpen({ status: { name } }: WorkflowExecutionDescription): boolean {
@@ -19,4 +20,10 @@ export async function describe(client: Client, workflowId: string): Promise<Work
 /** The epoch of a workflow: the run id of the first execution of its chain, which stays through continue-as-new and reset. */
 export function firstRunId({ raw }: WorkflowExecutionDescription): string {
   return raw.workflowExecutionInfo?.firstRunId ?? '';
+}
+
+/** Of a run: the epoch of the workflow that started it. */
+export function parentEpochOf({ memo }: WorkflowExecutionDescription): string | undefined {
+  const epoch = memo?.[PARENT_EPOCH];
+  return typeof epoch === 'string' ? epoch : undefined;
 }

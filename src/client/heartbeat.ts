@@ -23,11 +23,8 @@ async function lastHeartbeat<T>(
 ): Promise<T | undefined> {
   const pending = raw.pendingActivities?.find((activity) => activity.activityType?.name === name);
   return firstPayload<T>(client, pending?.heartbeatDetails?.payloads, {
-    type: 'activity',
-    namespace: client.options.namespace,
-    ...(pending?.activityId ? { activityId: pending.activityId } : {}),
     workflowId,
-    isLocal: false,
+    activityId: pending?.activityId,
   });
 }
 

@@ -3,11 +3,11 @@
  * read without a worker. Nothing is read that lies before what is asked for.
  */
 import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
-import { PARENT_EPOCH, type OutliveEvent } from '../contract.ts';
+import type { OutliveEvent } from '../contract.ts';
 import { ask } from './ask.ts';
 import { archivedParts, readArchive, type ArchivedIn } from './archive.ts';
 import { BEGINNING, type Place } from './cursor.ts';
-import { describe, firstRunId, isOpen } from './describe.ts';
+import { describe, firstRunId, isOpen, parentEpochOf } from './describe.ts';
 import { serverError } from './failures.ts';
 
 export interface Log {
@@ -72,10 +72,10 @@ async function readExecution(
   orArchived: boolean,
 ): Promise<Log> {
   const { workflowId, runId } = description;
-  const parentEpoch = description.memo?.[PARENT_EPOCH];
+  const parentEpoch = parentEpochOf(description);
   const log = {
     epoch: firstRunId(description),
-    ...(typeof parentEpoch === 'string' ? { parentEpoch } : {}),
+    ...(parentEpoch === undefined ? {} : { parentEpoch }),
     closed: !isOpen(description),
   };
   const archive = { client, workflowId, newest: runId };

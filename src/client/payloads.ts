@@ -2,13 +2,20 @@
 import type { Client } from '@temporalio/client';
 import type { Payload, SerializationContext } from '@temporalio/common';
 
-/** The first of them. @param context what codec and converter were told when it was written. */
+/** The first of those that an activity was given or has told; codec and converter hear what they heard when it was written. */
 export async function firstPayload<T>(
-  { options: { loadedDataConverter } }: Client,
+  { options: { loadedDataConverter, namespace } }: Client,
   payloads: Payload[] | null | undefined,
-  context: SerializationContext,
+  { workflowId, activityId }: { workflowId: string; activityId: string | null | undefined },
 ): Promise<T | undefined> {
   const { payloadConverter, payloadCodecs } = loadedDataConverter;
+  const context: SerializationContext = {
+    type: 'activity',
+    namespace,
+    ...(activityId ? { activityId } : {}),
+    workflowId,
+    isLocal: false,
+  };
   let decoded = payloads ?? [];
   for (const codec of payloadCodecs.toReversed()) decoded = await codec.decode(decoded, context);
   const [payload] = decoded;

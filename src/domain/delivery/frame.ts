@@ -2,7 +2,7 @@
  * The frame around everything that comes from a background run: the model reads it as data, and nothing inside can close it,
  * because the body is JSON in which `<` is written as an escape.
  */
-import type { RunState, SlotRef } from '../state/row.ts';
+import { endedOf, type RunState, type SlotRef } from '../state/row.ts';
 import type { Json, Milestone } from '../state/types.ts';
 
 function attribute(text: string): string {
@@ -39,7 +39,7 @@ export function bodyOf(row: Readonly<RunState>, slot: SlotRef): Json {
     case 'completed':
       return row.resultRef === undefined
         ? { result: row.result ?? null }
-        : { preview: (row.life.stage === 'settled' ? row.life.preview : undefined) ?? '', resultRef: row.resultRef };
+        : { preview: endedOf(row)?.preview ?? '', resultRef: row.resultRef };
     case 'failed':
       return {
         error: { type: row.error?.type ?? row.reason ?? 'Error', message: row.error?.message ?? row.reason ?? '' },

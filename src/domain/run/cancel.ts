@@ -1,5 +1,5 @@
 /** Cancelling a run: a queued one settles at once, a running one is asked, and ended by force when it does not answer. */
-import { begunOf, isSettled, unsettledOf, type RunState } from '../state/row.ts';
+import { begunOf, endedOf, isSettled, unsettledOf, type RunState } from '../state/row.ts';
 import { emit } from '../log/events.ts';
 import { closed } from '../log/capacity.ts';
 import { presentRun } from './admission.ts';
@@ -96,6 +96,6 @@ export function cancelReceipt(
 
 /** The path of a cancelled run, and of those below it that its cancellation took with it. */
 export function pathsOf(runId: string, row: Readonly<RunState> | undefined): string[] {
-  const below = row?.life.stage === 'settled' ? (row.life.cancelledBelow ?? []) : [];
+  const below = (row === undefined ? undefined : endedOf(row)?.cancelledBelow) ?? [];
   return [runId, ...below.map((path) => `${runId}/${path}`)];
 }

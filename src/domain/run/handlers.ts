@@ -6,7 +6,7 @@
 import { backoff, waitForWorker } from '../state/backoff.ts';
 import { finishKey, gaveUpKey, milestoneKey } from '../state/ids.ts';
 import { emit } from '../log/events.ts';
-import type { Entry, HandlerCall } from '../state/outbox.ts';
+import { nameOfHandler, type Entry, type HandlerCall } from '../state/outbox.ts';
 import type { RunState, SlotRef } from '../state/row.ts';
 import { isOver, type Cx, type State } from '../state/state.ts';
 import type { Failure } from '../state/types.ts';
@@ -80,7 +80,7 @@ export function handlerFailed(cx: Cx, key: string, error: Failure, isFinal = fal
   if (isFinal || entry.attempt >= MOST_CALLS) {
     emit(cx, 'handler.failed', {
       runId: call.runId,
-      handler: call.handler.replace(/^handler:/u, ''),
+      handler: nameOfHandler(call),
       key: found.key,
       error,
     });

@@ -19,6 +19,7 @@ import { MESSAGE_BYTES } from '../state/sizes.ts';
 import {
   begunOf,
   end,
+  endedOf,
   isSettled,
   unsettledOf,
   type Cancellation,
@@ -137,7 +138,7 @@ function keepResult(row: RunState, ended: Ended, { result = null, preview = '', 
 
 function record(cx: Cx, row: RunState, notes: Notes | undefined): void {
   const { runId } = row;
-  const below = row.life.stage === 'settled' ? row.life.cancelledBelow : undefined;
+  const below = endedOf(row)?.cancelledBelow;
   rememberEnd(cx.state.dedupe, entryKey('run', runId), row.status);
   emit(cx, 'run.settled', {
     runId,

@@ -41,6 +41,11 @@ export interface HandlerCall {
   name?: string;
 }
 
+/** As its app calls it. */
+export function nameOfHandler({ handler }: Pick<HandlerCall, 'handler'>): string {
+  return handler.replace(/^handler:/u, '');
+}
+
 export interface Entry {
   readonly about: About;
   /** Attempts to tell it, from 1. */

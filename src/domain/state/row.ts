@@ -216,6 +216,11 @@ export function epochOf({ life }: Readonly<RunState>): string {
   return 'epoch' in life ? (life.epoch ?? '') : '';
 }
 
+/** What there is of a run only once it has settled. */
+export function endedOf({ life }: Readonly<RunState>): Ended | undefined {
+  return life.stage === 'settled' ? life : undefined;
+}
+
 export function isSettled(row: { status: string }): boolean {
   return row.status === 'completed' || row.status === 'failed' || row.status === 'cancelled';
 }
