@@ -133,6 +133,17 @@ describe('records', () => {
     expect(fields('')).toEqual([]);
   });
 
+  it('takes a block that ends between the two halves of a line break for what it is', () => {
+    const text = 'a,b\r\n"1","x\r\ny"\r\n"2","z"\r\n';
+    const bytes = Buffer.from(text);
+    const dialect = detectDialect(bytes, true);
+    const cut = text.indexOf('"\r\n"2"') + 2;
+    const start = { offset: 0, line: 1, row: 0 };
+    const first = parseBlock(bytes.subarray(0, cut), false, start, dialect, 100);
+    const rest = parseBlock(bytes.subarray(first.next.offset), true, first.next, dialect, 100);
+    expect([...first.items, ...rest.items]).toEqual(items(text));
+  });
+
   it('takes a stray quote as it is, as long as the record stays on its line', () => {
     expect(fields('a,b\n5" pipe,2\n"x"y,3\n1,2\n')).toEqual([
       ['a', 'b'],

@@ -13,6 +13,8 @@ import type { Dialect } from './dialect.ts';
 export const RECORD_CHARS = 64 * 1024;
 /** Bytes read at a time; several of the longest records fit in. */
 export const BLOCK_BYTES = 512 * 1024;
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
 
 /** Where reading goes on: `offset` in bytes, `line` (from 1) that starts or goes on there, `row` records before it. */
 export interface Position {
@@ -46,11 +48,13 @@ export function parseBlock(
 ): { items: Item[]; next: Position } {
   const items: Item[] = [];
   const lineBreak = dialect.lineBreak.charCodeAt(0);
+  // Half of a line break behind a quote would look like text where none may stand: it is left for the next block.
+  if (!atEnd && lineBreak === LINE_FEED && block.at(-1) === CARRIAGE_RETURN) block = block.subarray(0, -1);
   let { line, row } = from;
   let done = skip;
   const passBlankLines = (): void => {
     const start = done;
-    while (block[done] === 10 || block[done] === 13) done++;
+    while (block[done] === LINE_FEED || block[done] === CARRIAGE_RETURN) done++;
     line += count(block, start, done, lineBreak);
   };
   const take = (end: number, found: Read): void => {
