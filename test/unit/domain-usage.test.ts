@@ -2,6 +2,8 @@
 import { expect, test } from 'vitest';
 import { runMilestones, runRequest } from '../../src/domain/run/from-runs.ts';
 import { cancelRun } from '../../src/domain/run/cancel.ts';
+import { cancelTurn } from '../../src/domain/turn/queue.ts';
+import { modelAnswered } from '../../src/domain/turn/turn.ts';
 import { terminated } from '../../src/domain/deadlines.ts';
 import { ownMilestone } from '../../src/domain/run/own-milestones.ts';
 import { sessionView } from '../../src/domain/view/queries.ts';
@@ -91,6 +93,16 @@ test('D-25 D-34 what a session has used is its own and all below, also after con
   }
   d.continueAsNew();
   expect(total(d)).toBe(147);
+});
+
+test('D-34 a model call that was answered counts also when its turn has ended meanwhile', () => {
+  const d = Driver.session();
+  d.submit('hello', { turnId: 'one' });
+  d.send((cx) => cancelTurn(cx, { turnId: 'one' }));
+  const answer = { parts: [{ type: 'text' as const, text: 'hello' }], calls: [], usage: usage(7), canStart: {} };
+  d.send((cx) => modelAnswered(cx, { turnId: 'one', step: 1, attempt: 1 }, answer));
+  expect(total(d)).toBe(7);
+  expect(d.state.transcript.map(({ message }) => message.role)).toEqual(['user']);
 });
 
 test('D-34 a run tells with its milestones what it and all below it have used', () => {

@@ -122,10 +122,11 @@ export function modelAnswered(
   at: { turnId: string; step: number; attempt: number },
   answer: ModelAnswer,
 ): void {
+  // Paid for, also when nobody waits for it any more.
+  addUsage(cx.state.spent.own, answer.usage);
   const turn = present(cx, at.turnId, at.step);
   if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
   addUsage(turn.usage, answer.usage);
-  addUsage(cx.state.spent.own, answer.usage);
   const { parts, calls } = placed(cx.state, at, answer);
   turn.parts = fitParts(parts, STEP_BYTES);
   turn.phase = 'tools';
