@@ -7,7 +7,6 @@ import { describe, firstRunId, isOpen, parentEpochOf } from '../src/client/descr
 import { answerRequest } from './answer.ts';
 import { callHandler } from './handler.ts';
 import { lookAtRuns } from './look.ts';
-import { callModel } from './model.ts';
 import type { Registry } from './registry.ts';
 import { resolveName } from './resolve-name.ts';
 import { runTask } from './task.ts';
@@ -15,7 +14,11 @@ import { callTool } from './tool.ts';
 
 export function createActivities(registry: Registry, client: Client, isStopping: () => boolean): Activities {
   return {
-    model: async (arg) => ({ v: 1, ...(await callModel(registry, client, isStopping, arg)) }),
+    model: async (arg) => {
+      // Loaded late: who serves no models need not have the AI SDK installed.
+      const { callModel } = await import('./model.ts');
+      return { v: 1, ...(await callModel(registry, client, isStopping, arg)) };
+    },
     tool: async (arg) => ({ v: 1, output: await callTool(registry, client, arg) }),
     task: async (arg) => runTask(registry, client, arg),
     resolveName: async ({ name }) => ({ v: 1, rules: RULES, ...(await resolveName(registry, client, name)) }),

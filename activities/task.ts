@@ -12,7 +12,7 @@ import {
   type TaskDone,
   type TaskHeartbeat,
 } from '../src/contract.ts';
-import type { ProgressReport, TaskContext } from '../src/define.ts';
+import type { ProgressReport, Schema, TaskContext } from '../src/define.ts';
 import { waitForWorker } from '../src/domain/state/backoff.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { SMALL_BYTES, TEXT_CHARS, WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
@@ -22,6 +22,7 @@ import { withHeartbeat } from './heartbeat.ts';
 import { openInbox, type Inbox } from './messages.ts';
 import type { Registry } from './registry.ts';
 import { unknownName } from './unknown-name.ts';
+import { validated } from './validated.ts';
 import { plain } from './tool.ts';
 
 export async function runTask(registry: Registry, client: Client, arg: TaskArg): Promise<TaskDone> {
@@ -51,8 +52,7 @@ export async function runTask(registry: Registry, client: Client, arg: TaskArg):
     return await withHeartbeat(
       () => beat,
       async () => {
-        const input: unknown =
-          definition.input === undefined ? arg.input : await parsed(definition.input.parseAsync(arg.input));
+        const input: unknown = definition.input === undefined ? arg.input : await fitting(definition.input, arg.input);
         const inbox = openInbox(client, arg.workflowId, signal);
         const result = plain(
           await definition.run(input, contextOf(client, arg, beat, attempt, inbox)),
@@ -128,14 +128,12 @@ function detailsOf(beat: TaskHeartbeat): object {
   return { ...progressOf(beat), ...checkpointOf(beat.checkpoint) };
 }
 
-async function parsed<T>(parsing: Promise<T>): Promise<T> {
+/** What does not fit will not fit a second time. */
+async function fitting<T>(schema: Schema<T>, input: Json): Promise<T> {
   try {
-    return await parsing;
+    return await validated(schema, input, 'input');
   } catch (error) {
-    throw ApplicationFailure.nonRetryable(
-      `Expected input to fit the task: ${error instanceof Error ? error.message : String(error)}`,
-      'InvalidInput',
-    );
+    throw ApplicationFailure.nonRetryable(error instanceof Error ? error.message : String(error), 'InvalidInput');
   }
 }
 

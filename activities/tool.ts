@@ -9,6 +9,7 @@ import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
 import { unknownName } from './unknown-name.ts';
+import { validated } from './validated.ts';
 
 export async function callTool(registry: Registry, client: Client, arg: ToolArg): Promise<Json> {
   const tool = registry.tool(arg.agent, arg.toolName);
@@ -24,10 +25,10 @@ export async function callTool(registry: Registry, client: Client, arg: ToolArg)
     return await withHeartbeat(
       () => undefined,
       async () => {
-        const input = await tool.input.parseAsync(arg.input);
+        const input = await validated(tool.input, arg.input, 'input');
         const { sessionId, workflowId, turnId, toolCallId, attempt } = arg;
         const raw: unknown = await tool.execute(input, { sessionId, workflowId, turnId, toolCallId, attempt, signal });
-        const output = tool.output === undefined ? raw : await tool.output.parseAsync(raw);
+        const output = tool.output === undefined ? raw : await validated(tool.output, raw, 'output');
         return plain(output, `the output of tool ${arg.toolName}`, TOOL_OUTPUT_BYTES);
       },
     );

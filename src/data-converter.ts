@@ -8,18 +8,24 @@
 import { fileURLToPath } from 'node:url';
 import { ValueError, type DataConverter, type Payload, type PayloadCodec } from '@temporalio/common';
 
-const pathOf = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+/** Sources are run as they are in the repository, and compiled in the package. */
+const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 
-export const payloadConverterPath = pathOf('./payload-converter.ts');
+/** Where a module is that is loaded by path; `module`: relative to this folder, without its extension. */
+export function pathOf(module: string): string {
+  return fileURLToPath(new URL(module + EXTENSION, import.meta.url));
+}
+
+export const payloadConverterPath = pathOf('./payload-converter');
 /** Of workflows. */
-export const failureConverterPath = pathOf('./failure-converter.ts');
+export const failureConverterPath = pathOf('./failure-converter');
 
 /** Of the worker and of its own client. */
 export function dataConverterOf({ payloadCodecs = [] }: Pick<DataConverter, 'payloadCodecs'> = {}): DataConverter {
   if (payloadCodecs.length === 0) return { payloadConverterPath };
   return {
     payloadConverterPath,
-    failureConverterPath: pathOf('./encoded-failure-converter.ts'),
+    failureConverterPath: pathOf('./encoded-failure-converter'),
     payloadCodecs: payloadCodecs.map(tolerant),
   };
 }

@@ -3,13 +3,16 @@
  * These functions check names and numbers when the module loads and return their argument, frozen.
  */
 import type { LanguageModelV4 } from '@ai-sdk/provider';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { DataConverter } from '@temporalio/common';
-import type { z } from 'zod';
 import { isRuntimeTool } from './domain/turn/runtime-tools.ts';
 import { isRefusal } from './domain/state/types.ts';
 import { InvalidInput } from './errors.ts';
 import { parse, sessionInput } from './schemas/index.ts';
 import { NAME_PATTERN, SERVED, type Json, type Limits, type Row, type Served } from './contract.ts';
+
+/** A schema of any library that speaks Standard Schema: zod, valibot, arktype and others. */
+export type Schema<T> = StandardSchemaV1<unknown, T>;
 
 /** What a task reports while it works. Every field optional; the latest report wins. */
 export interface ProgressReport {
@@ -52,7 +55,7 @@ export interface TaskDefinition<Input = unknown, Result = unknown> {
   name: string;
   description?: string;
   /** Parses the run's input; a mismatch fails the run without retries. */
-  input?: z.ZodType<Input>;
+  input?: Schema<Input>;
   /** How often a run that throws is tried again. Default 2. Losing the worker never counts. */
   retries?: number;
   run(input: Input, ctx: TaskContext): Promise<Result> | Result;
@@ -73,8 +76,8 @@ export interface ToolDefinition<Input = unknown, Output = unknown> {
   name: string;
   /** Tells the model when and how to use it. */
   description: string;
-  input: z.ZodType<Input>;
-  output?: z.ZodType<Output>;
+  input: Schema<Input>;
+  output?: Schema<Output>;
   execute(input: Input, ctx: ToolContext): Promise<Output> | Output;
   /** `false`: it never runs twice, whatever `retries` says; when its outcome is unknown the model reads an error result that says so. Default `true`. */
   idempotent?: boolean;
@@ -127,7 +130,7 @@ export interface Config {
    * workflow tasks (at least 2).
    */
   concurrency?: Partial<Record<Served, number>>;
-  /** The first one is the agent of sessions that name none. */
+  /** The first one is the agent of sessions that name none. A worker that serves neither workflows nor models may have none. */
   agents: readonly AgentDefinition[];
   tasks?: readonly TaskDefinition<any, any>[];
   /** What `onFinish` of a run may name. */
@@ -255,7 +258,9 @@ export function defineConfig(config: Config): Readonly<Config> {
         `Expected serve and concurrency to name ${SERVED.join(', ')}, got ${JSON.stringify(kind)}.`,
       );
   for (const kind of SERVED) count(`concurrency.${kind}`, config.concurrency?.[kind], kind === 'workflows' ? 2 : 1);
-  if (config.agents.length === 0) throw new InvalidInput('Expected agents to name at least one agent, got none.');
+  const takesTurns = (config.serve ?? SERVED).some((kind) => kind === 'workflows' || kind === 'models');
+  if (config.agents.length === 0 && takesTurns)
+    throw new InvalidInput('Expected agents to name at least one agent, got none.');
   const names = new Set<string>();
   for (const { name } of [...config.agents, ...(config.tasks ?? [])]) {
     if (names.has(name))

@@ -1,11 +1,10 @@
 /** From an app's configuration to a running Temporal worker. */
 import { hostname } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
-import { bundleWorkflowCode, Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import { Registry } from '../activities/registry.ts';
-import { dataConverterOf, failureConverterPath, payloadConverterPath } from './data-converter.ts';
+import { dataConverterOf } from './data-converter.ts';
 import {
   DEFAULT_TASK_QUEUE,
   ENCODES_GLOBAL,
@@ -17,12 +16,16 @@ import {
   type Served,
 } from './contract.ts';
 import type { Config } from './define.ts';
+import { checkSdk, sameCopy } from './sdk.ts';
+import { bundleWorkflows, shippedBundle } from './workflow-bundle.ts';
+
+export { bundleWorkflows };
 
 export interface WorkerSetup {
   connection: NativeConnection;
   /** Default: the configuration's, else `default`. */
   namespace?: string;
-  /** A bundle made before by `bundleWorkflows`, to save its 2 s. */
+  /** A bundle made before by `bundleWorkflows`. Default: the one that the package ships, else it is made, which takes some seconds. */
   bundle?: { code: string };
   /** Laid over the options of Temporal's worker of each task queue, for operators and tests. */
   options?: Partial<WorkerOptions>;
@@ -36,18 +39,6 @@ const SHUTDOWN_FORCE = '15s';
 const HEARTBEAT_THROTTLE = '200ms';
 /** Of one kind, unless the configuration says otherwise. */
 const ACTIVITIES_AT_ONCE = 100;
-
-/** Bundles the workflow code; the bundle fits every configuration. */
-export async function bundleWorkflows(): Promise<{ code: string }> {
-  return bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-    workflowInterceptorModules: [fileURLToPath(new URL('../workflows/activations.ts', import.meta.url))],
-    preloadModules: [fileURLToPath(new URL('../workflows/stateless.ts', import.meta.url))],
-    payloadConverterPath,
-    failureConverterPath,
-    logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error },
-  });
-}
 
 /** The activities of each task queue. */
 const ACTIVITIES: Record<Served, readonly (keyof Activities)[]> = {
@@ -102,12 +93,18 @@ export class OutliveWorker {
   }
 }
 
-/** A worker for everything that the configuration names. `run()` it; it stops on `shutdown()`. */
+/**
+ * A worker for everything that the configuration names. `run()` it; it stops on `shutdown()`.
+ *
+ * @throws InvalidInput when the Temporal SDK is not as this version needs it, or is there more than once.
+ */
 export async function createWorker(
   config: Config,
   { connection, namespace = config.namespace ?? 'default', bundle, options }: WorkerSetup,
 ): Promise<OutliveWorker> {
   const { taskQueue = DEFAULT_TASK_QUEUE, serve = SERVED, concurrency = {} } = config;
+  await checkSdk();
+  sameCopy(connection, NativeConnection, 'connection', '@temporalio/worker');
   const registry = new Registry(config);
   const dataConverter = dataConverterOf(config.dataConverter);
   const client = new Client({ connection, namespace, dataConverter });
@@ -147,10 +144,11 @@ async function workflowOptions(
   { dataConverter, concurrency }: Config,
   bundle: WorkerSetup['bundle'],
 ): Promise<Partial<WorkerOptions>> {
-  const { code } = bundle ?? (await bundleWorkflows());
-  const names = `globalThis.${NAMES_GLOBAL} = Object.freeze(${JSON.stringify(registry.names)});\n`;
-  const stacks = `globalThis.${STACKS_GLOBAL} = ${Number(process.env['OUTLIVE_STACK_TRACES'] ?? 0) || 0};\n`;
-  const encodes = dataConverter?.payloadCodecs?.length ? `globalThis.${ENCODES_GLOBAL} = true;\n` : '';
+  const { code } = bundle ?? (await shippedBundle()) ?? (await bundleWorkflows());
+  // On the bundle's first line, so that its source map stays right.
+  const names = `globalThis.${NAMES_GLOBAL} = Object.freeze(${JSON.stringify(registry.names)}); `;
+  const stacks = `globalThis.${STACKS_GLOBAL} = ${Number(process.env['OUTLIVE_STACK_TRACES'] ?? 0) || 0}; `;
+  const encodes = dataConverter?.payloadCodecs?.length ? `globalThis.${ENCODES_GLOBAL} = true; ` : '';
   const most = concurrency?.workflows;
   return {
     workflowBundle: { code: names + stacks + encodes + code },

@@ -2,11 +2,12 @@
  * The client: a thin layer over a Temporal client it is given. Every message and query of the contract is one method with the
  * same name, the same argument and the same JSON, so that what works here works in any SDK and on the command line.
  */
-import type { Client } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { DEFAULT_TASK_QUEUE } from '../contract.ts';
 import { isRefusal } from '../domain/state/types.ts';
 import { InvalidInput } from '../errors.ts';
 import { parse, sessionId } from '../schemas/index.ts';
+import { sameCopy } from '../sdk.ts';
 import type { SessionInput } from './inputs.ts';
 import { SessionHandle } from './session-handle.ts';
 
@@ -19,7 +20,9 @@ export class OutliveClient {
   readonly temporal: Client;
   readonly taskQueue: string;
 
+  /** @throws InvalidInput when the client was made by another copy of `@temporalio/client`, or is none. */
   constructor(temporal: Client, { taskQueue = DEFAULT_TASK_QUEUE }: OutliveClientOptions = {}) {
+    sameCopy(temporal, Client, 'client', '@temporalio/client');
     this.temporal = temporal;
     this.taskQueue = taskQueue;
   }

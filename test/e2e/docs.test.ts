@@ -23,7 +23,14 @@ test('every TypeScript example of the README compiles against the package', asyn
     blocks.forEach((code, i) => writeFileSync(join(folder, `example-${i}.ts`), code));
     writeFileSync(
       join(folder, 'tsconfig.json'),
-      JSON.stringify({ extends: '../../tsconfig.json', include: ['./*.ts'] }),
+      JSON.stringify({
+        extends: '../../tsconfig.json',
+        // The package's own names lead to what it is made of, as `dist` need not be there.
+        compilerOptions: {
+          paths: { outlive: ['../../src/index.ts'], 'outlive/*': ['../../src/*.ts', '../../src/*/index.ts'] },
+        },
+        include: ['./*.ts'],
+      }),
     );
     const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
     const { stdout } = await promisify(execFile)(process.execPath, [tsc, '-p', folder], { cwd: ROOT }).catch(

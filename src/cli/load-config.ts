@@ -1,0 +1,40 @@
+/** The app's configuration, as its file exports it. */
+import { existsSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Config } from '../define.ts';
+import { Problem } from './problem.ts';
+
+const NAMES = ['temporal.config.ts', 'temporal.config.mts', 'temporal.config.js', 'temporal.config.mjs'];
+
+/** Where the configuration is. @throws Problem when it is not there. */
+export function configFile(named: string | undefined): string {
+  const found = (named === undefined ? NAMES : [named]).map((name) => resolve(name)).find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  throw new Problem(
+    named === undefined
+      ? `There is no ${NAMES[0]} in ${process.cwd()}: make one ("outlive init" makes a project), or name it with --config.`
+      : `Expected --config to name a file, got ${named}, which is none.`,
+  );
+}
+
+/** @throws Problem when the file cannot be loaded or exports no configuration. */
+export async function loadConfig(path: string): Promise<Config> {
+  const name = basename(path);
+  let loaded: { default?: unknown };
+  try {
+    loaded = (await import(pathToFileURL(path).href)) as { default?: unknown };
+  } catch (error) {
+    throw new Problem(`${name} cannot be loaded: ${sentence(error)}`, 1, { cause: error });
+  }
+  const config = loaded.default;
+  if (typeof config !== 'object' || config === null || !Array.isArray((config as { agents?: unknown }).agents))
+    throw new Problem(`Expected ${name} to export what defineConfig answers as its default, got something else.`);
+  return config as Config;
+}
+
+function sentence(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const line = text.trim().split('\n')[0] ?? '';
+  return /[.!?]$/u.test(line) ? line : `${line}.`;
+}
