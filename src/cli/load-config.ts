@@ -21,6 +21,10 @@ export function configFile(named: string | undefined): string {
 /** @throws Problem when the file cannot be loaded or exports no configuration. */
 export async function loadConfig(path: string): Promise<Config> {
   const name = basename(path);
+  if (/\.m?ts$/u.test(path) && !process.features.typescript)
+    throw new Problem(
+      `${name} cannot be loaded: Node ${process.versions.node} does not run TypeScript by itself, as 22.18 and newer do; take one of those, or write it as .js.`,
+    );
   let loaded: { default?: unknown };
   try {
     loaded = (await import(pathToFileURL(path).href)) as { default?: unknown };

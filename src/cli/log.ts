@@ -22,12 +22,12 @@ export function createLog(env: NodeJS.ProcessEnv = process.env): Logger {
   return pino({ level, base: { pid: process.pid } }, destination);
 }
 
-/** Lets Temporal's SDK write to the log, its native part included; of that only what is worth a look. */
+/** Lets Temporal's SDK write to the log, its native part included. What it tells of its own course is for who looks for a fault. */
 export function takeSdkLines(log: Logger): void {
   const least = log.level.toUpperCase() as LogLevel;
   Runtime.install({
     logger: new DefaultLogger(least, ({ level, message, meta }) => {
-      log[level.toLowerCase() as Level](meta ?? {}, message);
+      log[level === 'INFO' ? 'debug' : (level.toLowerCase() as Level)](meta ?? {}, message);
     }),
     telemetryOptions: {
       logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }) },
