@@ -6,6 +6,7 @@ import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activ
 import {
   APICallError,
   convertToModelMessages,
+  NoSuchToolError,
   streamText,
   type LanguageModelUsage,
   type ToolSet,
@@ -25,8 +26,8 @@ import {
 import type { AgentDefinition } from '../src/define.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { isRuntimeTool } from '../src/domain/turn/runtime-tools.ts';
-import { MESSAGE_BYTES, MOST_TOKENS } from '../src/domain/state/sizes.ts';
-import { promptOf } from '../src/domain/delivery/transcript.ts';
+import { MESSAGE_BYTES, MOST_TOKENS, TEXT_CHARS } from '../src/domain/state/sizes.ts';
+import { promptOf } from '../src/domain/delivery/prompt.ts';
 import { isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
 import type { ModelAnswer, ModelCall } from '../src/domain/turn/turn.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
@@ -172,11 +173,13 @@ function callOf(registry: Registry, agent: AgentDefinition, call: TypedToolCall<
   const { toolCallId, toolName } = call;
   const input = (call.input ?? {}) as Json;
   if ('invalid' in call && call.invalid === true) {
-    const why = 'error' in call && call.error instanceof Error ? call.error.message : 'The call is not valid.';
-    return { kind: 'invalid', toolCallId, toolName, error: registry.redact(why).slice(0, 2000) };
+    const error: unknown = 'error' in call ? call.error : undefined;
+    const type = NoSuchToolError.isInstance(error) ? 'UnknownTool' : 'InvalidInput';
+    const why = error instanceof Error ? error.message : 'The call is not valid.';
+    return { kind: 'invalid', toolCallId, toolName, error: registry.redact(`${type}: ${why}`).slice(0, TEXT_CHARS) };
   }
   const wrong = unfit(input);
-  if (wrong !== undefined) return { kind: 'invalid', toolCallId, toolName, error: wrong };
+  if (wrong !== undefined) return { kind: 'invalid', toolCallId, toolName, error: `InvalidInput: ${wrong}` };
   if (isRuntimeTool(toolName)) return { kind: 'runtime', toolCallId, toolName, input };
   const tool = registry.tool(agent.name, toolName);
   return {

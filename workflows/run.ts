@@ -130,11 +130,11 @@ function workOf({ kind, retries, taskQueue }: RunInput): Work {
   }
 }
 
-/** An agent that is given neither a string nor messages reads its input as JSON text. */
+/** An agent that is given neither a string nor messages reads its input as JSON text; messages that say nothing are empty input. */
 function messagesOf(input: Json): UIMessage[] {
   if (typeof input === 'string' || Array.isArray(input)) {
     const parsed = parseMessage('submitTurn', { input });
-    if (!isRefusal(parsed) && parsed.input.length > 0) return parsed.input;
+    if (!isRefusal(parsed)) return parsed.input;
   }
   return [
     {

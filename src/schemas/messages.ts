@@ -48,7 +48,7 @@ const userPart = lazily(() =>
 );
 
 function saysSomething({ parts }: UIMessage): boolean {
-  return parts.some((part) => part.type !== 'text' || part['text'] !== '');
+  return parts.some((part) => part.type !== 'text' || String(part['text']).trim() !== '');
 }
 
 const userMessage = lazily(() =>
@@ -85,7 +85,7 @@ const turnInput = lazily(() =>
   v.pipe(
     v.custom<string | unknown[]>((value) => typeof value === 'string' || Array.isArray(value), TURN_INPUT),
     v.transform((value): unknown =>
-      typeof value === 'string' ? (value === '' ? [] : [{ role: 'user', content: value }]) : value,
+      typeof value === 'string' ? (value.trim() === '' ? [] : [{ role: 'user', content: value }]) : value,
     ),
     v.array(userMessage(), TURN_INPUT),
     v.transform((messages) => messages.filter(saysSomething)),

@@ -21,12 +21,19 @@ export interface ToolUse {
   id?: string;
   name: string;
   input: unknown;
+  /** Instead of the input as JSON. */
+  arguments?: string;
 }
-/** What the model says: text, tool calls, an HTTP status, or nothing at all (`hang`, until the caller goes away). */
+/**
+ * What the model says: text, reasoning, tool calls, an HTTP status, or nothing at all (`hang`, until the caller goes away). `finish`: why it
+ * ended; null when the stream breaks off.
+ */
 export type Reply =
   | {
       text?: string;
+      reasoning?: string;
       tools?: ToolUse[];
+      finish?: string | null;
       usage?: { prompt_tokens: number; completion_tokens: number; total_tokens: number };
     }
   | { status: number; headers?: Record<string, string>; body?: string }
@@ -84,13 +91,20 @@ export class ModelServer {
         .end(reply.body ?? '{"error":{"message":"no"}}');
       return;
     }
-    const { text, tools, usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 } } = reply;
+    const {
+      text,
+      reasoning,
+      tools,
+      finish,
+      usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
+    } = reply;
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     const send = (delta: unknown, finish: string | null = null): void => {
       response.write(
         `data: ${JSON.stringify({ id: `c${call.n}`, object: 'chat.completion.chunk', created: 1, model: call.model, choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`,
       );
     };
+    if (reasoning !== undefined) send({ role: 'assistant', reasoning_content: reasoning });
     if (text !== undefined) for (const word of text.split(/(?<= )/u)) send({ role: 'assistant', content: word });
     tools?.forEach((use, index) =>
       send({
@@ -99,12 +113,16 @@ export class ModelServer {
             index,
             id: use.id ?? `call-${call.n}-${index}`,
             type: 'function',
-            function: { name: use.name, arguments: JSON.stringify(use.input) },
+            function: { name: use.name, arguments: use.arguments ?? JSON.stringify(use.input) },
           },
         ],
       }),
     );
-    send({}, tools === undefined ? 'stop' : 'tool_calls');
+    if (finish === null) {
+      response.end();
+      return;
+    }
+    send({}, finish ?? (tools === undefined ? 'stop' : 'tool_calls'));
     response.write(
       `data: ${JSON.stringify({ id: `c${call.n}`, object: 'chat.completion.chunk', created: 1, model: call.model, choices: [], usage })}\n\n`,
     );

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { close } from '../../src/domain/closing.ts';
 import { cancelRun } from '../../src/domain/run/cancel.ts';
 import { getRun } from '../../src/domain/view/queries.ts';
-import { promptOf, textOf } from '../../src/domain/delivery/transcript.ts';
-import type { Detached, UIMessage } from '../../src/domain/state/types.ts';
+import { textOf } from '../../src/domain/delivery/transcript.ts';
+import type { Detached } from '../../src/domain/state/types.ts';
 import { Driver } from '../support/domain.ts';
 
 type Notify = Detached['notify'];
@@ -30,26 +30,6 @@ const causes: [reason: string, announced: boolean, cancel: (d: Driver) => void][
     },
   ],
 ];
-
-test('a prompt never ends with a line of the runtime: what is to be answered is its last message', () => {
-  const message = (id: string, role: 'user' | 'assistant', source?: string): UIMessage => ({
-    id,
-    role,
-    parts: [],
-    ...(source === undefined ? {} : { metadata: { source } }),
-  });
-  const line = (id: string): UIMessage => message(id, 'assistant', 'background-run');
-  const order = (...messages: UIMessage[]): string =>
-    promptOf(messages)
-      .map(({ id }) => id)
-      .join(' ');
-  expect(order(message('u', 'user'), line('n'))).toBe('n u');
-  expect(order(message('u', 'user'), message('a', 'assistant'), line('n'), line('o'))).toBe('u n o a');
-  expect(order(message('u', 'user'), line('n'), message('f', 'user', 'background-run'))).toBe('u n f');
-  expect(order(line('n'), message('u', 'user'), message('a', 'assistant'))).toBe('n u a');
-  expect(order(line('n'))).toBe('n');
-  expect(order()).toBe('');
-});
 
 describe.each<Notify>(['react', 'narrate', 'silent'])('notify %s', (notify) => {
   test.each(causes)('a run that ends as %s is announced: %s', (reason, announced, cancel) => {

@@ -28,18 +28,6 @@ export function addMessage(cx: Cx, given: NewMessage, turnId?: string): UIMessag
   return message;
 }
 
-/**
- * The messages in the order in which a model reads them: lines that the runtime has added at the end come before the message that is
- * to be answered, as providers take a prompt that ends with the assistant's own words for the beginning of its answer.
- */
-export function promptOf(messages: readonly UIMessage[]): UIMessage[] {
-  const last = messages.findLastIndex(
-    ({ role, metadata }) => role !== 'assistant' || metadata?.['source'] !== 'background-run',
-  );
-  const asked = messages[last];
-  return asked === undefined ? messages.slice() : [...messages.toSpliced(last, 1), asked];
-}
-
 export function text(value: string): MessagePart {
   return { type: 'text', text: value };
 }

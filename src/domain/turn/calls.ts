@@ -1,7 +1,8 @@
 /**
  * Which call is which. A model's tool call is identified by its turn, its step and its place in the step, from 1 (`3`; one that is made
  * inside it is `3.1`), never by the id that the provider gives it, which may repeat or be empty. The id in the transcript is the
- * provider's as long as it is unique there, because a provider may want to read its own again; else it is made from the place.
+ * provider's as long as it is unique there and every provider takes it, because one may want to read its own again; else it is made from
+ * the place.
  */
 import { hashHex } from '../state/ids.ts';
 import { MAX_CALLS } from '../state/sizes.ts';
@@ -11,7 +12,8 @@ import type { MessagePart } from '../state/types.ts';
 /** A call as the model has asked for it, with its place. */
 export type Placed<C> = C & { toolCallId: string; place: string };
 
-const LONGEST_ID = 256;
+/** What the strictest providers take as the id of a call. */
+const ID = /^[A-Za-z0-9_-]{1,40}$/u;
 
 /** The parts and calls of an answer, each call with its place and an id of its own; calls beyond `MAX_CALLS` are left out. */
 export function placed<C extends { toolCallId: string }>(
@@ -48,7 +50,7 @@ function freshId(
   place: number,
   given: string,
 ): string {
-  if (given !== '' && given.length <= LONGEST_ID && !taken.has(given)) return given;
+  if (ID.test(given) && !taken.has(given)) return given;
   for (let n = 0; ; n++) {
     // Nine letters and digits: the strictest provider takes no other.
     const made = `c${hashHex(`${turnId}\n${step}\n${place}\n${n}`, 8)}`;
