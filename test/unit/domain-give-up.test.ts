@@ -67,7 +67,7 @@ test('a run is given up once', () => {
   expect(nextDeadline(d.state)).toBeUndefined();
 });
 
-test('D-05 the frame of the give-up says interrupted and its reason, also when the run has settled by the time it is read', () => {
+test('case 27 D-05 the frame of a give-up says why, and the status of now when the run has settled by the time it is read', () => {
   const d = Driver.session({ budgets: { turnMs: 30 * DAY } });
   d.submit('busy');
   d.running('a');
@@ -75,7 +75,7 @@ test('D-05 the frame of the give-up says interrupted and its reason, also when t
   d.settled('a', { status: 'cancelled', reason: 'cancelled_by_budget' });
   d.say('free');
   const entry = d.state.transcript.find((one) => one.message.metadata?.['kind'] === 'gave-up');
-  expect(entry?.message.metadata).toMatchObject({ status: 'interrupted', key: 'bg-task:s:a:gave-up' });
+  expect(entry?.message.metadata).toMatchObject({ status: 'cancelled', key: 'bg-task:s:a:gave-up' });
   expect(entry?.message.parts[0]?.['text']).toContain('{"reason":"budget_exceeded"}');
 });
 

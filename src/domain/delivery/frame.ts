@@ -2,7 +2,7 @@
  * The frame around everything that comes from a background run: the model reads it as data, and nothing inside can close it,
  * because the body is JSON in which `<` is written as an escape.
  */
-import { endedOf, type RunState, type SlotRef } from '../state/row.ts';
+import { endedOf, isOpenAsk, type RunState, type SlotRef } from '../state/row.ts';
 import type { Json, Milestone } from '../state/types.ts';
 
 function attribute(text: string): string {
@@ -31,7 +31,7 @@ export function bodyOf(row: Readonly<RunState>, slot: SlotRef): Json {
     return {
       question: ask?.question ?? '',
       requestId: slot.requestId,
-      ...(ask?.open === true ? {} : { status: 'closed' }),
+      ...(ask === undefined || isOpenAsk(ask) ? {} : { status: ask.status }),
     };
   }
   if (slot.kind === 'gave-up') return { reason: row.own.gaveUp ?? null };
@@ -53,13 +53,6 @@ function milestoneBody(name: string, milestone: Milestone | undefined): Json {
   return milestone === undefined
     ? { name }
     : { name, n: milestone.n, ...(milestone.data === undefined ? {} : { data: milestone.data }) };
-}
-
-/** The status that the frame shows: a give-up was one even if the run has settled since. */
-export function statusOf(row: Readonly<RunState>, slot: SlotRef): string {
-  if (slot.kind === 'gave-up') return 'interrupted';
-  if (slot.kind === 'ask') return 'input_required';
-  return slot.kind === 'milestone' ? 'running' : row.status;
 }
 
 /** The framework's own line for `notify: "narrate"`: status only, never model output. */

@@ -6,11 +6,11 @@
  * and never undone.
  */
 import { haveRead } from '../state/notes.ts';
-import { bodyOf, frame, narration, statusOf } from './frame.ts';
+import { bodyOf, frame, narration } from './frame.ts';
 import { freshTurnId } from '../log/dedupe.ts';
 import { emit } from '../log/events.ts';
 import { BATCH_INPUTS, FRAME_BYTES, MESSAGE_BYTES } from '../state/sizes.ts';
-import { forgetAsks, slotOf, type RunState, type SlotRef } from '../state/row.ts';
+import { forgetAsks, isOpenAsk, slotOf, type RunState, type SlotRef } from '../state/row.ts';
 import { iso, type Cx } from '../state/state.ts';
 import type { Note, QueuedTurn, TurnInput } from '../state/turn.ts';
 import { noUsage } from '../state/usage.ts';
@@ -57,7 +57,8 @@ function metadataOf(row: RunState, slot: SlotRef, hidden: boolean): NonNullable<
     key,
     runId: row.runId,
     agent: row.agent,
-    status: statusOf(row, slot),
+    // That of now: what is told may have happened a while ago.
+    status: row.status,
   };
 }
 
@@ -81,8 +82,8 @@ export function markDelivered(cx: Cx, row: RunState, slot: SlotRef, turnId?: str
 export function appendBackground(cx: Cx, row: RunState, slot: SlotRef, turnId?: string): void {
   const delivery = slotOf(row, slot);
   if (delivery === undefined || delivery.state === 'delivered' || delivery.state === 'not_required') return;
-  const status = statusOf(row, slot);
-  const framed = frame({ id: row.runId, agent: row.agent, status, key: delivery.key }, bodyOf(row, slot));
+  const { runId: id, agent, status } = row;
+  const framed = frame({ id, agent, status, key: delivery.key }, bodyOf(row, slot));
   addMessage(cx, { role: 'user', parts: [text(framed)], metadata: metadataOf(row, slot, true) }, turnId);
   markDelivered(cx, row, slot, turnId);
 }
@@ -177,6 +178,16 @@ function appendNote(cx: Cx, { n, messageId, message }: Note, turnId: string): vo
     turnId,
   );
   haveRead(cx.state, n);
+}
+
+/** True when a turn holds nothing but questions that are not open any more. */
+export function holdsOnlyAnswered({ state }: Cx, { pending }: QueuedTurn): boolean {
+  return pending.every(({ body }) => {
+    if (body.source !== 'background-run' || body.slot.kind !== 'ask') return false;
+    const { runId, requestId } = body.slot;
+    const ask = state.runs.peek(runId)?.own.asks?.find((one) => one.requestId === requestId);
+    return ask === undefined || !isOpenAsk(ask);
+  });
 }
 
 /** Appends what a background turn holds without a model call: it was cancelled while queued, or the session closes. */

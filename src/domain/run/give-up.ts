@@ -7,6 +7,7 @@ import { deliver } from '../delivery/slots.ts';
 import { callOnFinish } from './handlers.ts';
 import { gaveUpKey } from '../state/ids.ts';
 import { emit } from '../log/events.ts';
+import { dropRequests } from './requests.ts';
 import { settle } from './settle.ts';
 import { giveUpOn, isSettled, lose, type GiveUpReason, type RunState } from '../state/row.ts';
 import { isOver, type Cx } from '../state/state.ts';
@@ -16,7 +17,7 @@ export function giveUp(cx: Cx, row: RunState, reason: GiveUpReason): void {
   const { state } = cx;
   if (isSettled(row) || isOver(state)) return;
   if (row.life.stage === 'given-up') {
-    if (reason === 'lost') loseSight(row);
+    if (reason === 'lost') loseSight(cx, row);
     return;
   }
   const neverStarted = row.life.stage === 'queued';
@@ -24,7 +25,7 @@ export function giveUp(cx: Cx, row: RunState, reason: GiveUpReason): void {
     giveUpOn(row);
     row.childStillRunning = true;
   }
-  if (reason === 'lost') loseSight(row);
+  if (reason === 'lost') loseSight(cx, row);
   row.reason = reason;
   row.own.gaveUp = reason;
   row.delivery.gaveUp = { key: gaveUpKey(state.workflowId, row.runId), state: 'pending' };
@@ -46,7 +47,9 @@ export function giveUp(cx: Cx, row: RunState, reason: GiveUpReason): void {
   deliver(cx, row, { runId: row.runId, kind: 'gave-up' }, row.own.detached.notify);
 }
 
-function loseSight(row: RunState): void {
+/** Who is nowhere to be found asks nothing any more. */
+function loseSight(cx: Cx, row: RunState): void {
   lose(row);
   row.childStillRunning = false;
+  dropRequests(cx, row);
 }

@@ -5,7 +5,7 @@
  * `open → answered | approved | rejected | expired | withdrawn | parent_closed`, once. While an own request is open, the clocks
  * of the turn and of the run stand still.
  */
-import { forgetAsks, isSettled, pause, resume, type RunState } from '../state/row.ts';
+import { forgetAsks, isOpenAsk, isSettled, pause, resume, type RunState } from '../state/row.ts';
 import { keyOf } from '../state/outbox.ts';
 import { deliver } from '../delivery/slots.ts';
 import { askKey, mintRequestId, partsOfRequestId } from '../state/ids.ts';
@@ -154,15 +154,28 @@ export function receiptOf({ requestId, status, answeredAt, by }: RequestState, d
 }
 
 /** Whether an answer can be for a request of this tree; whose it is decides what becomes of it. */
-export function admitAnswer(state: State, { requestId }: { requestId: string }): Refusal | undefined {
+export function admitAnswer(state: State, answer: Answer): Refusal | undefined {
+  const { requestId } = answer;
   const { workflowId } = partsOfRequestId(requestId);
-  const mine = workflowId === state.workflowId;
-  if (mine ? findRequest(state, requestId) !== undefined : workflowId.startsWith(`${state.workflowId}/`))
-    return undefined;
+  const known = findRequest(state, requestId);
+  if (workflowId === state.workflowId ? known !== undefined : workflowId.startsWith(`${state.workflowId}/`))
+    return known === undefined ? undefined : unanswered(known, answer);
   return refuse(
     'UnknownRequest',
     `Expected requestId to name a request of this ${state.kind}, got "${requestId.slice(0, 200)}".`,
   );
+}
+
+/** What an answer to an open request lacks: an approval needs a decision, a question its answer. */
+function unanswered({ kind, status }: RequestState, { decision, value }: Answer): Refusal | undefined {
+  if (status !== 'open') return undefined;
+  if (kind === 'approval')
+    return decision === undefined
+      ? refuse('InvalidInput', 'Expected decision to be "approve" or "reject", got nothing.')
+      : undefined;
+  return value === undefined || value === null
+    ? refuse('InvalidInput', 'Expected value to be the answer to the question, got nothing.')
+    : undefined;
 }
 
 /** Answers an own request; one that is no longer open stays as it is. */
@@ -175,13 +188,12 @@ export function answerOwn(cx: Cx, answer: Answer): AnswerReceipt | Refusal {
       `Expected requestId to name a request of this ${state.kind}, got "${answer.requestId.slice(0, 200)}".`,
     );
   if (request.status !== 'open') return receiptOf(request, true);
-  const value = answer.value ?? answer.comment ?? answer.decision;
-  if (value === undefined || value === null)
-    return refuse('InvalidInput', 'Expected value to be the answer to the question, got nothing.');
+  const lacking = unanswered(request, answer);
+  if (lacking !== undefined) return lacking;
   const call = state.turn?.calls.find((one) => one.wait?.for === 'answer' && one.wait.requestId === answer.requestId);
   if (call?.wait?.for === 'answer')
     call.wait.given = {
-      answer: value as never,
+      answer: answer.value as never,
       ...(answer.comment === undefined ? {} : { comment: answer.comment }),
       ...(answer.by === undefined ? {} : { by: answer.by }),
     };
@@ -229,7 +241,7 @@ export function takeRequest(cx: Cx, row: RunState, given: RequestState): Refusal
   tell(state, given.requestId);
   if (direct) {
     if (given.status === 'open') opened(cx, row, given, n);
-    else answered(cx, row, given.requestId);
+    else answered(cx, row, given);
   }
   keepClosed(state);
   return undefined;
@@ -243,7 +255,7 @@ function opened(cx: Cx, row: RunState, { requestId, kind, question = '' }: Reque
   asks.push({
     requestId,
     question,
-    open: true,
+    status: 'open',
     delivery: {
       key: askKey(state.workflowId, row.runId, n),
       state: kind === 'ask_parent' ? 'pending' : 'not_required',
@@ -260,9 +272,9 @@ function opened(cx: Cx, row: RunState, { requestId, kind, question = '' }: Reque
   if (kind === 'ask_parent') deliver(cx, row, { runId: row.runId, kind: 'ask', requestId }, 'react');
 }
 
-function answered(cx: Cx, row: RunState, requestId: string): void {
+function answered(cx: Cx, row: RunState, { requestId, status }: Request): void {
   const ask = row.own.asks?.find((one) => one.requestId === requestId);
-  if (ask !== undefined) ask.open = false;
+  if (ask !== undefined) ask.status = status;
   forgetAsks(row);
   if (cx.state.requests.some((one) => one.status === 'open' && one.workflowId === row.workflowId)) return;
   const waited = row.status === 'input_required';
@@ -290,7 +302,7 @@ export function dropRequests(cx: Cx, row: RunState): void {
     shorten(request);
     tell(state, request.requestId);
   }
-  for (const ask of row.own.asks ?? []) ask.open = false;
+  for (const ask of row.own.asks ?? []) if (isOpenAsk(ask)) ask.status = 'withdrawn';
   forgetAsks(row);
 }
 

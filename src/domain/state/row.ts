@@ -10,7 +10,17 @@
  * before they move.
  */
 import type { Note } from './turn.ts';
-import type { Delivery, Detached, Failure, ForgottenRow, Json, Row, RunStatus, SettledStatus } from './types.ts';
+import type {
+  Delivery,
+  Detached,
+  Failure,
+  ForgottenRow,
+  Json,
+  RequestStatus,
+  Row,
+  RunStatus,
+  SettledStatus,
+} from './types.ts';
 
 /** `deadlineAt` is made from `own.deadline` when it is shown. */
 export interface RunState extends Omit<Row, 'status' | 'deadlineAt'> {
@@ -117,8 +127,8 @@ export interface Ask {
   requestId: string;
   question: string;
   delivery: Delivery;
-  /** Open as far as this workflow knows; one that it has answered itself is not. */
-  open: boolean;
+  /** What has become of it as far as this workflow knows; one that it has answered itself is not open. */
+  status: RequestStatus;
 }
 
 /** What is kept of a forgotten run, with its place in the order of lists. */
@@ -235,9 +245,13 @@ export function holdsPlace(row: RunState): boolean {
   return row.status === 'running' || (row.status === 'interrupted' && !isLost(row));
 }
 
+export function isOpenAsk({ status }: Ask): boolean {
+  return status === 'open';
+}
+
 /** Forgets the questions of a run that are answered and told. */
 export function forgetAsks({ own }: RunState): void {
-  const kept = (own.asks ?? []).filter((ask) => ask.open || !isFilled(ask.delivery));
+  const kept = (own.asks ?? []).filter((ask) => isOpenAsk(ask) || !isFilled(ask.delivery));
   if (kept.length === 0) delete own.asks;
   else own.asks = kept;
 }

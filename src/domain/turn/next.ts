@@ -1,5 +1,5 @@
 /** Which turn comes next, once none is running. */
-import { appendWithoutTurn } from '../delivery/slots.ts';
+import { appendWithoutTurn, holdsOnlyAnswered } from '../delivery/slots.ts';
 import { isLooping } from '../state/loop.ts';
 import type { Cx, State } from '../state/state.ts';
 import type { QueuedTurn } from '../state/turn.ts';
@@ -11,11 +11,19 @@ export function startNextTurn(cx: Cx): void {
   while (state.turn === null) {
     const next = nextTurn(state, cx.now);
     if (next === undefined) return;
-    if (next.origin === 'background' && isLooping(state)) {
+    const reason = next.origin === 'background' ? needless(cx, next) : undefined;
+    if (reason === undefined) startTurn(cx, next);
+    else {
       appendWithoutTurn(cx, next);
-      endQueued(cx, next, 'skipped', 'loop');
-    } else startTurn(cx, next);
+      endQueued(cx, next, 'skipped', reason);
+    }
   }
+}
+
+/** Why a background turn needs no model call. */
+function needless(cx: Cx, turn: QueuedTurn): 'answered' | 'loop' | undefined {
+  if (holdsOnlyAnswered(cx, turn)) return 'answered';
+  return isLooping(cx.state) ? 'loop' : undefined;
 }
 
 /** In order, save debounced ones whose quiet has not come yet: a timer wakes for one only when no turn runs. */

@@ -13,7 +13,7 @@ import { settle } from '../run/settle.ts';
 import { full, liveBytes } from '../log/capacity.ts';
 import { LIST_BYTES, LIVE_BYTES, SMALL_BYTES, TEXT_CHARS } from '../state/sizes.ts';
 import { startFromTool } from './start-tool.ts';
-import { isSettled, type RunState } from '../state/row.ts';
+import { isOpenAsk, isSettled, type RunState } from '../state/row.ts';
 import type { Cx } from '../state/state.ts';
 import type { ActiveTurn, Wait } from '../state/turn.ts';
 import { isRefusal, type Json, type NameFacts, type Refusal, type RunStatus } from '../state/types.ts';
@@ -125,12 +125,12 @@ function message(
   if (typeof words !== 'string' || words === '')
     return { errorText: 'InvalidInput: Expected message to be a text, got nothing.' };
   const messageId = messageIdOfToolCall(cx.state.epoch, turn.turnId, turn.step, place);
-  const ask = cx.state.runs.get(runId)?.own.asks?.find((one) => one.open);
+  const ask = cx.state.runs.get(runId)?.own.asks?.find(isOpenAsk);
   if (ask !== undefined) {
     // The first word to a run that asks is its answer.
     const live = liveBytes(cx.state) + jsonBytes(words);
     if (live > LIVE_BYTES) return refused(full(live));
-    ask.open = false;
+    ask.status = 'answered';
     emit(cx, 'message.sent', {
       runId,
       messageId,

@@ -2,7 +2,7 @@
  * Calls of the runtime's tools that wait: for a run to settle, for a cancellation to be confirmed, for a look, for an answer.
  * Nothing is in flight meanwhile, so a turn may wait for weeks; each wait ends by its fact, by its time, or with its turn.
  */
-import { begunOf, isSettled, type RunState } from '../state/row.ts';
+import { begunOf, isOpenAsk, isSettled, type RunState } from '../state/row.ts';
 import { dueBy, iso, type Cx, type State } from '../state/state.ts';
 import { cancelReceipt } from '../run/cancel.ts';
 import { markDelivered } from '../delivery/slots.ts';
@@ -28,7 +28,7 @@ export function outcomeOf(cx: Cx, turn: ActiveTurn, call: ToolCall): Outcome | u
       const row = state.runs.get(wait.runId);
       if (row === undefined || isSettled(row)) return handOver(state, turn, wait.runId);
       // Its question waits behind this very turn: whoever waits for it could never answer.
-      if (row.own.asks?.some((ask) => ask.open && ask.delivery.state === 'queued') === true)
+      if (row.own.asks?.some((ask) => isOpenAsk(ask) && ask.delivery.state === 'queued') === true)
         return letGo(cx, row, 'requested');
       return wait.until !== undefined && wait.until <= due ? letGo(cx, row, 'timeout') : undefined;
     }
