@@ -1,15 +1,15 @@
 /** One call of an app's handler. What it throws counts as a call that failed. */
-import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { HandlerArg } from '../src/contract.ts';
 import { nameOfHandler } from '../src/domain/state/outbox.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
+import { ownSignal } from './signal.ts';
 import { unknownName } from './unknown-name.ts';
 
 export async function callHandler(registry: Registry, client: Client, arg: HandlerArg): Promise<void> {
-  const { cancellationSignal: signal } = Context.current();
+  const signal = ownSignal();
   const call = callOf(registry, arg);
   if (call === undefined)
     throw await unknownName(

@@ -9,22 +9,24 @@ import { callHandler } from './handler.ts';
 import { lookAtRuns } from './look.ts';
 import type { Registry } from './registry.ts';
 import { resolveName } from './resolve-name.ts';
+import { unlessPaused } from './signal.ts';
 import { runTask } from './task.ts';
 import { callTool } from './tool.ts';
 
 export function createActivities(registry: Registry, client: Client, isStopping: () => boolean): Activities {
   return {
-    model: async (arg) => {
-      // Loaded late: who serves no models need not have the AI SDK installed.
-      const { callModel } = await import('./model.ts');
-      return { v: 1, ...(await callModel(registry, client, isStopping, arg)) };
-    },
-    tool: async (arg) => ({ v: 1, output: await callTool(registry, client, arg) }),
-    task: async (arg) => runTask(registry, client, arg),
+    model: async (arg) =>
+      unlessPaused(client, async () => {
+        // Loaded late: who serves no models need not have the AI SDK installed.
+        const { callModel } = await import('./model.ts');
+        return { v: 1, ...(await callModel(registry, client, isStopping, arg)) };
+      }),
+    tool: async (arg) => unlessPaused(client, async () => ({ v: 1, output: await callTool(registry, client, arg) })),
+    task: async (arg) => unlessPaused(client, async () => runTask(registry, client, arg)),
     resolveName: async ({ name }) => ({ v: 1, rules: RULES, ...(await resolveName(registry, client, name)) }),
     archiveLog: async () => Promise.resolve(),
     answerRequest: async ({ workflowId, answer }) => answerRequest(client, workflowId, answer),
-    handler: async (arg) => callHandler(registry, client, arg),
+    handler: async (arg) => unlessPaused(client, async () => callHandler(registry, client, arg)),
     look: async ({ runs }) => ({ v: 1, sights: await lookAtRuns(client, runs) }),
     lookAtWorkflow: async ({ workflowId }) => look(client, workflowId),
     terminateRun: async ({ workflowId, epoch, reason }) => {
@@ -48,6 +50,7 @@ async function look(client: Client, workflowId: string): ReturnType<Activities['
     found: {
       epoch: firstRunId(description),
       open: isOpen(description),
+      status: description.status.name,
       ...(parentEpoch === undefined ? {} : { parentEpoch }),
     },
   };

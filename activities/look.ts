@@ -81,7 +81,10 @@ async function endOf(client: Client, description: WorkflowExecutionDescription, 
   return told === undefined ? outcome : { ...outcome, usage: told.usage };
 }
 
-async function outcomeOf(client: Client, { workflowId, runId }: WorkflowExecutionDescription): Promise<Settled> {
+async function outcomeOf(
+  client: Client,
+  { workflowId, runId, status }: WorkflowExecutionDescription,
+): Promise<Settled> {
   try {
     return settledAs(workflowId, (await client.workflow.getHandle(workflowId, runId).result()) as RunResult);
   } catch (error) {
@@ -92,7 +95,9 @@ async function outcomeOf(client: Client, { workflowId, runId }: WorkflowExecutio
         reason: 'timed_out',
         error: { type: 'TimedOut', message: 'Temporal timed the run out.' },
       };
-    if (cause instanceof CancelledFailure) return { status: 'cancelled', reason: 'cancelled_by_user' };
+    // A workflow that fails by a cancellation of its own making has failed.
+    if (cause instanceof CancelledFailure && status.name === 'CANCELLED')
+      return { status: 'cancelled', reason: 'cancelled_by_user' };
     if (cause === undefined) throw error;
     const type =
       cause instanceof TerminatedFailure

@@ -2,7 +2,7 @@
  * One model call: the transcript in, one assistant message and the tool calls it asks for out. It retries nothing itself: the
  * workflow owns the retries, so that readers can see them. A stream that stops producing is aborted.
  */
-import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import {
   APICallError,
   convertToModelMessages,
@@ -33,6 +33,7 @@ import type { ModelAnswer, ModelCall } from '../src/domain/turn/turn.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
+import { ownSignal } from './signal.ts';
 import { toolset } from './toolset.ts';
 import { unknownName } from './unknown-name.ts';
 import { readTranscript } from './transcript.ts';
@@ -61,7 +62,7 @@ export async function callModel(
       async () => ask(registry, promptOf(await readTranscript(client, arg.workflowId, isStopping)), agent, arg.isRun),
     );
   } catch (error) {
-    const { cancellationSignal: signal } = Context.current();
+    const signal = ownSignal();
     if (isShutdown(signal)) throw handedBack();
     if (signal.aborted)
       throw error instanceof CancelledFailure ? error : new CancelledFailure('The model call was cancelled.');
@@ -87,7 +88,7 @@ async function ask(
     messages,
     tools,
     maxRetries: 0,
-    abortSignal: AbortSignal.any([Context.current().cancellationSignal, watchdog.signal]),
+    abortSignal: AbortSignal.any([ownSignal(), watchdog.signal]),
     onError: ({ error }) => {
       failure ??= error;
     },
@@ -102,7 +103,7 @@ async function ask(
   }
   if (watchdog.signal.aborted) throw watchdog.signal.reason;
   if (failure !== undefined) throw failure instanceof Error ? failure : new Error(JSON.stringify(failure));
-  Context.current().cancellationSignal.throwIfAborted();
+  ownSignal().throwIfAborted();
   const [content, usage] = await Promise.all([result.content, result.usage]);
   return {
     parts: content.flatMap((part) => partOf(part as { type: string; [field: string]: unknown })),

@@ -23,6 +23,7 @@ import { openInbox, type Inbox } from './messages.ts';
 import type { Registry } from './registry.ts';
 import { unknownName } from './unknown-name.ts';
 import { validated } from './validated.ts';
+import { ownSignal } from './signal.ts';
 import { plain } from './tool.ts';
 
 export async function runTask(registry: Registry, client: Client, arg: TaskArg): Promise<TaskDone> {
@@ -47,7 +48,7 @@ export async function runTask(registry: Registry, client: Client, arg: TaskArg):
       runId: arg.runId,
       attempt,
     });
-  const { cancellationSignal: signal } = Context.current();
+  const signal = ownSignal();
   try {
     return await withHeartbeat(
       () => beat,
@@ -109,7 +110,8 @@ async function notKnown(
 /** Workers lost in a row until this attempt: an attempt that has said nothing of its end, or nothing at all, has lost its worker. */
 function lossesBefore(attempt: number, before: Partial<TaskHeartbeat> | undefined): number {
   if (before === undefined) return attempt - 1;
-  const since = attempt - (before.attempt ?? attempt - 1) - 1;
+  // An operator's reset counts attempts anew.
+  const since = Math.max(0, attempt - (before.attempt ?? attempt - 1) - 1);
   if (before.unknownSince !== undefined) return since + (before.losses ?? 0);
   if (before.ended === true) return since;
   return since + 1 + (before.moved === true ? 0 : (before.losses ?? 0));
@@ -153,7 +155,7 @@ function contextOf(
     sessionId,
     attempt,
     checkpoint: beat.checkpoint,
-    signal: context.cancellationSignal,
+    signal: ownSignal(),
     progress(report: ProgressReport): void {
       const snapshot = snapshotOf(report, n + 1);
       const checkpoint = report.checkpoint === undefined ? undefined : small(report.checkpoint, 'checkpoint');

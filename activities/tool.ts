@@ -1,5 +1,5 @@
 /** One call of a custom tool. What it throws the model reads as an error result; retries are the workflow's. */
-import { CancelledFailure, Context } from '@temporalio/activity';
+import { activityInfo, CancelledFailure } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Json, ToolArg } from '../src/contract.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
@@ -8,8 +8,13 @@ import { isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
+import { ownSignal } from './signal.ts';
 import { unknownName } from './unknown-name.ts';
 import { validated } from './validated.ts';
+
+/** In the heartbeat of a call: that it was begun. */
+const BEGUN = { begun: true };
+const BEGUN_BEFORE = 'The outcome of this call is unknown: it was begun before, and it must not run twice.';
 
 export async function callTool(registry: Registry, client: Client, arg: ToolArg): Promise<Json> {
   const tool = registry.tool(arg.agent, arg.toolName);
@@ -20,10 +25,14 @@ export async function callTool(registry: Registry, client: Client, arg: ToolArg)
       'UnknownAgent',
       `Expected toolName to name a tool of agent "${arg.agent}", got "${arg.toolName}".`,
     );
-  const signal = Context.current().cancellationSignal;
+  const { attempt: begun, heartbeatDetails: beaten } = activityInfo();
+  // The server begins a call again that was to be begun once, when an operator has reset or paused it.
+  if (tool.idempotent === false && (begun > 1 || beaten !== undefined))
+    throw outgoing(registry, new Error(BEGUN_BEFORE), { type: 'OutcomeUnknown', nonRetryable: true });
+  const signal = ownSignal();
   try {
     return await withHeartbeat(
-      () => undefined,
+      () => BEGUN,
       async () => {
         const input = await validated(tool.input, arg.input, 'input');
         const { sessionId, workflowId, turnId, toolCallId, attempt } = arg;

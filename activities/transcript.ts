@@ -1,9 +1,10 @@
 /** The prompt is read from the workflow by query, so that history holds each message once. */
-import { activityInfo, Context } from '@temporalio/activity';
+import { activityInfo } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { ask } from '../src/client/ask.ts';
 import type { UIMessage } from '../src/contract.ts';
 import { handedBack } from './failure.ts';
+import { ownSignal } from './signal.ts';
 
 const LOOK_MS = 100;
 
@@ -37,7 +38,7 @@ async function unlessStopping<T>(isStopping: () => boolean, answer: Promise<T>):
     timer = setInterval(() => {
       if (isStopping()) reject(handedBack());
     }, LOOK_MS);
-    void Context.current().cancelled.catch(reject);
+    ownSignal().addEventListener('abort', () => reject(ownSignal().reason as Error));
   });
   try {
     return await Promise.race([answer, stopped]);

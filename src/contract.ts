@@ -195,11 +195,11 @@ export interface Activities {
     workflowId: string;
     answer: Answer;
   }): Promise<{ v: 1; receipt?: AnswerReceipt; refusal?: Refusal }>;
-  /** Which execution chain has a workflow id now, whether it is open, and, of a run, the epoch of the workflow that started it. */
+  /** Which execution chain has a workflow id now, whether it is open, what Temporal calls its end, and, of a run, the epoch of the workflow that started it. */
   lookAtWorkflow(arg: {
     v: 1;
     workflowId: string;
-  }): Promise<{ v: 1; found?: { epoch: string; open: boolean; parentEpoch?: string } }>;
+  }): Promise<{ v: 1; found?: { epoch: string; open: boolean; status?: string; parentEpoch?: string } }>;
   terminateRun(arg: { v: 1; workflowId: string; epoch: string; reason: string }): Promise<void>;
   /** Does nothing: that it was scheduled puts its argument into the history, where readers of the log find it. */
   archiveLog(arg: Archived): Promise<void>;

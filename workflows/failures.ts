@@ -74,10 +74,15 @@ export function stepFailure(error: unknown): StepFailure {
   };
 }
 
-/** A worker that stopped handed the step back undone. */
+/** A worker that stopped handed the step back undone, or one that passes on what an operator does has called it off. */
 export function isHandedBack(error: unknown): boolean {
   const cause = causeOf(error);
-  return cause instanceof ApplicationFailure && cause.type === HANDED_BACK;
+  return cause instanceof ApplicationFailure && (cause.type === HANDED_BACK || isByOperator(cause));
+}
+
+/** What the SDK says of an activity that has ended because an operator paused or reset it: nothing that it did itself. */
+function isByOperator({ type }: ApplicationFailure): boolean {
+  return type === 'ActivityPause' || type === 'ActivityReset';
 }
 
 /** No worker has the handler: calling it again would change nothing. */
@@ -94,23 +99,22 @@ export function unknownHere(error: unknown): Failure | undefined {
   return { type: typeof type === 'string' ? type.slice(0, 256) : 'UnknownAgent', message: cut(cause.message) };
 }
 
+const TIMED_OUT: Failure = { type: 'ToolTimedOut', message: 'The tool took longer than its timeoutMs allows.' };
+
 export function toolFailure(error: unknown): {
   error: Failure;
   threw: boolean;
   retryable: boolean;
   unknown?: boolean;
+  unseen?: boolean;
 } {
   const cause = causeOf(error);
   const unknown = unknownHere(error);
   if (unknown !== undefined) return { error: unknown, threw: true, retryable: false, unknown: true };
   // Out of its own time: that is the tool's doing, unlike the loss of its worker.
   if (cause instanceof TimeoutFailure && cause.timeoutType === 'START_TO_CLOSE')
-    return {
-      error: { type: 'ToolTimedOut', message: 'The tool took longer than its timeoutMs allows.' },
-      threw: true,
-      retryable: true,
-    };
-  const threw = cause instanceof ApplicationFailure && cause.type !== HANDED_BACK;
+    return { error: TIMED_OUT, threw: true, retryable: true, unseen: true };
+  const threw = cause instanceof ApplicationFailure && !isHandedBack(error);
   return { error: failureOf(error), threw, retryable: threw && cause.nonRetryable !== true };
 }
 
@@ -131,18 +135,22 @@ export function taskFailure(error: unknown): {
 
 /** An activity that was asked to stop, or whose worker was lost meanwhile: nothing that it did itself. */
 export function isAborted(error: unknown): boolean {
-  return isCancellation(error) || causeOf(error) instanceof TimeoutFailure;
+  return isCancellation(error) || causeOf(error) instanceof TimeoutFailure || isHandedBack(error);
 }
 
-/** How the workflow of a `workflow:` run ended that did not complete. */
-export function workflowFailure(error: unknown): Failure & { reason?: string } {
-  const { error: failure, reason } = endOfChild(error);
-  const cause = causeOf(error);
-  const told = failure ?? { type: 'Cancelled', message: 'The workflow was cancelled.' };
+/** How the workflow of a `workflow:` run ended that did not complete. `isItsOwn`: Temporal says that it has failed, and nothing else. */
+export function workflowFailure(error: unknown, isItsOwn: boolean): Failure & { reason?: string } {
   if (error instanceof WorkflowExecutionAlreadyStartedError)
     return { type: 'StartFailed', message: `The workflow ${error.workflowId} exists already.`, reason: 'start_failed' };
-  // What it threw is its own error; everything else happened to it.
-  return { ...told, ...(cause instanceof ApplicationFailure || reason === undefined ? {} : { reason }) };
+  // What it threw is its own error, a cancellation that nobody has asked for too; everything else happened to it.
+  if (isItsOwn) return failureOf(error);
+  const { error: failure = { type: 'Cancelled', message: 'The workflow was cancelled.' }, reason } = endOfChild(error);
+  return { ...failure, ...(reason === undefined ? {} : { reason }) };
+}
+
+/** What a workflow has thrown on purpose is a failure whatever else is known of it. */
+export function isThrown(error: unknown): boolean {
+  return causeOf(error) instanceof ApplicationFailure;
 }
 
 /** How a run ended whose workflow Temporal closed without a settle. */

@@ -1,5 +1,11 @@
 /** What a turn or a run works with: model calls, tools, tasks, and the workflow of a `workflow:` run. */
-import { ChildWorkflowCancellationType, executeChild, isCancellation, ParentClosePolicy } from '@temporalio/workflow';
+import {
+  ChildWorkflowCancellationType,
+  ChildWorkflowFailure,
+  executeChild,
+  isCancellation,
+  ParentClosePolicy,
+} from '@temporalio/workflow';
 import type { Json, Progress, TaskDone } from '../src/contract.ts';
 import { workflowIdOfTarget } from '../src/domain/state/ids.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
@@ -16,11 +22,19 @@ import {
   type ModelAnswer,
 } from '../src/domain/turn/turn.ts';
 import { runSummary } from '../src/domain/view/details.ts';
-import { isUnreadable, modelAnswer } from '../src/schemas/index.ts';
-import { fitting } from './answered.ts';
-import { isAborted, isHandedBack, stepFailure, taskFailure, toolFailure, workflowFailure } from './failures.ts';
+import { foundWorkflow, isUnreadable, modelAnswer } from '../src/schemas/index.ts';
+import { answered, fitting } from './answered.ts';
+import {
+  isAborted,
+  isHandedBack,
+  isThrown,
+  stepFailure,
+  taskFailure,
+  toolFailure,
+  workflowFailure,
+} from './failures.ts';
 import { lookUpNames } from './names.ts';
-import { model as callModel, task, tool as callTool } from './proxies.ts';
+import { model as callModel, task, tool as callTool, untilDone } from './proxies.ts';
 import type { Stage } from './stage.ts';
 
 export async function model(stage: Stage, { turnId, step, attempt }: EffectOf<'model'>): Promise<void> {
@@ -147,10 +161,19 @@ export async function runWorkflow(stage: Stage): Promise<void> {
       }),
     );
   } catch (error) {
-    stage.dispatch((cx) => taskFailed(cx, workflowFailure(error), undefined));
+    const isItsOwn = isThrown(error) || (await hasFailed(error, workflowIdOfTarget(workflowId)));
+    stage.dispatch((cx) => taskFailed(cx, workflowFailure(error, isItsOwn), undefined));
     return;
   }
   completed(stage, (result ?? null) as Json, undefined);
+}
+
+/** Of a workflow that did not complete only Temporal can tell whether it has failed, or was cancelled, ended or timed out. */
+async function hasFailed(error: unknown, workflowId: string): Promise<boolean> {
+  if (!(error instanceof ChildWorkflowFailure)) return false;
+  const look = untilDone('how the workflow has ended');
+  const { found } = await answered(async () => look.lookAtWorkflow({ v: 1, workflowId }), foundWorkflow);
+  return found?.status === 'FAILED';
 }
 
 const NOT_JSON = { type: 'InvalidResult', message: 'Expected the result to be JSON.' };

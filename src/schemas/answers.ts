@@ -54,7 +54,14 @@ export type Resolved = v.InferOutput<ReturnType<typeof resolved>>;
 export const foundWorkflow = lazily(() =>
   object({
     v: version(),
-    found: optional(object({ epoch: string('a run id'), open: flag, parentEpoch: optional(string('a run id')) })),
+    found: optional(
+      object({
+        epoch: string('a run id'),
+        open: flag,
+        status: optional(string('what Temporal calls it')),
+        parentEpoch: optional(string('a run id')),
+      }),
+    ),
   }),
 );
 

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SessionHandle } from '../../src/client/index.ts';
 import { atRest, eventually, harness, uniqueId, type Harness } from '../support/harness.ts';
-import { ModelServer } from '../support/model-server.ts';
+import { last, ModelServer } from '../support/model-server.ts';
+import { Operator } from '../support/operator.ts';
 import { Bench } from '../support/worker-process.ts';
 
 let h: Harness;
@@ -10,7 +11,9 @@ let model: ModelServer;
 
 beforeAll(async () => {
   h = await harness();
-  model = await ModelServer.start(() => 'ok');
+  model = await ModelServer.start((call) =>
+    last(call).text === 'do it once' ? { tools: [{ name: 'once', input: { gate: 'never' } }] } : 'ok',
+  );
 });
 
 afterAll(async () => {
@@ -84,3 +87,23 @@ test('D-36 a task that shows progress before each loss goes on beyond maxLosses,
     expect(await session.getRun({ runId: 'y' })).toMatchObject({ attempt: expect.any(Number) });
   });
 }, 240_000);
+
+test('case 4 D-33 T-10 a call that must not run twice, reset and then lost with its worker, is not run again: its outcome is unknown', async () => {
+  await using bench = await Bench.open(h.taskQueue, model.url);
+  const first = await bench.worker();
+  const session = await h.client.startSession(uniqueId());
+  const { turnId } = await session.submitTurn({ input: 'do it once' });
+  await eventually('the tool', async () => Promise.resolve(bench.lines('once-begun').length === 1));
+  const operator = new Operator(h.temporal, session.sessionId);
+  await operator.reset('tool');
+  await first.kill();
+  await bench.worker();
+  await atRest(session);
+  expect(bench.lines('once-begun')).toHaveLength(1);
+  const turn = await session.getTurn({ turnId });
+  expect(turn?.status).toBe('completed');
+  expect(turn?.messages.flatMap(({ parts }) => parts).find(({ type }) => type === 'tool-once')).toMatchObject({
+    state: 'output-error',
+    errorText: expect.stringMatching(/^The outcome of this call is unknown/u),
+  });
+}, 120_000);

@@ -362,7 +362,7 @@ export class Driver {
     this.send((cx) => toolAnswered(cx, { turnId, step, toolCallId: call.toolCallId, attempt: call.attempt }, output));
   }
 
-  failTool(failure: { threw: boolean; retryable?: boolean; message?: string }): void {
+  failTool(failure: { threw: boolean; retryable?: boolean; message?: string; unseen?: boolean }): void {
     const { turnId, step, call } = this.take('tool');
     this.send((cx) =>
       toolFailed(
@@ -372,6 +372,7 @@ export class Driver {
           error: { type: 'Error', message: failure.message ?? 'broken' },
           threw: failure.threw,
           retryable: failure.retryable ?? true,
+          ...(failure.unseen === undefined ? {} : { unseen: failure.unseen }),
         },
       ),
     );

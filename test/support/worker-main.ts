@@ -34,6 +34,19 @@ const note = defineTool({
   },
 });
 
+/** Must not run twice. */
+const once = defineTool({
+  name: 'once',
+  description: 'Does it once.',
+  input: z.object({ gate: z.string() }),
+  idempotent: false,
+  execute: async ({ gate: name }, ctx) => {
+    effect('once-begun', ctx.toolCallId);
+    await gate(name, ctx.signal);
+    return 'done';
+  },
+});
+
 /** Counts to ten, one line each, a checkpoint after each; waits for the gate after the third. */
 const count = defineTask({
   name: 'count',
@@ -93,7 +106,7 @@ Runtime.install({ logger: new DefaultLogger('ERROR') });
 const model = createOpenAICompatible({ name: 'local', baseURL: MODEL_URL, includeUsage: true })('test-model');
 const config = defineConfig({
   taskQueue: QUEUE,
-  agents: [defineAgent({ name: 'helper', instructions: 'Help.', model, tools: [note], canStart: ['count'] })],
+  agents: [defineAgent({ name: 'helper', instructions: 'Help.', model, tools: [note, once], canStart: ['count'] })],
   tasks: [count, finishing, hears, deadly],
 });
 const worker = await createWorker(config, {

@@ -86,17 +86,33 @@ test('T-10 a tool that must not run twice is not run again when its worker was l
   });
 });
 
-test('a tool that must not run twice is not run again either when it threw or took too long, whatever its retries say', () => {
+test('a tool that must not run twice is not run again either when it threw, whatever its retries say', () => {
   const d = Driver.session();
   d.submit('go', { turnId: 'one' });
   d.say([{ id: 'c1', idempotent: false, retries: 3 }]);
-  d.failTool({ threw: true, message: 'The tool took longer than its timeoutMs allows.' });
+  d.failTool({ threw: true, message: 'disk full' });
   d.pass(MINUTE);
   expect(d.asks('tool')).toBe(false);
   expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({
     state: 'output-error',
-    errorText: expect.stringContaining('timeoutMs'),
+    errorText: 'disk full',
   });
+});
+
+test('case 29 of a tool that must not run twice and ran out of its time the model reads that the outcome is unknown', () => {
+  for (const [idempotent, words] of [
+    [false, /outcome of this call is unknown.*timeoutMs/u],
+    [true, /^it took too long$/u],
+  ] as const) {
+    const d = Driver.session();
+    d.submit('go', { turnId: 'one' });
+    d.say([{ id: 'c1', idempotent, retries: 0 }]);
+    d.failTool({ threw: true, message: 'it took too long', unseen: true });
+    expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({
+      state: 'output-error',
+      errorText: expect.stringMatching(words),
+    });
+  }
 });
 
 test('an idempotent tool whose worker was lost is run again and uses up no retry; what a tool throws does', () => {

@@ -12,6 +12,7 @@ import { InvalidInput, UnknownAgent } from '../../src/errors.ts';
 import { agentAt } from '../support/app.ts';
 import { allEvents, atRest, eventually, harness, uniqueId, type Harness } from '../support/harness.ts';
 import { ModelServer } from '../support/model-server.ts';
+import { lastTask, resetTo } from '../support/reset.ts';
 
 let h: Harness;
 let model: ModelServer;
@@ -32,7 +33,10 @@ beforeAll(async () => {
     return 'ok';
   });
   const types = Object.fromEntries(
-    ['doubles', 'throws', 'waits', 'large'].map((type) => [type, { taskQueue: elsewhere }]),
+    ['doubles', 'throws', 'waits', 'large', 'cancels', 'runsOut', 'leans', 'answers'].map((type) => [
+      type,
+      { taskQueue: elsewhere },
+    ]),
   );
   await h.work({
     agents: [
@@ -120,6 +124,45 @@ test('D-26 it can be cancelled, found lost, and takes no messages', async () => 
   await native('lost').terminate('by an operator');
   expect(await until(session, 'lost', 'failed')).toMatchObject({ reason: 'lost' });
 });
+
+test.each([
+  ['cancels', 'CancelledFailure', 'I have had enough'],
+  ['runsOut', 'CancelledFailure', expect.any(String)],
+  ['leans', expect.any(String), expect.any(String)],
+])(
+  'case 6 D-32 a workflow that fails by what it has brought upon itself (%s) fails its run as agent_error',
+  async (workflowType, type, message) => {
+    const session = await h.client.startSession(uniqueId());
+    const { runId } = await session.startRun({ agent: `workflow:${workflowType}`, input: 1 });
+    expect(await until(session, runId, 'failed')).toMatchObject({ reason: 'agent_error', error: { type, message } });
+    await expect(session.run(runId).result()).rejects.toMatchObject({ status: 'failed', reason: 'agent_error' });
+    await atRest(session);
+  },
+);
+
+test('D-32 a workflow that Temporal itself was asked to cancel is cancelled, and one that it has timed out is timed_out', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const { runId, workflowId } = await session.startRun({ agent: 'workflow:waits', input: 1 });
+  const native = h.temporal.workflow.getHandle(`${workflowId}/workflow`);
+  await eventually('the workflow', async () => (await native.describe()).status.name === 'RUNNING');
+  await native.cancel();
+  expect(await until(session, runId, 'cancelled')).toMatchObject({ reason: 'cancelled_by_user' });
+});
+
+test.each(['', '/workflow'])(
+  'D-33 a reset of %j of a run is followed: what the new execution comes to is its outcome',
+  async (which) => {
+    const session = await h.client.startSession(uniqueId());
+    const { runId, workflowId } = await session.startRun({ agent: 'workflow:answers', input: 1 });
+    const native = h.temporal.workflow.getHandle(`${workflowId}/workflow`);
+    await eventually('the workflow', async () => (await lastTask(h.temporal, native.workflowId)).runId !== '');
+    await resetTo(h.temporal, `${workflowId}${which}`, await lastTask(h.temporal, `${workflowId}${which}`));
+    await native.signal('say', 'after the reset');
+    expect(await until(session, runId, 'completed')).toMatchObject({ result: 'after the reset' });
+    await atRest(session);
+    expect((await allEvents(session)).filter((event) => event.type === 'run.settled')).toHaveLength(1);
+  },
+);
 
 test('S-02 D-26 a model starts a workflow that canStart names, also from a run, and no other', async () => {
   const session = await h.client.startSession(uniqueId());

@@ -35,6 +35,8 @@ import { deliverHanded, endWait, letGo, outcomeOf, type DetachReceipt, type Outc
 
 const UNKNOWN_OUTCOME =
   'The outcome of this call is unknown: its worker was lost while it ran, and it must not run twice.';
+const UNSEEN_OUTCOME =
+  'The outcome of this call is unknown: it took longer than its timeoutMs allows, and it must not run twice.';
 const BACKOFF_MS = 1000;
 const BACKOFF_MOST_MS = 60_000;
 
@@ -311,11 +313,14 @@ export function giveUpLargestCall(cx: Cx, turn: ActiveTurn): number {
   return jsonBytes(largest.input);
 }
 
-/** `threw`: the tool itself did, and its `retries` count; otherwise its worker was lost, which uses up no retry. */
+/**
+ * `threw`: the tool itself did, and its `retries` count; otherwise its worker was lost, which uses up no retry. `unseen`: it ran out of time, so
+ * that nobody has seen how it ended.
+ */
 export function toolFailed(
   cx: Cx,
   at: { turnId: string; step: number; toolCallId: string; attempt: number },
-  failure: { error: Failure; threw: boolean; retryable: boolean; unknown?: boolean },
+  failure: { error: Failure; threw: boolean; retryable: boolean; unknown?: boolean; unseen?: boolean },
 ): void {
   const turn = present(cx, at.turnId, at.step);
   const call = presentCall(turn, at.toolCallId, at.attempt);
@@ -338,7 +343,8 @@ export function toolFailed(
   const lost = call.policy.idempotent
     ? `WorkerLost: This call took ${maxLosses} workers with it, one after another, and is not tried again (limits.maxLosses).`
     : UNKNOWN_OUTCOME;
-  answered(cx, turn, call, { errorText: failure.threw ? failure.error.message : lost });
+  const why = failure.unseen === true && !call.policy.idempotent ? UNSEEN_OUTCOME : failure.error.message;
+  answered(cx, turn, call, { errorText: failure.threw ? why : lost });
 }
 
 /** The step's message enters the transcript; the turn goes on or is complete. */
