@@ -114,13 +114,17 @@ async function outcomeOf(
 }
 
 /** A run's own result, cut as it would have told it. */
-function settledAs(workflowId: string, { status, reason, result, error, usage, delivered }: RunResult): Settled {
+function settledAs(
+  workflowId: string,
+  { status, reason, result, error, usage, delivered, finishReason }: RunResult,
+): Settled {
   const told: Settled = {
     status,
     usage,
     delivered,
     ...(reason === undefined ? {} : { reason }),
     ...(error === undefined ? {} : { error }),
+    ...(finishReason === undefined ? {} : { finishReason }),
   };
   if (status !== 'completed') return told;
   return { ...told, ...resultAsTold(result ?? null, workflowId) };

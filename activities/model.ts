@@ -5,9 +5,12 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import {
   APICallError,
+  InvalidResponseDataError,
+  NoOutputGeneratedError,
   convertToModelMessages,
   NoSuchToolError,
   streamText,
+  type FinishReason,
   type LanguageModelUsage,
   type ToolSet,
   type TypedToolCall,
@@ -30,6 +33,7 @@ import { MESSAGE_BYTES, MOST_TOKENS, TEXT_CHARS } from '../src/domain/state/size
 import { promptOf } from '../src/domain/delivery/prompt.ts';
 import { isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
 import type { ModelAnswer, ModelCall } from '../src/domain/turn/turn.ts';
+import { cutParts, inputPreview, INPUTS_BYTES } from './answer-size.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
@@ -104,14 +108,53 @@ async function ask(
   if (watchdog.signal.aborted) throw watchdog.signal.reason;
   if (failure !== undefined) throw failure instanceof Error ? failure : new Error(JSON.stringify(failure));
   ownSignal().throwIfAborted();
-  const [content, usage] = await Promise.all([result.content, result.usage]);
+  const [content, usage, finishReason, raw] = await Promise.all([
+    result.content,
+    result.usage,
+    result.finishReason,
+    result.rawFinishReason,
+  ]);
+  // One that has not said why it ended has broken off.
+  if (finishReason === 'error' || (finishReason === 'other' && raw === undefined))
+    throw new BrokenAnswer('The answer of the model broke off before its end.');
+  // In the order of their parts, which is how the two belong together: ids may repeat.
+  let inputs = INPUTS_BYTES;
+  const calls = content.flatMap((part) => {
+    if (part.type !== 'tool-call') return [];
+    const call = callOf(registry, agent, part, finishReason);
+    if (call.kind === 'invalid') return [call];
+    inputs -= jsonBytes(call.input);
+    return [inputs >= 0 ? call : { ...nameOf(call), kind: 'invalid' as const, error: TOO_LARGE }];
+  });
+  let place = 0;
+  const parts = content.flatMap((part) => partOf(part as { type: string; [field: string]: unknown }));
+  const { parts: kept, cut } = cutParts(
+    parts.map((part) =>
+      part['toolCallId'] !== undefined && calls[place++]?.kind === 'invalid'
+        ? { ...part, input: inputPreview(part['input']) }
+        : part,
+    ),
+  );
   return {
-    parts: content.flatMap((part) => partOf(part as { type: string; [field: string]: unknown })),
-    // In the order of their parts, which is how the two belong together: ids may repeat.
-    calls: content.flatMap((part) => (part.type === 'tool-call' ? [callOf(registry, agent, part)] : [])),
+    parts: kept,
+    calls,
     usage: usageOf(usage),
+    ...(cut === undefined ? {} : { cut }),
+    ...(finishReason === 'stop' || finishReason === 'tool-calls' ? {} : { finishReason }),
     canStart: Object.fromEntries((agent.canStart ?? []).map((name) => [name, registry.facts(name)])),
   };
+}
+
+/** It ended without an end, or with an error: worth another attempt. */
+class BrokenAnswer extends Error {
+  override readonly name = 'ModelBroken';
+}
+
+const TOO_LARGE = `InvalidInput: Expected the inputs of one answer's calls to be at most ${INPUTS_BYTES} bytes of JSON, got more.`;
+const CUT_OFF = 'InvalidInput: Expected a whole call, got one of an answer that was cut off at its longest length.';
+
+function nameOf({ toolCallId, toolName }: ModelCall): { toolCallId: string; toolName: string } {
+  return { toolCallId, toolName };
 }
 
 /** Aborts a call that produces nothing for so long, also before its first word: a provider may never answer at all. */
@@ -170,7 +213,12 @@ function partOf(part: { type: string; [field: string]: unknown }): MessagePart[]
   }
 }
 
-function callOf(registry: Registry, agent: AgentDefinition, call: TypedToolCall<ToolSet>): ModelCall {
+function callOf(
+  registry: Registry,
+  agent: AgentDefinition,
+  call: TypedToolCall<ToolSet>,
+  finishReason: FinishReason,
+): ModelCall {
   const { toolCallId, toolName } = call;
   const input = (call.input ?? {}) as Json;
   if ('invalid' in call && call.invalid === true) {
@@ -179,6 +227,7 @@ function callOf(registry: Registry, agent: AgentDefinition, call: TypedToolCall<
     const why = error instanceof Error ? error.message : 'The call is not valid.';
     return { kind: 'invalid', toolCallId, toolName, error: registry.redact(`${type}: ${why}`).slice(0, TEXT_CHARS) };
   }
+  if (finishReason === 'length') return { kind: 'invalid', toolCallId, toolName, error: CUT_OFF };
   const wrong = unfit(input);
   if (wrong !== undefined) return { kind: 'invalid', toolCallId, toolName, error: `InvalidInput: ${wrong}` };
   if (isRuntimeTool(toolName)) return { kind: 'runtime', toolCallId, toolName, input };
@@ -233,5 +282,7 @@ function failed(registry: Registry, agent: AgentDefinition, error: unknown): Err
     return outgoing(registry, error, { nonRetryable: !error.isRetryable, details });
   }
   const stalled = error instanceof Error && error.name === 'TimeoutError';
-  return outgoing(registry, error, { ...(stalled ? { type: 'ModelStalled' } : {}), details: { maxAttempts } });
+  const broken = InvalidResponseDataError.isInstance(error) || NoOutputGeneratedError.isInstance(error);
+  const type = stalled ? 'ModelStalled' : broken ? 'ModelBroken' : undefined;
+  return outgoing(registry, error, { ...(type === undefined ? {} : { type }), details: { maxAttempts } });
 }

@@ -86,6 +86,8 @@ export interface RunResult {
   reason?: string;
   result?: Json;
   error?: { type: string; message: string };
+  /** Why its model ended, when it did not end by itself. */
+  finishReason?: string;
   usage: { inputTokens: number; outputTokens: number; totalTokens: number; modelCalls: number; costUsd?: number };
   /** False when there was no parent any more to take it. */
   delivered: boolean;

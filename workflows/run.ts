@@ -164,7 +164,7 @@ const YOUNG_MS = 60_000;
 async function tell(shell: Shell): Promise<boolean> {
   const { state } = shell;
   const { self, outcome } = ended(state);
-  const { status, reason, comment, result, error } = outcome;
+  const { status, reason, comment, result, error, finishReason } = outcome;
   const message = {
     runId: self.runId,
     epoch: self.parent.epoch,
@@ -172,6 +172,7 @@ async function tell(shell: Shell): Promise<boolean> {
     reason,
     comment,
     error,
+    finishReason,
     usage: totalOf(state.spent),
     progress: self.progress,
     milestones: self.milestones.filter((one) => one.n > self.told),
@@ -186,12 +187,13 @@ async function tell(shell: Shell): Promise<boolean> {
 }
 
 function resultOf(state: State, delivered: boolean): RunResult {
-  const { status, reason, result, error } = ended(state).outcome;
+  const { status, reason, result, error, finishReason } = ended(state).outcome;
   return {
     status,
     ...(reason === undefined ? {} : { reason }),
     ...(result === undefined ? {} : { result }),
     ...(error === undefined ? {} : { error }),
+    ...(finishReason === undefined ? {} : { finishReason }),
     usage: totalOf(state.spent),
     delivered,
   };

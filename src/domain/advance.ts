@@ -12,6 +12,7 @@ import { advanceSelf, noticeFailedTurn, settleTask } from './self/self.ts';
 import { isAtWork } from './state/self.ts';
 import { isOver, type Cx, type State } from './state/state.ts';
 import { isInFlight } from './state/turn.ts';
+import { showWaiting } from './turn/so-far.ts';
 import { passWaits } from './turn/turn.ts';
 import { startNextTurn } from './turn/next.ts';
 
@@ -36,6 +37,7 @@ function followUp(cx: Cx, hold: boolean): void {
   startLook(cx);
   if (state.closing === undefined && state.agent !== '') startNextTurn(cx);
   startStep(cx);
+  showWaiting(cx);
   // An end waits for what is still to be told, and may itself leave something to tell.
   sendOutbox(cx);
   if (state.kind === 'run') advanceSelf(cx);

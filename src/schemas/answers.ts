@@ -19,6 +19,7 @@ import {
   optional,
   requestId,
   requestStatus,
+  shortText,
   signature,
   string,
   words,
@@ -137,6 +138,8 @@ export const modelAnswer = lazily(() =>
     ),
     calls: list(modelCall(), 'a list of calls'),
     usage: usage(),
+    cut: optional(count()),
+    finishReason: optional(shortText(64)),
     canStart: v.record(agentName as v.GenericSchema<string>, v.nullable(facts())),
   }),
 );

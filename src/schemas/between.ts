@@ -129,6 +129,7 @@ export const settledFields = lazily(() => ({
   result: optional(json(BATCH_BYTES)),
   resultRef: optional(path),
   preview: optional(shortText(4096)),
+  finishReason: optional(shortText(64)),
   error: v.optional(failure()),
   usage: usage(),
   progress: v.optional(progress()),

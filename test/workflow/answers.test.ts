@@ -1,10 +1,10 @@
 /** What models answer that no provider would take back, or that is no whole answer, with a model server that is as strict as any. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { defineTool } from '../../src/define.ts';
+import { defineTool, type AgentDefinition } from '../../src/define.ts';
 import type { SessionHandle } from '../../src/client/index.ts';
 import { agentAt, echo } from '../support/app.ts';
-import { atRest, harness, uniqueId, type Harness } from '../support/harness.ts';
+import { allEvents, atRest, harness, text, uniqueId, type Harness } from '../support/harness.ts';
 import { last, ModelServer, type Answer } from '../support/model-server.ts';
 import { strictly } from '../support/strict.ts';
 
@@ -22,11 +22,35 @@ const look = defineTool({
   },
 });
 
+/** A model object that breaks off: without an end, or with an error as its end. */
+function endless(finishes: boolean): AgentDefinition['model'] {
+  const usage = { inputTokens: { total: 1 }, outputTokens: { total: 1 } };
+  const stream = [
+    { type: 'stream-start', warnings: [] },
+    { type: 'text-start', id: '1' },
+    { type: 'text-delta', id: '1', delta: 'half a' },
+    { type: 'text-end', id: '1' },
+    ...(finishes ? [{ type: 'finish', finishReason: { unified: 'error', raw: 'oops' }, usage }] : []),
+  ];
+  return {
+    specificationVersion: 'v4',
+    provider: 'test',
+    modelId: 'endless',
+    supportedUrls: {},
+    doGenerate: async () => Promise.reject(new Error('Expected to be streamed.')),
+    doStream: async () => Promise.resolve({ stream: ReadableStream.from(stream) as never }),
+  };
+}
+
 beforeAll(async () => {
   h = await harness();
   model = await ModelServer.start(strictly((call) => answer(call)));
   await h.work({
-    agents: [agentAt(model.url, { tools: [look], canStart: ['echo', 'helper'], maxAttempts: 2 })],
+    agents: [
+      agentAt(model.url, { tools: [look], canStart: ['echo', 'helper'], maxAttempts: 2 }),
+      agentAt(model.url, { name: 'ends-without', model: endless(false), maxAttempts: 2 }),
+      agentAt(model.url, { name: 'ends-in-error', model: endless(true), maxAttempts: 2 }),
+    ],
     tasks: [echo],
   });
 });
@@ -127,5 +151,99 @@ test('case 13 what is no message is read as JSON all the same', async () => {
     const { runId } = await session.startRun({ agent: 'helper', input, detached: { notify: 'silent' } });
     expect(await session.run(runId).result()).toBe(`read ${JSON.stringify(input)}`);
   }
+  await session.close();
+});
+
+const HUGE = 3_000_000;
+
+test.each([HUGE, 2_000_000])(
+  'case 34 an answer of %i characters is asked for once, cut, and says by how much',
+  async (n) => {
+    const before = model.calls.length;
+    answer = (call) => (last(call).text === 'write' ? 'x'.repeat(n) : 'ok');
+    const session = await h.client.startSession(uniqueId());
+    expect(await say(session, 'write')).toEqual(['completed']);
+    expect(model.calls).toHaveLength(before + 1);
+    const message = (await session.getTranscript({})).messages.at(-1);
+    expect(message?.metadata).toEqual({ cut: n });
+    const [, kept = '', cut, all] = /^(x+)\[cut: (\d+) of (\d+) characters\]$/u.exec(text(message)) ?? [];
+    expect([Number(cut) + kept.length, Number(all)]).toEqual([n, n]);
+    expect(kept.length).toBeGreaterThan(256_000);
+    expect(text(message).length).toBeLessThanOrEqual(256 * 1024);
+    expect(await say(session, 'hello')).toEqual(['completed']);
+    await session.close();
+  },
+);
+
+test('case 34 reasoning and the inputs of calls are cut to what can be carried too', async () => {
+  const before = model.calls.length;
+  const large = { name: 'look', input: { at: 'y'.repeat(200_000) } };
+  answer = (call) =>
+    last(call).role === 'tool'
+      ? 'done'
+      : { reasoning: 'r'.repeat(HUGE), text: 'x'.repeat(HUGE), tools: [large, large, large] };
+  const session = await h.client.startSession(uniqueId());
+  expect(await say(session, 'write')).toEqual(['completed']);
+  expect(model.calls).toHaveLength(before + 2);
+  const parts = (await session.getTranscript({})).messages.flatMap((message) => message.parts);
+  expect(parts.filter((part) => part.type === 'tool-look').map((part) => part['state'])).toEqual([
+    'output-available',
+    'output-error',
+    'output-error',
+  ]);
+  expect(parts.find((part) => part.type === 'reasoning')?.['text']).toMatch(/\[cut: \d+ of 3000000 characters\]$/u);
+  await session.close();
+});
+
+test('case 10 T-21 a stream that breaks off is tried again, and nothing of its half is kept', async () => {
+  let calls = 0;
+  answer = () => (++calls === 1 ? { text: 'half a', finish: null } : 'a whole answer');
+  const session = await h.client.startSession(uniqueId());
+  expect(await say(session, 'hello')).toEqual(['completed']);
+  expect(calls).toBe(2);
+  expect((await session.getTranscript({})).messages.map(text)).toEqual(['hello', 'a whole answer']);
+  await session.close();
+});
+
+test.each(['helper', 'ends-without', 'ends-in-error'])(
+  'case 10 T-21 a run of %s whose every stream breaks off is failed / agent_error, and its turn is ModelBroken',
+  async (agent) => {
+    answer = () => ({ text: 'half a', finish: null });
+    const session = await h.client.startSession(uniqueId());
+    const { runId } = await session.startRun({ agent, input: 'go', detached: { notify: 'silent' } });
+    await expect(session.run(runId).result()).rejects.toMatchObject({
+      status: 'failed',
+      reason: 'agent_error',
+      error: { type: 'ModelBroken' },
+    });
+    await session.close();
+  },
+);
+
+test.each([
+  ['length', 'length'],
+  ['content_filter', 'content-filter'],
+])('T-21 an answer that ended for %s completes, and says so in message, row, event and frame', async (finish, told) => {
+  answer = (call) => (last(call).text === 'be long' ? { text: 'so far', finish } : 'ok');
+  const session = await h.client.startSession(uniqueId());
+  expect(await say(session, 'be long')).toEqual(['completed']);
+  expect((await session.getTranscript({})).messages.at(-1)?.metadata).toEqual({ finishReason: told });
+  const { runId } = await session.startRun({ agent: 'helper', input: 'be long' });
+  await atRest(session);
+  expect(await session.getRun({ runId })).toMatchObject({ status: 'completed', result: 'so far', finishReason: told });
+  const settled = (await allEvents(session)).find(({ type }) => type === 'run.settled');
+  expect(settled?.['finishReason']).toBe(told);
+  const { messages } = await session.getTranscript({ includeHidden: true });
+  expect(messages.map(text).join()).toContain(`{"result":"so far","finishReason":"${told}"}`);
+  await session.close();
+});
+
+test('T-21 a call in an answer that was cut off is not run', async () => {
+  const before = looked.length;
+  answer = (call) =>
+    last(call).role === 'tool' ? 'ok' : { tools: [{ name: 'look', input: { at: 'here' } }], finish: 'length' };
+  const session = await h.client.startSession(uniqueId());
+  expect(await say(session, 'look')).toEqual(['completed']);
+  expect(looked).toHaveLength(before);
   await session.close();
 });

@@ -37,9 +37,12 @@ export function bodyOf(row: Readonly<RunState>, slot: SlotRef): Json {
   if (slot.kind === 'gave-up') return { reason: row.own.gaveUp ?? null };
   switch (row.status) {
     case 'completed':
-      return row.resultRef === undefined
-        ? { result: row.result ?? null }
-        : { preview: endedOf(row)?.preview ?? '', resultRef: row.resultRef };
+      return {
+        ...(row.resultRef === undefined
+          ? { result: row.result ?? null }
+          : { preview: endedOf(row)?.preview ?? '', resultRef: row.resultRef }),
+        ...(row.finishReason === undefined ? {} : { finishReason: row.finishReason }),
+      };
     case 'failed':
       return {
         error: { type: row.error?.type ?? row.reason ?? 'Error', message: row.error?.message ?? row.reason ?? '' },

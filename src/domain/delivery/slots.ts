@@ -12,7 +12,7 @@ import { emit } from '../log/events.ts';
 import { BATCH_INPUTS, FRAME_BYTES, MESSAGE_BYTES } from '../state/sizes.ts';
 import { forgetAsks, isOpenAsk, slotOf, type RunState, type SlotRef } from '../state/row.ts';
 import { iso, type Cx } from '../state/state.ts';
-import type { Note, QueuedTurn, TurnInput } from '../state/turn.ts';
+import { isStepWaiting, type Note, type QueuedTurn, type TurnInput } from '../state/turn.ts';
 import { noUsage } from '../state/usage.ts';
 import { addMessage, text } from './transcript.ts';
 import { jsonBytes } from '../state/json.ts';
@@ -29,7 +29,9 @@ export function deliver(cx: Cx, row: RunState, slot: SlotRef, mode: 'react' | 'n
   const { closing } = cx.state;
   if (mode === 'narrate' && slot.kind !== 'ask') {
     delivery.state = 'queued';
-    if (cx.state.turn?.phase === 'tools') cx.state.lines.push(slot);
+    // Behind the results of the step under way, unless that may wait for weeks.
+    const { turn } = cx.state;
+    if (turn?.phase === 'tools' && !isStepWaiting(turn)) cx.state.lines.push(slot);
     else narrate(cx, row, slot);
   } else if (closing !== undefined && closing.stage.is !== 'turn') appendBackground(cx, row, slot);
   else enqueue(cx, row, slot);

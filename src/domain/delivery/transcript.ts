@@ -9,6 +9,11 @@ function freshId(cx: Cx, wanted: string | undefined): string {
   const { state } = cx;
   if (wanted !== undefined && wanted !== '' && !state.transcript.some((entry) => entry.message.id === wanted))
     return wanted;
+  return freshMessageId(cx);
+}
+
+/** An id for a message that is still to come. */
+export function freshMessageId({ state }: Cx): string {
   return mintMessageId(state.epoch, ++state.counters.message);
 }
 

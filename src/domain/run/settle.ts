@@ -127,13 +127,18 @@ function endRow(cx: Cx, row: RunState, settled: Settled, cancel: Cancellation | 
 }
 
 /** Whole, or its beginning and where the whole is read. */
-function keepResult(row: RunState, ended: Ended, { result = null, preview = '', resultRef }: Settled): void {
+function keepResult(
+  row: RunState,
+  ended: Ended,
+  { result = null, preview = '', resultRef, finishReason }: Settled,
+): void {
   const told = resultRef === undefined ? resultAsTold(result, row.workflowId) : { preview, resultRef };
   if ('result' in told) row.result = told.result;
   else {
     row.resultRef = told.resultRef;
     ended.preview = told.preview;
   }
+  if (finishReason !== undefined) row.finishReason = finishReason;
 }
 
 function record(cx: Cx, row: RunState, notes: Notes | undefined): void {
@@ -148,6 +153,7 @@ function record(cx: Cx, row: RunState, notes: Notes | undefined): void {
     reason: row.reason,
     comment: row.comment,
     error: row.error,
+    finishReason: row.finishReason,
     resultRef: row.resultRef,
     usage: { ...row.usage },
     cancelled: below?.map((path) => `${runId}/${path}`),

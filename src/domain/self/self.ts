@@ -136,7 +136,12 @@ export function advanceSelf(cx: Cx): void {
     const last = state.transcript.findLast(
       (entry) => entry.message.role === 'assistant' && entry.message.metadata?.['source'] === undefined,
     );
-    decide(self, { status: 'completed', result: last === undefined ? '' : textOf(last.message) });
+    const finishReason = last?.message.metadata?.['finishReason'];
+    decide(self, {
+      status: 'completed',
+      result: last === undefined ? '' : textOf(last.message),
+      ...(typeof finishReason === 'string' ? { finishReason } : {}),
+    });
     settleSelf(cx, self);
   }
 }
@@ -165,6 +170,7 @@ function settleSelf(cx: Cx, self: RunSelf): void {
     reason: outcome.reason,
     comment: outcome.comment,
     error: outcome.error,
+    finishReason: outcome.finishReason,
     usage: totalOf(state.spent),
     cancelled: cancelledBelow(cx),
   });

@@ -305,5 +305,7 @@ export interface Outcome {
   reason?: string;
   comment?: string;
   result?: Json;
+  /** Why its model ended, when it did not end by itself. */
+  finishReason?: string;
   error?: Failure;
 }

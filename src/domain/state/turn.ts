@@ -89,6 +89,12 @@ export interface ActiveTurn extends TurnCore {
   unknownSince?: number;
   /** The assistant message of this step while its tools are answering. */
   parts: MessagePart[];
+  /** What that message says of itself. */
+  about?: { cut?: number; finishReason?: string };
+  /** The id that message will have. */
+  messageId?: string;
+  /** While the step waits: how many of its calls had no answer when it was last shown in the log. */
+  shownOpen?: number;
   /** The calls that have no answer yet. */
   calls: ToolCall[];
   /** Workers that this step has taken with it in a row, and attempts of it that failed otherwise. */
@@ -118,6 +124,11 @@ export interface PastTurn {
 export interface TranscriptEntry {
   message: UIMessage;
   turnId?: string;
+}
+
+/** True when a call of the step under way waits for a run or a person, which may take weeks. */
+export function isStepWaiting({ phase, calls }: ActiveTurn): boolean {
+  return phase === 'tools' && calls.some(({ wait }) => wait?.for === 'settle' || wait?.for === 'answer');
 }
 
 /** True when a model call or a tool is in flight. */

@@ -152,6 +152,8 @@ export interface Row {
   usage: Usage;
   result?: Json;
   resultRef?: string;
+  /** Why its model ended, when it did not end by itself: `length`, `content-filter`, … */
+  finishReason?: string;
   error?: Failure;
   delivery: { finish: Delivery; gaveUp?: Delivery; milestones?: Record<string, Delivery> };
 }
@@ -181,6 +183,7 @@ export type EventType =
   | 'turn.cancelled'
   | 'turn.skipped'
   | 'message.added'
+  | 'step.waiting'
   | 'run.queued'
   | 'run.started'
   | 'run.input_required'

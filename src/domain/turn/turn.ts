@@ -30,7 +30,7 @@ import {
 } from '../state/types.ts';
 import { addUsage } from '../state/usage.ts';
 import { fitParts, isOpen } from './step-size.ts';
-import { addMessage } from '../delivery/transcript.ts';
+import { addMessage, freshMessageId } from '../delivery/transcript.ts';
 import { deliverHanded, endWait, letGo, outcomeOf, type DetachReceipt, type Outcome } from './waits.ts';
 
 const UNKNOWN_OUTCOME =
@@ -45,6 +45,10 @@ export interface ModelAnswer {
   parts: MessagePart[];
   calls: ModelCall[];
   usage: Usage;
+  /** How many characters its text had before it was cut to what can be carried. */
+  cut?: number;
+  /** Why the model ended, when it did not end by itself. */
+  finishReason?: string;
   /** What the agent's model may start, and what those names stand for, as far as the worker knows. */
   canStart: Record<string, NameFacts | null>;
 }
@@ -131,6 +135,8 @@ export function modelAnswered(
   addUsage(turn.usage, answer.usage);
   const { parts, calls } = placed(cx.state, at, answer);
   turn.parts = fitParts(parts, STEP_BYTES);
+  turn.about = aboutOf(answer);
+  turn.messageId = freshMessageId(cx);
   turn.phase = 'tools';
   turn.attempt = 1;
   turn.losses = 0;
@@ -170,6 +176,11 @@ export function modelAnswered(
     }
   }
   if (turn.calls.length === 0) finishStep(cx, turn);
+}
+
+/** What the message of a step says of itself. */
+function aboutOf({ cut, finishReason }: ModelAnswer): NonNullable<ActiveTurn['about']> {
+  return { ...(cut === undefined ? {} : { cut }), ...(finishReason === undefined ? {} : { finishReason }) };
 }
 
 const RUNTIME: ToolPolicy = { idempotent: true, timeoutMs: 0, retries: 0 };
@@ -368,8 +379,13 @@ function finishStep(cx: Cx, turn: ActiveTurn): void {
 }
 
 function addStepMessage(cx: Cx, turn: ActiveTurn): void {
-  if (turn.parts.length > 0) addMessage(cx, { role: 'assistant', parts: turn.parts }, turn.turnId);
+  const { about = {}, parts, messageId } = turn;
+  const metadata = Object.keys(about).length === 0 ? undefined : about;
+  addMessage(cx, { id: messageId, role: 'assistant', parts, metadata }, turn.turnId);
   turn.parts = [];
+  delete turn.about;
+  delete turn.messageId;
+  delete turn.shownOpen;
   turn.calls = [];
   deliverHanded(cx, turn);
   turn.stepsDone += 1;

@@ -7,7 +7,7 @@ import { LIST_BYTES } from '../state/sizes.ts';
 import { presentRun } from '../run/admission.ts';
 import type { OldRow, RunState } from '../state/row.ts';
 import { iso, type State } from '../state/state.ts';
-import type { PastTurn } from '../state/turn.ts';
+import type { ActiveTurn, PastTurn } from '../state/turn.ts';
 import { isHidden } from '../delivery/transcript.ts';
 import type {
   Failure,
@@ -179,10 +179,18 @@ export interface TurnView {
   messages: UIMessage[];
 }
 
+/** The step under way as far as it is known: what the model has said, and the calls that have been answered. */
+export function stepSoFar({ messageId, parts, about }: ActiveTurn): UIMessage | undefined {
+  if (messageId === undefined || parts.length === 0) return undefined;
+  return { id: messageId, role: 'assistant', parts: parts.slice(), metadata: { ...about, partial: true } };
+}
+
 export function getTurn(state: State, turnId: string): TurnView | null {
-  const messages = state.transcript.filter((entry) => entry.turnId === turnId).map((entry) => entry.message);
-  const shown = cut(messages, messages.length, 'messages').messages;
   const { turn } = state;
+  const messages = state.transcript.filter((entry) => entry.turnId === turnId).map((entry) => entry.message);
+  const soFar = turn?.turnId === turnId ? stepSoFar(turn) : undefined;
+  if (soFar !== undefined) messages.push(soFar);
+  const shown = cut(messages, messages.length, 'messages').messages;
   if (turn?.turnId === turnId) {
     return {
       turnId,
