@@ -33,16 +33,21 @@ export async function readTranscript(
 
 /** A worker that stops may be the only one that could answer: it does not wait for itself. */
 async function unlessStopping<T>(isStopping: () => boolean, answer: Promise<T>): Promise<T> {
+  const signal = ownSignal();
   let timer: NodeJS.Timeout | undefined;
+  let abort = (): void => undefined;
   const stopped = new Promise<never>((_, reject) => {
     timer = setInterval(() => {
       if (isStopping()) reject(handedBack());
     }, LOOK_MS);
-    ownSignal().addEventListener('abort', () => reject(ownSignal().reason as Error));
+    abort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort);
+    if (signal.aborted) abort();
   });
   try {
     return await Promise.race([answer, stopped]);
   } finally {
     clearInterval(timer);
+    signal.removeEventListener('abort', abort);
   }
 }

@@ -134,6 +134,22 @@ export class StaleCursor extends OutliveError {
     this.after = after;
   }
 }
+/** The run has completed, and retention has taken its result. */
+export class ResultGone extends OutliveError {
+  constructor(message: string) {
+    super('ResultGone', message);
+  }
+}
+/** No worker has answered within 30 s, and none polls the task queue. */
+export class NoWorker extends OutliveError {
+  /** True when what was asked for has been recorded all the same, and is done once there is a worker. */
+  readonly started: boolean;
+
+  constructor(message: string, started = false) {
+    super('NoWorker', message);
+    this.started = started;
+  }
+}
 /** What is needed cannot be reached now; sending the same again later is safe. */
 export class Unavailable extends OutliveError {
   constructor(message: string) {
@@ -178,6 +194,8 @@ const classes: Record<ErrorType, (message: string) => OutliveError> = {
   BudgetExceeded: (m) => new BudgetExceeded(m),
   WorkerLost: (m) => new WorkerLost(m),
   StaleCursor: (m) => new StaleCursor(m),
+  ResultGone: (m) => new ResultGone(m),
+  NoWorker: (m) => new NoWorker(m),
   Unavailable: (m) => new Unavailable(m),
 };
 

@@ -39,6 +39,11 @@ export class Inbox {
     return this.waiting.length === 0;
   }
 
+  /** Messages take effect, and none waits to. */
+  get isAtRest(): boolean {
+    return this.isOpen && this.isEmpty;
+  }
+
   private drain(): void {
     while (this.isOpen && !this.isLooking) {
       const [first] = this.waiting;

@@ -33,7 +33,11 @@ interface Query {
 const QUERIES: { [N in SchemaName]?: Query } = {
   getSession: {
     description: 'The session: status, turn, queue, counts of runs, usage.',
-    answer: ({ state, inbox }) => ({ ...sessionView(state, !inbox.isEmpty), now: new Date(wallClock()).toISOString() }),
+    answer: ({ state, inbox, isRefused }) => ({
+      ...sessionView(state, !inbox.isAtRest),
+      ...(isRefused ? { status: 'closed' } : {}),
+      now: new Date(wallClock()).toISOString(),
+    }),
   },
   listRuns: {
     description: 'The runs in the order they were started: { status?, limit?, after? }.',

@@ -104,7 +104,8 @@ function registerUpdate(shell: Shell, name: SchemaName, message: Message): void 
       validator: (payload: unknown) => {
         const parsed = parseMessage(name, payload);
         if (isRefusal(parsed)) throw refusal(parsed);
-        const refused = message.admit(shell.state, parsed, shell.holds);
+        // What came before and waits for a look-up may change the answer: then it is refused when its turn has come.
+        const refused = shell.inbox.isEmpty ? message.admit(shell.state, parsed, shell.holds) : undefined;
         if (isRefusal(refused)) throw refusal(refused);
       },
     },

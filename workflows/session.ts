@@ -87,6 +87,7 @@ async function identify(shell: Shell): Promise<void> {
   requireRules(rules);
   state.rules = rules;
   if (facts?.kind !== 'agent') {
+    shell.isRefused = true;
     throw ApplicationFailure.nonRetryable(
       `Expected agent to be one of ${known.map((one) => `"${one}"`).join(', ')}, got "${name}".`,
       'UnknownAgent',

@@ -28,6 +28,8 @@ export class Shell implements Stage {
   readonly inbox: Inbox;
   isHandingOver = false;
   isAborting = false;
+  /** What it was started with cannot be: it fails before it takes anything. */
+  isRefused = false;
   /** Parts of the log on their way into the archive. */
   archiving = 0;
   private isTidying = false;

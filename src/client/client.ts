@@ -2,14 +2,36 @@
  * The client: a thin layer over a Temporal client it is given. Every message and query of the contract is one method with the
  * same name, the same argument and the same JSON, so that what works here works in any SDK and on the command line.
  */
-import { Client } from '@temporalio/client';
-import { DEFAULT_TASK_QUEUE } from '../contract.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  QueryNotRegisteredError,
+  QueryRejectedError,
+  WorkflowFailedError,
+  Client,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import { DEFAULT_TASK_QUEUE, type SessionSnapshot } from '../contract.ts';
 import { isRefusal } from '../domain/state/types.ts';
 import { InvalidInput } from '../errors.ts';
 import { parse, sessionId } from '../schemas/index.ts';
 import { sameCopy } from '../sdk.ts';
+import { ask } from './ask.ts';
+import { describe, isOpen } from './describe.ts';
+import { typed } from './failures.ts';
 import type { SessionInput } from './inputs.ts';
+import { fromWorker } from './no-worker.ts';
 import { SessionHandle } from './session-handle.ts';
+
+const LOOK_AGAIN_MS = 20;
+
+/** Throws why a session has failed at its start. */
+async function refusalOf(handle: WorkflowHandle, id: string): Promise<void> {
+  try {
+    await handle.result();
+  } catch (error) {
+    throw typed(error instanceof WorkflowFailedError ? error.cause : error, id);
+  }
+}
 
 export interface OutliveClientOptions {
   /** Task queue of the workers. Default `outlive`. */
@@ -28,15 +50,46 @@ export class OutliveClient {
   }
 
   /**
-   * Starts a session. Its id may be used again once the session has ended.
+   * Starts a session, and answers once it has been taken. Its id may be used again once the session has ended.
    *
-   * @throws WorkflowExecutionAlreadyStartedError while a session of this id is open, InvalidInput for an ill-formed id.
+   * @throws WorkflowExecutionAlreadyStartedError while a session of this id is open.
+   * @throws InvalidInput for an ill-formed id or input.
+   * @throws UnknownAgent when no worker knows the agent.
+   * @throws NoWorker when no worker takes it within 30 s; it is started all the same.
    */
   async startSession(id: string, input: SessionInput = {}): Promise<SessionHandle> {
     const checked = parse(sessionId, id, 'the session id');
     if (isRefusal(checked)) throw new InvalidInput(checked.message);
-    await this.temporal.workflow.start('session', { workflowId: id, taskQueue: this.taskQueue, args: [input] });
+    const { firstExecutionRunId } = await this.temporal.workflow.start('session', {
+      workflowId: id,
+      taskQueue: this.taskQueue,
+      args: [input],
+    });
+    await this.taken(id, firstExecutionRunId);
     return this.session(id);
+  }
+
+  /** Waits until a session's start argument has been taken or refused. */
+  private async taken(id: string, runId: string): Promise<void> {
+    const handle = this.temporal.workflow.getHandle(id, runId);
+    for (;;) {
+      try {
+        const { lastSeq } = await fromWorker(
+          this.temporal,
+          id,
+          async () => ask<SessionSnapshot>(handle, 'getSession'),
+          { started: true },
+        );
+        if (lastSeq > 0) return;
+      } catch (error) {
+        // A start argument that is ill-formed fails it before it answers anything.
+        if (!(error instanceof QueryNotRegisteredError || error instanceof QueryRejectedError)) throw typed(error, id);
+      }
+      const description = await describe(this.temporal, id);
+      if (description?.status.name === 'FAILED') await refusalOf(handle, id);
+      if (description === undefined || !isOpen(description)) return;
+      await pause(LOOK_AGAIN_MS);
+    }
   }
 
   /** A handle; nothing is looked up. */

@@ -10,10 +10,12 @@ import { TimeoutFailure } from '@temporalio/common';
 import type { ForgottenRow, Json, Progress, Row, RunResult } from '../contract.ts';
 import { workflowIdOfRun } from '../domain/state/ids.ts';
 import { resultAsTold } from '../domain/run/result.ts';
-import { RunFailed, SessionClosed, UnknownRun } from '../errors.ts';
-import { describe, isOpen } from './describe.ts';
-import { serverError } from './failures.ts';
+import { ResultGone, RunFailed, SessionClosed, UnknownRun } from '../errors.ts';
+import { ask } from './ask.ts';
+import { describe, firstRunId, isOpen, parentEpochOf } from './describe.ts';
+import { serverError, typed } from './failures.ts';
 import { heartbeatOf } from './heartbeat.ts';
+import { noWorker } from './no-worker.ts';
 
 /**
  * What `inspect` answers: the row with the live progress, what is kept of a forgotten one, what Temporal alone can tell while no
@@ -33,7 +35,6 @@ type Ended = Pick<RunResult, 'status' | 'reason' | 'result' | 'error'> & Partial
 
 interface Rows {
   readonly sessionId: string;
-  getRun(argument: { runId: string }): Promise<Row | ForgottenRow | null>;
   messageRun(argument: { runId: string; message: string }): Promise<{ messageId: string; deduplicated: boolean }>;
   cancelRun(argument: {
     runId: string;
@@ -45,6 +46,8 @@ interface Rows {
 /** A request that was just fired may not have arrived: nothing is called unknown before this time. */
 const UNKNOWN_AFTER_MS = 5000;
 const LOOK_AGAIN_MS = 250;
+/** So long only a session that cannot be asked is waited for. */
+const NO_WORKER_AFTER_MS = 30_000;
 /** So long the session may take to answer; without a worker it never does. */
 const ASK_MS = 5000;
 /** Permission denied, unauthenticated: asking again will not help. */
@@ -98,11 +101,13 @@ export class RunHandle {
     try {
       return {
         known: await this.client.withDeadline(Date.now() + ASK_MS, async () =>
-          this.session.getRun({ runId: this.runId }),
+          ask<Row | ForgottenRow | null>(this.client.workflow.getHandle(this.session.sessionId), 'getRun', {
+            runId: this.runId,
+          }),
         ),
       };
     } catch (error) {
-      if (error instanceof SessionClosed) return { known: null };
+      if (typed(error, this.session.sessionId) instanceof SessionClosed) return { known: null };
       if (FOR_GOOD.includes(serverError(error)?.code ?? 0)) throw error;
       return { error };
     }
@@ -111,43 +116,62 @@ export class RunHandle {
   /**
    * Waits for the run to settle and answers its whole result, however large. On an interrupted run it goes on waiting.
    *
-   * @throws RunFailed when it failed, was cancelled or was lost.
+   * @throws RunFailed when it failed, was cancelled or was lost, also after its session has ended.
    * @throws UnknownRun when neither session nor Temporal know it for 5 s.
+   * @throws ResultGone when it has completed and retention has taken its result.
+   * @throws NoWorker when only the session could tell, and no worker answers for it within 30 s.
    */
   async result(): Promise<Json> {
-    const until = Date.now() + UNKNOWN_AFTER_MS;
+    const since = Date.now();
     for (;;) {
       const row = await this.row();
       const known = 'known' in row ? row.known : null;
-      // The workflow of a run that could not be started, if there is one, is another session's.
-      const outcome =
-        known?.reason === 'start_failed'
-          ? this.outcomeOf(known)
-          : (this.outcomeOf(known, true) ??
-            (await this.ended('known' in row && row.known === null)) ??
-            this.outcomeOf(known));
+      const outcome = this.outcomeOf(known, true) ?? (await this.ownEnd(row)) ?? this.outcomeOf(known);
       if (outcome !== undefined) {
-        if (outcome.status === 'completed') return outcome.result ?? null;
-        throw new RunFailed(outcome.status, outcome.reason, outcome.error);
+        if (outcome.status !== 'completed') throw new RunFailed(outcome.status, outcome.reason, outcome.error);
+        if (outcome.result !== undefined) return outcome.result;
+        throw new ResultGone(
+          `Expected the result of run "${this.runId}" to be there, got none: retention has taken its workflow.`,
+        );
       }
-      if (
-        known === null &&
-        !('error' in row) &&
-        Date.now() >= until &&
-        (await describe(this.client, this.workflowId)) === undefined
-      ) {
+      const waited = Date.now() - since;
+      if ('error' in row && waited >= NO_WORKER_AFTER_MS && !(await this.isOpen())) {
+        const missing = await noWorker(this.client, this.session.sessionId, since);
+        if (missing !== undefined) throw missing;
+      }
+      if (known === null && !('error' in row) && waited >= UNKNOWN_AFTER_MS && !(await this.isOurs()))
         throw new UnknownRun(`Expected runId to name a run of "${this.session.sessionId}", got "${this.runId}".`);
-      }
       await pause(LOOK_AGAIN_MS);
     }
+  }
+
+  /** How the run's own workflow says that it ended, or Temporal, if nobody is left to settle it otherwise. Waits for that. */
+  private async ownEnd(row: { known: Row | ForgottenRow | null } | { error: unknown }): Promise<Ended | undefined> {
+    if (!('known' in row)) return this.ended(false);
+    if (row.known === null) return (await this.isOurs()) ? this.ended(true) : undefined;
+    const session = await describe(this.client, this.session.sessionId);
+    return this.ended(session === undefined || !isOpen(session));
+  }
+
+  /** True when there is a workflow of this run that no other session of this id has started. */
+  private async isOurs(): Promise<boolean> {
+    const [run, session] = await Promise.all(
+      [this.workflowId, this.session.sessionId].map(async (id) => describe(this.client, id)),
+    );
+    return run !== undefined && (session === undefined || parentEpochOf(run) === firstRunId(session));
+  }
+
+  private async isOpen(): Promise<boolean> {
+    const run = await describe(this.client, this.workflowId);
+    return run !== undefined && isOpen(run);
   }
 
   /** How the row says that it ended; a completed one is read from its workflow first, which has the whole result. */
   private outcomeOf(row: Row | ForgottenRow | null, onlyFailed = false): Ended | undefined {
     if (row === null || (row.status !== 'completed' && row.status !== 'failed' && row.status !== 'cancelled'))
       return undefined;
-    if (onlyFailed && row.status === 'completed') return undefined;
     const { status, reason } = row;
+    if (onlyFailed && status === 'completed') return undefined;
     return {
       status,
       ...(reason === undefined ? {} : { reason }),
@@ -186,7 +210,8 @@ export class RunHandle {
   /** The workflow's own result; with `orLost` also what became of one that Temporal closed without any. */
   private async ended(orLost = true): Promise<Ended | undefined> {
     try {
-      return (await this.client.workflow.getHandle(this.workflowId).result()) as RunResult;
+      const told = (await this.client.workflow.getHandle(this.workflowId).result()) as RunResult;
+      return told.status === 'completed' ? { ...told, result: told.result ?? null } : told;
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       if (!(error instanceof WorkflowFailedError)) throw error;

@@ -23,6 +23,7 @@ import { ask } from './ask.ts';
 import { readEvents, type EventItem, type EventsOptions } from './events.ts';
 import { cutOff, typed } from './failures.ts';
 import type { AnswerInput, RunRequest, SubmitTurnInput } from './inputs.ts';
+import { fromWorker } from './no-worker.ts';
 import { RunHandle } from './run-handle.ts';
 
 const MOST_SENDS = 12;
@@ -45,8 +46,14 @@ export class SessionHandle {
   /** Sends an update; one that an end has cut off, or a workflow task that the server gave up, is sent again, for some 15 s. */
   private async update<T>(name: string, argument: unknown): Promise<T> {
     for (let attempt = 1; ; attempt++) {
+      const updateId = randomUUID();
       try {
-        return await this.handle.executeUpdate<T, [unknown]>(name, { args: [argument], updateId: randomUUID() });
+        return await fromWorker(
+          this.temporal,
+          this.sessionId,
+          async () => this.handle.executeUpdate<T, [unknown]>(name, { args: [argument], updateId }),
+          { goesOn: true },
+        );
       } catch (error) {
         if (!cutOff(error) || attempt >= MOST_SENDS) throw typed(error, this.sessionId);
         await pause(backoff(attempt, RESEND_MS, LONGEST_RESEND_MS));
@@ -56,7 +63,7 @@ export class SessionHandle {
 
   private async query<T>(name: string, argument: unknown = {}): Promise<T> {
     try {
-      return await ask<T>(this.handle, name, argument);
+      return await fromWorker(this.temporal, this.sessionId, async () => ask<T>(this.handle, name, argument));
     } catch (error) {
       throw typed(error, this.sessionId);
     }

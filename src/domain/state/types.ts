@@ -240,6 +240,8 @@ export const ERROR_TYPES = [
   'BudgetExceeded',
   'WorkerLost',
   'StaleCursor',
+  'ResultGone',
+  'NoWorker',
   'Unavailable',
 ] as const;
 

@@ -1,0 +1,62 @@
+/** A call that nobody answers: told within 30 s, and why, where no worker polls the task queue. */
+import type { Client } from '@temporalio/client';
+import { NoWorker } from '../errors.ts';
+import { describe } from './describe.ts';
+import { serverError } from './failures.ts';
+
+const ANSWER_MS = 30_000;
+/** Cancelled at the deadline, deadline exceeded, no poller seen, unavailable. */
+const UNANSWERED = [1, 4, 9, 14];
+/** `temporal.api.enums.v1.TaskQueueType` */
+const WORKFLOW_QUEUE = 1;
+
+/**
+ * What a worker answers. `started`: what is asked for has been recorded before. `goesOn`: the same may be asked again, so that a worker that is
+ * there is waited for.
+ */
+export async function fromWorker<T>(
+  client: Client,
+  workflowId: string,
+  ask: () => Promise<T>,
+  { started = false, goesOn = false }: { started?: boolean; goesOn?: boolean } = {},
+): Promise<T> {
+  for (;;) {
+    const since = Date.now();
+    try {
+      return await client.withDeadline(since + ANSWER_MS, ask);
+    } catch (error) {
+      if (!UNANSWERED.includes(serverError(error)?.code ?? 0)) throw error;
+      const missing = await noWorker(client, workflowId, since, started).catch(() => undefined);
+      if (missing !== undefined) throw missing;
+      if (!goesOn || Date.now() < since + ANSWER_MS) throw error;
+    }
+  }
+}
+
+/** The error that says so, when nobody has polled the queue of a workflow since something was asked of it, milliseconds. */
+export async function noWorker(
+  client: Client,
+  workflowId: string,
+  since: number,
+  started = false,
+): Promise<NoWorker | undefined> {
+  const taskQueue = (await describe(client, workflowId))?.taskQueue;
+  if (taskQueue === undefined) return undefined;
+  const { pollers } = await client.workflowService.describeTaskQueue({
+    namespace: client.options.namespace,
+    taskQueue: { name: taskQueue },
+    taskQueueType: WORKFLOW_QUEUE,
+  });
+  // Whoever had been waiting for work would have taken this, and waited anew; the server lists pollers for minutes after they have gone.
+  if ((pollers ?? []).some(({ lastAccessTime }) => Number(lastAccessTime?.seconds) * 1000 >= since - 1000))
+    return undefined;
+  return new NoWorker(
+    `Expected a worker to answer within 30 s, got none: nobody polls the task queue "${taskQueue}" of namespace "${client.options.namespace}" at ${addressOf(client)}.`,
+    started,
+  );
+}
+
+function addressOf({ connection }: Client): string {
+  const { options } = connection as { options?: { address?: string } };
+  return options?.address ?? 'the configured address';
+}
