@@ -1,16 +1,46 @@
 /** Keep-alive: as long as the activity runs, its worker says so, and hears of a cancellation. */
-import { Context } from '@temporalio/activity';
+import { activityInfo, Context, log } from '@temporalio/activity';
 
 const BEAT_MS = 1000;
+/** A beat that is so late was held up by something that did not let go. */
+const LATE_MS = 5000;
 
-/** Runs `work` with a heartbeat a second; `details` are what it carries. */
-export async function withHeartbeat<T>(details: () => unknown, work: () => Promise<T>): Promise<T> {
+const running = new Map<object, string>();
+let toldAt = 0;
+
+/** Runs `work` with a heartbeat a second; `details` are what it carries, `name` what the log calls it. */
+export async function withHeartbeat<T>(
+  details: () => unknown,
+  work: () => Promise<T>,
+  name = activityInfo().activityType,
+): Promise<T> {
   const context = Context.current();
   context.heartbeat(details());
-  const timer = setInterval(() => context.heartbeat(details()), BEAT_MS);
+  let due = Date.now() + BEAT_MS;
+  const timer = setInterval(() => {
+    const now = Date.now();
+    if (now - due > LATE_MS) tellLate(now, now - due);
+    due = now + BEAT_MS;
+    context.heartbeat(details());
+  }, BEAT_MS);
+  running.set(context, name);
   try {
     return await work();
   } finally {
     clearInterval(timer);
+    running.delete(context);
+    // It may have held up its own last beat.
+    const now = Date.now();
+    if (now - due > LATE_MS) tellLate(now, now - due, name);
   }
+}
+
+/** Says once what was running while the worker could do nothing else. */
+function tellLate(now: number, ms: number, ended?: string): void {
+  if (now - toldAt < LATE_MS) return;
+  toldAt = now;
+  const names = new Set([...(ended === undefined ? [] : [ended]), ...running.values()]);
+  log.warn(
+    `This worker could do nothing for ${Math.round(ms / 1000)} s, because something that it runs did not pause: ${[...names].join(', ')}. Heartbeats that do not come count as the loss of the worker.`,
+  );
 }

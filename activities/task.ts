@@ -64,6 +64,7 @@ export async function runTask(registry: Registry, client: Client, arg: TaskArg):
         await inbox.read().catch(() => undefined);
         return { v: 1, result, ...progressOf(beat) };
       },
+      `task ${arg.task}`,
     );
   } catch (error) {
     const details = detailsOf(beat);

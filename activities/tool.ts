@@ -40,6 +40,7 @@ export async function callTool(registry: Registry, client: Client, arg: ToolArg)
         const output = tool.output === undefined ? raw : await validated(tool.output, raw, 'output');
         return plain(output, `the output of tool ${arg.toolName}`, TOOL_OUTPUT_BYTES);
       },
+      `tool ${arg.toolName}`,
     );
   } catch (error) {
     if (isShutdown(signal)) throw handedBack();

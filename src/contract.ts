@@ -78,6 +78,8 @@ export interface RunInput {
   retries: number;
   onBudget: 'cancel' | 'keep';
   deadlineAt: string;
+  /** The worker wants to be told when it has settled: by the run itself, when its starter is gone by then. */
+  tellsFinish?: true;
 }
 
 /** The workflow result of every `run`, whatever its status. */

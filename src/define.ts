@@ -114,8 +114,14 @@ export interface HandlerCall {
   result?: Json;
 }
 
+/** What a handler is given beside its call. */
+export interface HandlerContext {
+  /** Aborted when the worker shuts down: the call is made again by another one. */
+  readonly signal: AbortSignal;
+}
+
 /** Called until it has succeeded once, at most ten times with growing pauses of up to 5 minutes; each call may take a minute. */
-export type Handler = (call: HandlerCall) => Promise<void> | void;
+export type Handler = (call: HandlerCall, ctx: HandlerContext) => Promise<void> | void;
 
 export interface Config {
   /** Where Temporal is. Left out: the standard Temporal environment configuration. */
@@ -138,9 +144,9 @@ export interface Config {
   /** Workflow types that may be runs, as `workflow:<type>`, in any SDK's language; `"*"` allows every type. Task queue: by default that of this worker. */
   workflows?: Readonly<Record<string, { taskQueue?: string }>>;
   /** Told of every run that is started, with the key `run-start:<workflowId>`. */
-  onRunStart?: (call: { key: string; run: Row }) => Promise<void> | void;
+  onRunStart?: (call: { key: string; run: Row }, ctx: HandlerContext) => Promise<void> | void;
   /** Told of every run that has settled, with the key `run-finish:<workflowId>`. */
-  onRunFinish?: (call: { key: string; run: Row; result?: Json }) => Promise<void> | void;
+  onRunFinish?: (call: { key: string; run: Row; result?: Json }, ctx: HandlerContext) => Promise<void> | void;
   /**
    * Codecs that everything an app says goes through before it reaches Temporal, for example to encrypt it. Clients need the same: `new
    * Client({ dataConverter: config.dataConverter })`. A payload that can never be decoded is to be a `ValueError` of `@temporalio/common`.

@@ -47,6 +47,7 @@ function runInput(state: State, runId: string): RunInput | undefined {
     ...(row.parentToolCallId === undefined ? {} : { parentToolCallId: row.parentToolCallId }),
     ...(row.label === undefined ? {} : { label: row.label }),
     ...(asked.metadata === undefined ? {} : { metadata: asked.metadata }),
+    ...(row.own.tellsFinish === true ? { tellsFinish: true } : {}),
   };
 }
 

@@ -26,7 +26,6 @@ export async function live(shell: Shell): Promise<Carried | undefined> {
     if (mayEnd(shell)) return undefined;
     if (!mayContinue(shell)) continue;
     shell.isHandingOver = true;
-    shell.scopes.abortHandlers();
     forgetNames(shell);
     if (stepInFlight(shell.state)) {
       shell.isAborting = true;
@@ -48,9 +47,12 @@ function mayContinue(shell: Shell): boolean {
 async function handOver(shell: Shell): Promise<Carried | undefined> {
   const { state } = shell;
   const isSettled = (): boolean => isQuiet(state) && shell.isIdle && allHandlersFinished();
+  // A call of a handler that is under way is waited for, since it would be made again; but not for ever.
+  const isLate = (): boolean => shell.growth.must() && shell.scopes.hasHandlers;
   for (;;) {
-    await condition(() => isSettled() || shell.endsCancelled);
+    await condition(() => isSettled() || shell.endsCancelled || isLate());
     if (shell.endsCancelled) return undefined;
+    if (isLate()) shell.scopes.abortHandlers();
     // What came later in this activation may have changed that.
     if (!isSettled()) continue;
     if (shell.shorten()) {

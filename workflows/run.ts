@@ -35,6 +35,7 @@ import { isParentThere } from './parent.ts';
 import { refusal } from './failures.ts';
 import { register } from './register.ts';
 import { carriedOf, end, live } from './end.ts';
+import { callOwnFinish } from './own-finish.ts';
 import { ALWAYS, send } from './send.ts';
 
 /**
@@ -68,6 +69,10 @@ export async function run(input: RunInput, head?: Head, body?: Uint8Array): Prom
     const next = await live(shell);
     if (next !== undefined) return continueAsNew<typeof run>({ ...input, input: null }, next.head, next.body);
     const delivered = await tell(shell);
+    if (!delivered && input.tellsFinish === true) {
+      const { self, outcome } = ended(state);
+      await callOwnFinish(shell, self, outcome);
+    }
     return end(shell, jsonBytes(ended(state).outcome.result ?? null), () => resultOf(state, delivered));
   });
 }

@@ -50,6 +50,11 @@ export class Scopes {
     abort(this.stepScopes);
   }
 
+  /** Calls of handlers are under way. */
+  get hasHandlers(): boolean {
+    return this.handlerScopes.size > 0;
+  }
+
   abortHandlers(): void {
     abort(this.handlerScopes);
   }

@@ -1,4 +1,5 @@
 /** Runs a worker until it is told to stop: the first signal lets it finish what it is doing, a second one ends it at once. */
+import { GracefulShutdownPeriodExpiredError, IllegalStateError } from '@temporalio/worker';
 import type { OutliveWorker } from '../worker.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -13,6 +14,11 @@ export async function runWorker(worker: OutliveWorker): Promise<void> {
   for (const signal of SIGNALS) process.on(signal, again);
   try {
     await worker.run();
+  } catch (error) {
+    // The second is what the SDK comes to when it takes apart a worker that still runs something.
+    const isLate = error instanceof GracefulShutdownPeriodExpiredError || error instanceof IllegalStateError;
+    if (told === 0 || !isLate) throw error;
+    console.error('Something that was running did not end within its time and was left: another worker takes it up.');
   } finally {
     for (const signal of SIGNALS) process.off(signal, again);
   }

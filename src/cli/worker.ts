@@ -9,7 +9,12 @@ import { connectNative, resolveEnvironment, ServerProblem } from '../server/inde
 import { createWorker } from '../worker.ts';
 import { runWorker } from './run-worker.ts';
 
-Runtime.install({ logger: new DefaultLogger('ERROR') });
+const plain = new DefaultLogger('ERROR');
+// That the worker has failed is said below, in one sentence where there is one.
+const logger = new DefaultLogger('ERROR', ({ level, message, meta }) => {
+  if (message !== 'Worker failed') plain.log(level, message, meta);
+});
+Runtime.install({ logger });
 try {
   const { values } = parseArgs({ options: { address: { type: 'string' }, namespace: { type: 'string' } } });
   const environment = resolveEnvironment();

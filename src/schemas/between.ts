@@ -118,6 +118,7 @@ export const runInput = lazily(() =>
     retries: count(0),
     onBudget: oneOf('cancel', 'keep'),
     deadlineAt: instant,
+    tellsFinish: optional(flag),
   }),
 );
 

@@ -42,7 +42,7 @@ async function settled(session: SessionHandle, runId: string): Promise<void> {
   await eventually('the run to settle', async () => (await session.getRun({ runId }))?.status !== 'running', 150_000);
 }
 
-test('D-36 a task that ends its process is failed as WorkerLost after maxLosses, and its neighbours go on meanwhile', async () => {
+test('case 17 D-36 a task that ends its process is failed as WorkerLost after maxLosses, and its neighbours go on meanwhile', async () => {
   await supervised(async (bench) => {
     const session = await h.client.startSession(uniqueId(), { limits: { maxLosses: 2 } });
     const neighbour = await h.client.startSession(uniqueId());
@@ -107,3 +107,43 @@ test('case 4 D-33 T-10 a call that must not run twice, reset and then lost with 
     errorText: expect.stringMatching(/^The outcome of this call is unknown/u),
   });
 }, 120_000);
+
+test('case 18 D-36 a task that never pauses is failed as WorkerLost, the log says what blocked, and sessions of its worker go on', async () => {
+  await using bench = await Bench.open(h.taskQueue, model.url);
+  await bench.worker();
+  const session = await h.client.startSession(uniqueId(), { limits: { maxLosses: 2 } });
+  await session.startRun({ agent: 'blocks', input: { ms: 15_000 }, runId: 'x', detached: { notify: 'silent' } });
+  const neighbour = h.client.session(uniqueId());
+  await settled(session, 'x');
+  expect(await session.getRun({ runId: 'x' })).toMatchObject({
+    status: 'failed',
+    reason: 'agent_error',
+    error: { type: 'WorkerLost' },
+  });
+  expect(bench.lines('attempts')).toEqual(['x 1 0', 'x 2 0']);
+  expect(bench.lines('log').filter((line) => line.includes('did not pause: task blocks'))).not.toEqual([]);
+  expect(bench.lines('log').filter((line) => line.includes('lost 1 workers'))).not.toEqual([]);
+  await h.client.startSession(neighbour.sessionId);
+  await neighbour.submitTurn({ input: 'hello' });
+  await atRest(neighbour);
+}, 240_000);
+
+test.each([true, false])(
+  'case 30 X-05 SIGTERM with a handler that hangs (heeds its signal: %s): exit 0, and at most one sentence',
+  async (heeds) => {
+    await using bench = await Bench.open(h.taskQueue, model.url);
+    const worker = await bench.worker();
+    if (heeds) bench.open('heed');
+    const session = await h.client.startSession(uniqueId());
+    await session.startRun({
+      agent: 'count',
+      input: { to: 1, gate: '', hold: 9 },
+      detached: { notify: 'silent', onFinish: 'hangs' },
+    });
+    await eventually('the handler', async () => Promise.resolve(bench.lines('handler').includes('begun')));
+    worker.signal('SIGTERM');
+    expect(await worker.exited).toEqual({ code: 0, signal: null });
+    expect(bench.lines('handler')).toContain('told');
+  },
+  120_000,
+);

@@ -43,7 +43,7 @@ async function say(session: SessionHandle, ...inputs: string[]): Promise<void> {
 
 const identity = ({ workflowId, seq, at }: EventItem): string => `${workflowId} ${seq} ${at}`;
 
-test('E-07 a cursor of an earlier session of the id is stale, whatever the new one has written', async () => {
+test('case 7 E-07 a cursor of an earlier session of the id is stale, whatever the new one has written', async () => {
   const id = uniqueId();
   const first = await h.client.startSession(id);
   await first.startRun({ agent: 'echo', input: 1, runId: 'once' });
@@ -70,7 +70,7 @@ test('E-07 a cursor of an earlier session of the id is stale, whatever the new o
   expect(await read(second, { after: items.at(-1)?.cursor ?? '', includeRuns: true })).toEqual([]);
 });
 
-test('E-07 a number beyond the end is stale and says where the end is, of an open session and of a closed one', async () => {
+test('case 7 E-07 a number beyond the end is stale and says where the end is, of an open session and of a closed one', async () => {
   const session = await h.client.startSession(uniqueId());
   await say(session, 'hello');
   const { lastSeq } = await session.getSession();

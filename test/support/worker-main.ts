@@ -102,12 +102,39 @@ const deadly = defineTask({
   },
 });
 
-Runtime.install({ logger: new DefaultLogger('ERROR') });
+/** Never pauses, so that its process can do nothing else. */
+const blocks = defineTask({
+  name: 'blocks',
+  run: ({ ms }: { ms: number }, ctx) => {
+    effect('attempts', `${ctx.runId} ${ctx.attempt} 0`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    return 'too late';
+  },
+});
+
+Runtime.install({
+  logger: new DefaultLogger('WARN', ({ level, message }) => {
+    effect('log', message);
+    if (level === 'ERROR') console.error(message);
+  }),
+});
 const model = createOpenAICompatible({ name: 'local', baseURL: MODEL_URL, includeUsage: true })('test-model');
 const config = defineConfig({
   taskQueue: QUEUE,
   agents: [defineAgent({ name: 'helper', instructions: 'Help.', model, tools: [note, once], canStart: ['count'] })],
-  tasks: [count, finishing, hears, deadly],
+  tasks: [count, finishing, hears, deadly, blocks],
+  handlers: {
+    // Ends only when it is told to, or never.
+    hangs: async (_call, { signal }) => {
+      effect('handler', 'begun');
+      await new Promise((resolve) => {
+        signal.addEventListener('abort', () => {
+          effect('handler', 'told');
+          if (existsSync(join(FOLDER, 'heed'))) resolve(undefined);
+        });
+      });
+    },
+  },
 });
 const worker = await createWorker(config, {
   connection: await NativeConnection.connect({ address: ADDRESS }),

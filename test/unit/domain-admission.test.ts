@@ -189,7 +189,7 @@ test('a run whose workflow id would be longer than Temporal takes is refused, ho
   expect(start(d)).toBe('DepthExceeded');
 });
 
-test('the default limits take 16 running and 1,000 queued runs with small inputs, the next one is RunLimitExceeded and changes nothing', () => {
+test('case 16 the default limits take 16 running and 1,000 queued runs with small inputs, the next one is RunLimitExceeded and changes nothing', () => {
   const d = Driver.session();
   for (let i = 0; i < 1016; i += 8)
     d.startAll(

@@ -155,7 +155,7 @@ test('T-03 debounce does not hold up results or other input', () => {
   expect(d.state.turn?.turnId).toBe('quiet');
 });
 
-test('T-27 a debounced turn starts in its time though other turns come and go', () => {
+test('case 21 T-27 a debounced turn starts in its time though other turns come and go', () => {
   const d = busy();
   d.submit('quiet', { turnId: 'quiet', onBusy: { debounceMs: 1000 } });
   d.pass(600_000);

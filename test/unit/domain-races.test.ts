@@ -154,7 +154,7 @@ test('D-36 losing workers uses up no attempt of a step, but maxLosses in a row e
   expect(d.state.past.at(-1)).toMatchObject({ status: 'failed', error: { type: 'WorkerLost' } });
 });
 
-test('D-36 a tool that takes maxLosses workers with it in a row is an error result, and its turn goes on', () => {
+test('case 17 D-36 a tool that takes maxLosses workers with it in a row is an error result, and its turn goes on', () => {
   const d = Driver.session({ limits: { maxLosses: 3 } });
   d.submit('go');
   d.say([{ id: 'c', retries: 5 }]);

@@ -12,7 +12,7 @@ function cancel(d: Driver, reason = 'cancelled_by_user', cascade = true, comment
   d.send((cx) => cancelSelf(cx, reason, comment, cascade));
 }
 
-test('C-05 a task that ends while its run is about to continue as new settles there: its result is not carried', () => {
+test('case 12 C-05 a task that ends while its run is about to continue as new settles there: its result is not carried', () => {
   const d = Driver.run('task');
   d.take('task');
   d.holding = true;

@@ -114,7 +114,7 @@ test('a queued run is answered as queued', () => {
   ).toEqual(['running', 'queued']);
 });
 
-describe('D-31 calls are told apart by their place in the step, whatever ids the provider gives them', () => {
+describe('case 1 case 2 D-31 calls are told apart by their place in the step, whatever ids the provider gives them', () => {
   test.each(['call_0', ''])(
     'two starts with the id %j, with other and with equal inputs, are two runs with two results',
     (id) => {

@@ -354,7 +354,7 @@ test('D-30 what waits for an answer gives its place back, and goes on at once wh
   expect(d.row('third').status).toBe('running');
 });
 
-test('D-30 a turn that waits for a queued run completes though the only place belonged to a run that asks', () => {
+test('case 19 D-30 a turn that waits for a queued run completes though the only place belonged to a run that asks', () => {
   const d = Driver.session({ limits: { maxConcurrentRuns: 1 } });
   d.running('x');
   ask(d);

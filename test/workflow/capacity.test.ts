@@ -27,7 +27,7 @@ beforeAll(async () => {
 
 afterAll(async () => model.stop());
 
-describe('C-01 on one worker process', () => {
+describe('case 33 C-01 on one worker process', () => {
   interface Full extends AsyncDisposable {
     h: Harness;
     never: Gated;

@@ -5,7 +5,7 @@ import type { Row } from '../../src/contract.ts';
 import type { HandlerCall } from '../../src/define.ts';
 import { UnknownHandler } from '../../src/errors.ts';
 import { agentAt, echo, gated } from '../support/app.ts';
-import { allEvents, atRest, eventually, harness, uniqueId, type Harness } from '../support/harness.ts';
+import { allEvents, atRest, eventually, Gate, harness, uniqueId, type Harness } from '../support/harness.ts';
 import { ModelServer } from '../support/model-server.ts';
 
 let h: Harness;
@@ -130,6 +130,59 @@ test('onRunStart and onRunFinish hear of every run, also of silent, never-starte
   expect(started.find((call) => call.run.runId === runId)).toMatchObject({
     key: `run-start:${session.sessionId}/${runId}`,
   });
+});
+
+test('case 31 D-37 a run that outlives its session calls onRunFinish once itself', async () => {
+  await using own = await harness();
+  const kept = gated('kept');
+  const heard: { key: string; run: Row; result?: unknown }[] = [];
+  let failures = 1;
+  await own.work({
+    agents: [agentAt(model.url)],
+    tasks: [kept.task],
+    onRunFinish: (call) => {
+      if (failures-- > 0) throw new Error('not yet');
+      heard.push(call);
+    },
+  });
+  const session = await own.client.startSession(uniqueId());
+  const { runId, workflowId } = await session.startRun({ agent: 'kept', input: 7, label: 'orphan' });
+  await eventually('it to run', async () => Promise.resolve(kept.started.length === 1));
+  await session.close({ runs: 'keep' });
+  await own.temporal.workflow.getHandle(session.sessionId).result();
+  kept.gate.open();
+  expect(await own.temporal.workflow.getHandle(workflowId).result()).toMatchObject({ delivered: false, result: 7 });
+  expect(heard).toMatchObject([
+    { key: `run-finish:${workflowId}`, result: 7, run: { runId, agent: 'kept', label: 'orphan', status: 'completed' } },
+  ]);
+});
+
+test('case 35 continuing as new waits for a call of a handler that is under way, and does not repeat it', async () => {
+  await using own = await harness();
+  const gate = new Gate();
+  const calls: string[] = [];
+  await own.work({
+    agents: [agentAt(model.url)],
+    tasks: [echo],
+    handlers: {
+      slow: async ({ key }) => {
+        calls.push(key);
+        await gate.opened;
+      },
+    },
+  });
+  const session = await own.client.startSession(uniqueId(), { limits: { historyEvents: 40 } });
+  const first = (await own.temporal.workflow.getHandle(session.sessionId).describe()).runId;
+  await session.startRun({ agent: 'echo', input: 1, detached: { notify: 'silent', onFinish: 'slow' } });
+  await eventually('the call', async () => Promise.resolve(calls.length === 1));
+  for (let i = 0; i < 20; i++) await session.submitTurn({ input: `hello ${i}` });
+  gate.open();
+  await eventually(
+    'the next execution',
+    async () => (await own.temporal.workflow.getHandle(session.sessionId).describe()).runId !== first,
+  );
+  await atRest(session);
+  expect(calls).toHaveLength(1);
 });
 
 test('an unknown handler is refused, by update and by signal', async () => {

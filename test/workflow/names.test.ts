@@ -78,6 +78,41 @@ test('V-03 starts, signals, tools, handlers and what a model starts succeed, whi
   expect(starts).toHaveLength(5);
 });
 
+test('case 3 V-03 of two workers only the newer knows a task and an agent: all that was accepted completes, also when the older one stops', async () => {
+  await using old = await harness();
+  await using newer = await harness(old.taskQueue);
+  const agents = [agentAt(model.url, { name: 'a' })];
+  const before = await old.work({ agents, tasks: [echo] });
+  await newer.work({
+    agents: [...agents, agentAt(model.url, { name: 'b' })],
+    tasks: [echo, defineTask({ name: 't2', run: () => 'two' })],
+  });
+  const session = await old.client.startSession(uniqueId(), { agent: 'a' });
+  const handle = old.temporal.workflow.getHandle(session.sessionId);
+  for (let i = 0; i < 20; i++)
+    await handle.signal('startRun', { agent: 't2', input: i, runId: `s-${i}`, detached: { notify: 'silent' } });
+  // An update may be refused by the worker that takes it.
+  const updates = await Promise.allSettled(
+    Array.from({ length: 10 }, async (_, i) =>
+      session.startRun({ agent: 't2', input: i, runId: `u-${i}`, detached: { notify: 'silent' } }),
+    ),
+  );
+  for (const update of updates)
+    if (update.status === 'rejected') expect(update.reason).toMatchObject({ type: 'UnknownAgent' });
+  const sessions = await Promise.all(
+    Array.from({ length: 5 }, async () => old.client.startSession(uniqueId(), { agent: 'b' })),
+  );
+  const turns = await Promise.all(sessions.map(async (one) => one.submitTurn({ input: 'hello' })));
+  await before.stop();
+  const accepted = 20 + updates.filter(({ status }) => status === 'fulfilled').length;
+  await eventually('all runs', async () => (await session.getSession()).runs.completed === accepted, 150_000);
+  expect((await session.getSession()).runs.failed).toBe(0);
+  for (const [i, one] of sessions.entries()) {
+    await atRest(one);
+    expect((await one.getTurn({ turnId: turns[i]?.turnId ?? '' }))?.status).toBe('completed');
+  }
+}, 240_000);
+
 test('case 25 V-03 a name that no worker announces fails at once, of a session as of a signal', async () => {
   await using h = await harness();
   await h.work({ agents: [agentAt(model.url)], tasks: [echo] });

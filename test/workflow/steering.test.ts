@@ -363,3 +363,16 @@ test('D-09 a queued run and one that waits for an answer spend no silence budget
   expect(await until(session, 'taken', 'failed')).toMatchObject({ reason: 'start_failed' });
   await mine.temporal.workflow.getHandle(`${session.sessionId}/taken`).terminate();
 });
+
+test('case 28 requestTtlMs of the session holds for questions of runs at every depth', async () => {
+  const session = await h.client.startSession(uniqueId(), { budgets: { requestTtlMs: 1500 } });
+  await session.startRuns({
+    runs: ['child', 'middle'].map((agent) => ({ agent, input: 'ask your parent', detached: { notify: 'silent' } })),
+  });
+  await eventually('both runs', async () => (await session.getSession()).runs.completed === 2);
+  const answered: unknown[] = [];
+  for await (const event of session.events({ includeRuns: true }))
+    if (event.type === 'request.answered') answered.push(event['status']);
+  expect(answered).toEqual(['expired', 'expired']);
+  await session.close();
+});

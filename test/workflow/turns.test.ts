@@ -79,7 +79,7 @@ test('T-01 ten inputs submitted at once run one at a time in the order of accept
 });
 
 test.each(['call_0', ''])(
-  'D-31 a provider that gives every call the id %j: each has its own run and its own result, also in the next prompt',
+  'case 1 case 2 D-31 a provider that gives every call the id %j: each has its own run and its own result, also in the next prompt',
   async (id) => {
     const asked: { messages: ChatMessage[] }[] = [];
     answer = (call) => {

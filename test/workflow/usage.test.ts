@@ -69,7 +69,7 @@ async function settled(session: SessionHandle, runId: string): Promise<Row> {
 
 const THREE = { inputTokens: 240, outputTokens: 60, totalTokens: 300, modelCalls: 3 };
 
-test('D-34 a run that is terminated in its fourth step has used what its three steps have', async () => {
+test('case 11 D-34 a run that is terminated in its fourth step has used what its three steps have', async () => {
   await using h = await harness();
   const { session, runId, workflowId } = await working(h, { hang: true });
   await h.temporal.workflow.getHandle(workflowId).terminate('by an operator');

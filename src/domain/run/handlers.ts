@@ -11,7 +11,7 @@ import type { RunState, SlotRef } from '../state/row.ts';
 import { isOver, type Cx, type State } from '../state/state.ts';
 import type { Failure } from '../state/types.ts';
 
-const MOST_CALLS = 10;
+export const MOST_CALLS = 10;
 const BACKOFF_MS = 1000;
 const BACKOFF_MOST_MS = 300_000;
 
