@@ -14,8 +14,8 @@ const LOOK_MS = 500;
 export interface Inbox {
   /** May be iterated again after a `break`, and goes on where it was. Throws the signal's reason when that is aborted. */
   readonly messages: TaskContext['messages'];
-  /** The message that was handed out last has been read. */
-  read(): Promise<void>;
+  /** The number of the message that was handed out last, 0 when none was: with the result of the task it has been read. */
+  readonly handedOut: number;
 }
 
 export function openInbox(client: Client, workflowId: string, signal: AbortSignal): Inbox {
@@ -57,7 +57,12 @@ export function openInbox(client: Client, workflowId: string, signal: AbortSigna
     }
   }
 
-  return { messages: { [Symbol.asyncIterator]: iterate }, read };
+  return {
+    messages: { [Symbol.asyncIterator]: iterate },
+    get handedOut() {
+      return handedOut;
+    },
+  };
 }
 
 /** A worker that stops takes no queries any more, so that the answer may never come. */

@@ -151,6 +151,8 @@ export interface TaskDone {
   v: 1;
   result: Json;
   progress?: Progress;
+  /** The number of the last message that it had read, if it had any. */
+  read?: number;
 }
 
 /** What a model call's heartbeat carries. */

@@ -44,8 +44,8 @@ export interface TaskContext {
   /** Records a named, durable point; resolves when it is durable. Throws `InvalidInput` on a bad name or more than 8 KiB of data. */
   milestone(name: string, data?: Json): Promise<void>;
   /**
-   * The messages that are sent to the run, in order, as they come. One counts as read when the next is asked for, or when the task
-   * has its result, and is not given to a later attempt. After a `break` it may be iterated again, and goes on with the next one. Throws
+   * The messages that are sent to the run, in order, as they come. One counts as read when the next is asked for, or when the task's
+   * result is recorded, and is not given to a later attempt. After a `break` it may be iterated again, and goes on with the next one. Throws
    * the reason of `signal` when the run is cancelled or the worker shuts down.
    */
   readonly messages: AsyncIterable<{ messageId: string; message: string }>;

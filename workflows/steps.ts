@@ -12,6 +12,7 @@ import { jsonBytes } from '../src/domain/state/json.ts';
 import { WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
 import type { EffectOf } from '../src/domain/state/effects.ts';
 import { totalOf } from '../src/domain/state/usage.ts';
+import { taskRead } from '../src/domain/run/to-runs.ts';
 import { taskAborted, taskDone, taskFailed } from '../src/domain/self/self.ts';
 import {
   modelAnswered,
@@ -138,8 +139,10 @@ export async function runTask(stage: Stage): Promise<void> {
     });
     return;
   }
-  if (isOurs(done, 'result')) completed(stage, done.result, (done as unknown as TaskDone).progress);
-  else completed(stage, (done ?? null) as Json, undefined);
+  if (isOurs(done, 'result')) {
+    const { result, progress, read } = done as unknown as TaskDone;
+    completed(stage, result, progress, read);
+  } else completed(stage, (done ?? null) as Json, undefined);
 }
 
 /** The workflow of a `workflow:` run is asked to cancel when this one is ended by force. */
@@ -179,9 +182,10 @@ async function hasFailed(error: unknown, workflowId: string): Promise<boolean> {
 const NOT_JSON = { type: 'InvalidResult', message: 'Expected the result to be JSON.' };
 
 /** What came back as the result, from a worker of ours, an operator, or a workflow that knows nothing of this project. */
-function completed(stage: Stage, result: Json, progress: Progress | undefined): void {
+function completed(stage: Stage, result: Json, progress: Progress | undefined, read?: number): void {
   const bytes = jsonBytes(result);
   stage.dispatch((cx) => {
+    if (read !== undefined) taskRead(cx, read);
     if (isUnreadable(result)) taskFailed(cx, NOT_JSON, progress);
     else if (bytes > WHOLE_RESULT_BYTES)
       taskFailed(

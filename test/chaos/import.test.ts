@@ -9,7 +9,7 @@ import { generateOrders } from '../../examples/import-and-build/generate-orders.
 import { OutliveClient } from '../../src/client/index.ts';
 import { startDevServer } from '../../src/server/index.ts';
 import { allEvents, eventually } from '../support/harness.ts';
-import { WorkerProcess } from '../support/worker-process.ts';
+import { WorkerProcess } from '../support/killable.ts';
 
 const WORKER = new URL('../../src/cli/worker.ts', import.meta.url);
 

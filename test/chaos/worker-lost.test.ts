@@ -287,6 +287,23 @@ test('D-18 X-05 a worker that is told to stop hands back a task that waits for a
   await other.kill();
 });
 
+test('D-18 a worker that is lost with the result of a task has not read its message: the next attempt does', async () => {
+  answer = () => 'ok';
+  const first = await bench.worker({ DIES_WITH: 'the word' });
+  const session = await h.client.startSession(uniqueId());
+  const { runId } = await session.startRun({ agent: 'hears', input: {}, detached: { notify: 'silent' } });
+  await session.messageRun({ runId, message: 'the word' });
+  expect(await first.exited).toMatchObject({ code: 1 });
+  const other = await bench.worker();
+  expect(await session.run(runId).result()).toBe('the word');
+  await atRest(session);
+  expect(bench.lines('attempts').filter((line) => line.startsWith(runId))).toEqual([`${runId} 1 0`, `${runId} 2 0`]);
+  const settled = (await allEvents(session)).find((event) => event.type === 'run.settled');
+  expect(settled?.['unread']).toBeUndefined();
+  await session.close();
+  await other.kill();
+});
+
 test('X-07 messages and questions that pour in while a worker is killed and another comes: each run comes once, and every history replays', async () => {
   answer = () => 'ok';
   const first = await bench.worker();

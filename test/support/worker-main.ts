@@ -2,6 +2,7 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { PayloadCodec } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { z } from 'zod';
@@ -9,7 +10,7 @@ import { runWorker } from '../../src/cli/run-worker.ts';
 import { defineAgent, defineConfig, defineTask, defineTool } from '../../src/define.ts';
 import { createWorker } from '../../src/worker.ts';
 
-const { ADDRESS = '', QUEUE = '', BUNDLE = '', MODEL_URL = '', FOLDER = '' } = process.env;
+const { ADDRESS = '', QUEUE = '', BUNDLE = '', MODEL_URL = '', FOLDER = '', DIES_WITH } = process.env;
 
 function effect(file: string, line: string): void {
   appendFileSync(join(FOLDER, file), `${line}\n`);
@@ -102,6 +103,21 @@ const deadly = defineTask({
   },
 });
 
+/** Ends its process with the result of a task in its hands, before anybody has it. */
+const dying: PayloadCodec = {
+  encode: async (payloads) => {
+    for (const { data } of payloads)
+      if (
+        Buffer.from(data ?? [])
+          .toString()
+          .startsWith(`{"v":1,"result":"${DIES_WITH}"`)
+      )
+        process.exit(1);
+    return Promise.resolve(payloads);
+  },
+  decode: async (payloads) => Promise.resolve(payloads),
+};
+
 /** Never pauses, so that its process can do nothing else. */
 const blocks = defineTask({
   name: 'blocks',
@@ -135,6 +151,7 @@ const config = defineConfig({
       });
     },
   },
+  ...(DIES_WITH === undefined ? {} : { dataConverter: { payloadCodecs: [dying] } }),
 });
 const worker = await createWorker(config, {
   connection: await NativeConnection.connect({ address: ADDRESS }),

@@ -1,46 +1,10 @@
-/** Starts and kills worker processes: only those it started itself, by their pid. */
-import { fork, type ChildProcess } from 'node:child_process';
+/** Worker processes that share a folder for effects and gates: only those that were started here are killed. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
-
-export class WorkerProcess {
-  private readonly child: ChildProcess;
-  readonly exited: Promise<{ code: number | null; signal: string | null }>;
-
-  private constructor(child: ChildProcess) {
-    this.child = child;
-    this.exited = new Promise((resolve) => {
-      child.once('exit', (code, signal) => resolve({ code, signal }));
-    });
-  }
-
-  static async start(main: URL, env: Record<string, string>): Promise<WorkerProcess> {
-    const child = fork(fileURLToPath(main), {
-      env: { ...process.env, ...env },
-      execArgv: [],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
-    const worker = new WorkerProcess(child);
-    await new Promise<void>((resolve, reject) => {
-      child.once('message', () => resolve());
-      child.once('exit', (code) => reject(new Error(`The worker process ended with ${code} before it was ready.`)));
-    });
-    return worker;
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.child.kill(signal);
-  }
-
-  async kill(): Promise<void> {
-    this.child.kill('SIGKILL');
-    await this.exited;
-  }
-}
+import { WorkerProcess } from './killable.ts';
 
 /** A folder for effects and gates, and workers that share it. */
 export class Bench implements AsyncDisposable {
@@ -64,8 +28,9 @@ export class Bench implements AsyncDisposable {
     });
   }
 
-  async worker(): Promise<WorkerProcess> {
-    const worker = await WorkerProcess.start(new URL('worker-main.ts', import.meta.url), this.env);
+  /** @param env what this one is told beside what all are. */
+  async worker(env: Record<string, string> = {}): Promise<WorkerProcess> {
+    const worker = await WorkerProcess.start(new URL('worker-main.ts', import.meta.url), { ...this.env, ...env });
     this.started.push(worker);
     return worker;
   }
