@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { ChartSpec } from './charts.ts';
 import type { Figures } from './figures.ts';
 import { card, tile } from './page/cards.ts';
+import { columnsCard } from './page/columns.ts';
 import { count, day } from './page/format.ts';
 import { Html, html, shown } from './page/html.ts';
 import { quality } from './page/quality.ts';
@@ -23,15 +24,24 @@ export function renderDashboard(title: string, figures: Figures): string {
   return page(
     title,
     file,
-    html`<ul class="facts">
+    html`${rows === 0 ? nothing(rejectedRows) : ''}<ul class="facts">
 <li><b>${count(rows)}</b> rows loaded</li>
 <li><b>${count(rejectedRows)}</b> rejected</li>
 <li><b>${count(columns.length)}</b> columns</li>
 ${range(figures)}</ul>
 ${tiles.length === 0 ? '' : html`<div class="tiles">${tiles.map(tile)}</div>`}
-<div class="cards">${cards.map((chart) => card(chart, chart === alone))}${quality(figures)}</div>
+<div class="cards">${cards.map((chart) => card(chart, chart === alone))}${quality(figures)}${columnsCard(figures)}</div>
 <footer>Every number here was computed from the rows that were loaded from <bdi>${shown(file)}</bdi>.</footer>`,
   );
+}
+
+function nothing(rejectedRows: number): Html {
+  return html`<p class="notice" role="status">${
+    rejectedRows === 0
+      ? 'The file has a header and no rows, so there is nothing to show.'
+      : 'No row of the file could be loaded, so there is nothing to show. Why each was rejected stands below.'
+  }</p>
+`;
 }
 
 function range({ range }: Figures): Html | string {

@@ -1,13 +1,17 @@
 /** Everything a finished dashboard shows, read from a loaded database in one go. */
 import { setImmediate } from 'node:timers/promises';
+import { basename } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { planCharts, type ChartSpec } from './charts.ts';
-import { quoted } from './load/database.ts';
+import { ENCODING_NAMES } from './csv/encoding.ts';
+import { BUSY_MS, quoted, whenFree } from './load/database.ts';
 import { readState } from './load/state.ts';
 import { runChart, type ChartResult } from './queries.ts';
 
 export interface Figures {
   file: string;
+  /** What its bytes were taken for; left out by an earlier version, which took all for UTF-8. */
+  encoding?: string;
   rows: number;
   rejectedRows: number;
   /** The most frequent reasons first. */
@@ -18,13 +22,17 @@ export interface Figures {
   charts: ChartResult[];
 }
 
-/** Runs the charts read-only, giving way between them. Throws when the import has not finished. */
+/** Runs the charts read-only, giving way between them. Throws when the import has not finished, or another process locks the database. */
 export async function readFigures(
   database: string,
   specs: readonly ChartSpec[],
   signal: AbortSignal,
 ): Promise<Figures> {
-  using db = new DatabaseSync(database, { readOnly: true, timeout: 5000 });
+  return whenFree(async () => read(database, specs, signal), { database: basename(database), signal });
+}
+
+async function read(database: string, specs: readonly ChartSpec[], signal: AbortSignal): Promise<Figures> {
+  using db = new DatabaseSync(database, { readOnly: true, timeout: BUSY_MS });
   const state = readState(db);
   if (!state?.loaded)
     throw new Error(
@@ -49,6 +57,7 @@ export async function readFigures(
   );
   return {
     file: state.file,
+    encoding: ENCODING_NAMES[state.dialect.encoding ?? 'utf-8'],
     rows: state.rows,
     rejectedRows: state.position.row - state.rows,
     rejected: rejected.map((one) => ({

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { lstatSync, realpathSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 
 /** The path of `name` inside `folder`. Throws when it leads outside: through `..`, as an absolute path, or by a link. */
 export function inside(folder: string, name: string): string {
@@ -33,6 +33,10 @@ export async function writeWhole(path: string, content: string): Promise<void> {
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
+      throw new Error(`The disk is full: ${basename(path)} could not be written. Make room, then ask again.`, {
+        cause: error,
+      });
     throw error;
   }
 }

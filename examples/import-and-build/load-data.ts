@@ -12,9 +12,11 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import { defineTask, type TaskContext, type TaskDefinition } from '../../src/define.ts';
 import { CsvSource } from './csv/source.ts';
-import { inside, nameIn, ofSession } from './files.ts';
+import { nameIn, ofSession } from './files.ts';
+import { whenFree, type Waiting } from './load/database.ts';
 import { count, loadedMilestone, progressOf, resultOf, schemaMilestone, type LoadResult } from './load/report.ts';
 import { ImportStore } from './load/store.ts';
+import { fileToLoad } from './named-files.ts';
 import { verify, type Check } from './load/verify.ts';
 
 export { sessionFolder } from './files.ts';
@@ -62,39 +64,51 @@ export function createLoadData(options: LoadOptions): Readonly<TaskDefinition<Lo
 
 async function load(options: LoadOptions, given: LoadInput, ctx: TaskContext): Promise<LoadResult> {
   const { file, pace = options.pace ?? 0, dates } = given;
-  const path = inside(options.filesDir, file);
+  const path = fileToLoad(options, file);
   const target = ofSession(options.outDir, ctx.sessionId, given.database ?? `${basename(file, extname(file))}.db`);
   ctx.progress({ phase: 'spin-up', message: `Opening ${basename(file)}` });
   await mkdir(dirname(target), { recursive: true });
   await using source = await CsvSource.open(path);
   const described = { file: basename(file), size: source.size, mtimeMs: source.mtimeMs };
-  using store = ImportStore.open(target, ctx.runId, ctx.attempt, described);
+  const waiting: Waiting = {
+    database: basename(target),
+    signal: ctx.signal,
+    waits: () => ctx.progress({ message: `Waits for ${basename(target)}, which another process has locked` }),
+  };
+  using store = await whenFree(() => ImportStore.open(target, ctx.runId, ctx.attempt, described), waiting);
 
   if (!store.resumed) {
     const lost = ctx.checkpoint === undefined ? '' : ', as the database that this run had begun is gone';
     ctx.progress({ fraction: 0, phase: 'schema', message: `Reading the columns${lost}` });
-    store.begin(described, await source.shape(dates));
+    const shape = await source.shape(dates);
+    await whenFree(() => store.begin(described, shape), waiting);
   }
   if (!store.state.schemaTold) {
     await ctx.milestone('schema', schemaMilestone(store.state));
-    store.schemaTold();
+    await whenFree(() => store.schemaTold(), waiting);
   }
-  await ingest(source, store, pace, ctx);
-  const checks = await verified(store, ctx);
-  store.finish();
+  await ingest(source, store, pace, ctx, waiting);
+  const checks = await whenFree(async () => verified(store, ctx), waiting);
+  await whenFree(() => store.finish(), waiting);
   const result = resultOf(store.state, nameIn(options.outDir, target), ctx.attempt, checks);
   await ctx.milestone('loaded', loadedMilestone(result));
   return result;
 }
 
-async function ingest(source: CsvSource, store: ImportStore, pace: number, ctx: TaskContext): Promise<void> {
+async function ingest(
+  source: CsvSource,
+  store: ImportStore,
+  pace: number,
+  ctx: TaskContext,
+  waiting: Waiting,
+): Promise<void> {
   ctx.progress(progressOf(store.state, ctx.attempt > 1 ? `Resuming behind batch ${store.state.batch}` : undefined));
   while (store.state.position.offset < source.size) {
     ctx.signal.throwIfAborted();
     const { items, next } = await source.read(store.state.position, store.state.dialect, BATCH_ROWS);
     // Reading and writing a batch take some 10 ms each: timers, heartbeats among them, get their turn in between.
     await setTimeout(0);
-    store.commit(items, next);
+    await whenFree(() => store.commit(items, next), waiting);
     ctx.progress(progressOf(store.state));
     await (pace > 0 ? pause(pace, ctx.signal) : setImmediate());
   }

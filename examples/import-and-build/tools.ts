@@ -4,10 +4,12 @@ import { basename, extname } from 'node:path';
 import { z } from 'zod';
 import { defineTool, type ToolContext, type ToolDefinition } from '../../src/define.ts';
 import { chartSpecs, planCharts } from './charts.ts';
+import { ENCODING_NAMES } from './csv/encoding.ts';
 import { CsvSource } from './csv/source.ts';
 import { renderDashboard, renderSkeleton } from './dashboard.ts';
 import { parseFigures, readFigures } from './figures.ts';
 import { inside, nameIn, ofSession, writeWhole } from './files.ts';
+import { fileToLoad } from './named-files.ts';
 import { describe } from './page/format.ts';
 import { inspect, type InspectedColumn } from './roles.ts';
 
@@ -40,11 +42,24 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
       input: z.object({ file }),
       execute: async (
         input,
-      ): Promise<{ file: string; bytes: number; columns: InspectedColumn[]; columnCount: number }> => {
-        await using source = await CsvSource.open(inside(filesDir, input.file));
-        const { columns, sample } = await source.shape();
+      ): Promise<{
+        file: string;
+        bytes: number;
+        encoding: string;
+        columns: InspectedColumn[];
+        columnCount: number;
+      }> => {
+        await using source = await CsvSource.open(fileToLoad({ filesDir, outDir }, input.file));
+        const { dialect, columns, sample } = await source.shape();
+        const encoding = ENCODING_NAMES[dialect.encoding ?? 'utf-8'];
         const listed = columns.slice(0, LISTED).map((column, i) => inspect(column, i, sample));
-        return { file: basename(input.file), bytes: source.size, columns: listed, columnCount: columns.length };
+        return {
+          file: basename(input.file),
+          bytes: source.size,
+          encoding,
+          columns: listed,
+          columnCount: columns.length,
+        };
       },
     }),
 
@@ -54,7 +69,7 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
         'Checks chart specifications against the columns of a file, before it is loaded. Answers what each chart will show, or what is wrong with one.',
       input: z.object({ file, charts: chartSpecs }),
       execute: async (input) => {
-        await using source = await CsvSource.open(inside(filesDir, input.file));
+        await using source = await CsvSource.open(fileToLoad({ filesDir, outDir }, input.file));
         const planned = planCharts(input.charts, (await source.shape()).columns);
         return {
           charts: planned.map(({ id, title: name, kind, aggregate, x, measure }) => ({
@@ -91,9 +106,18 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
         const figures = await readFigures(inside(outDir, input.database), input.charts, ctx.signal);
         const path = inSession(ctx, `${basename(input.database, extname(input.database))}.figures.json`);
         await writeWhole(path, JSON.stringify(figures));
-        const { rows, rejectedRows, range, charts } = figures;
+        const { rows, rejectedRows, rejected, encoding, range, charts } = figures;
         const main = charts.map(({ points, ...chart }) => ({ ...chart, top: points.slice(0, 3) }));
-        return { figures: nameIn(outDir, path), rows, rejectedRows, ...(range ? { range } : {}), charts: main };
+        const reasons = rejected.map(({ reason, rows: n }) => ({ reason, rows: n }));
+        return {
+          figures: nameIn(outDir, path),
+          encoding,
+          rows,
+          rejectedRows,
+          rejected: reasons,
+          ...(range ? { range } : {}),
+          charts: main,
+        };
       },
     }),
 

@@ -177,21 +177,6 @@ describe('records', () => {
       [4, 7, 1, '3,z\n'],
     ]);
   });
-
-  it('shows invalid bytes as replacement characters and refuses UTF-16', () => {
-    const block = Buffer.concat([Buffer.from('a,b\n'), Buffer.from([0x63, 0xe9, 0x2c, 0x32, 0x0a])]);
-    expect(
-      parseBlock(block, true, { offset: 0, line: 1, row: 0 }, detectDialect(block, true), 9).items.map(
-        (item) => 'fields' in item && item.fields,
-      ),
-    ).toEqual([
-      ['a', 'b'],
-      ['c\ufffd', '2'],
-    ]);
-    expect(() => detectDialect(Buffer.from('\ufeffa,b', 'utf16le'), true)).toThrow(
-      'Expected a file in UTF-8, got UTF-16',
-    );
-  });
 });
 
 describe('columns', () => {

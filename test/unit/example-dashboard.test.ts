@@ -73,7 +73,7 @@ describe('the dashboard', () => {
     expect(page).not.toMatch(/<(script|img|iframe|object|link|base|form)\b/i);
     const tags = [...page.matchAll(/<\/?([a-z0-9]+)/gi)].map(([, tag]) => (tag ?? '').toLowerCase());
     const known =
-      'html head meta title style body main p h1 h2 ul li b bdi span div section svg g line text path rect circle details summary table thead tbody tr th td code footer'.split(
+      'html head meta title style body main p h1 h2 h3 ul li b bdi span div section svg g line text path rect circle details summary table thead tbody tr th td code footer'.split(
         ' ',
       );
     expect(tags.filter((tag) => !known.includes(tag))).toEqual([]);
@@ -127,6 +127,16 @@ describe('the dashboard', () => {
     expect(page).toContain('<td><bdi>north</bdi></td><td class="r">20,000.25</td>');
     expect(page).toContain('class="rest minus"');
     expect(page).toContain('<b>2 Jan 2026</b> to <b>31 Mar 2026</b>');
+  });
+
+  it('case 45: says which columns it shows and which it does not, and folds a long list', () => {
+    const columns = Array.from({ length: 60 }, (_, i) => ({ name: `col ${i}`, type: 'text' }));
+    const page = renderDashboard('Wide', figures([chart({ x: 'col 7', measure: 'col 9' })], { columns }));
+    expect(page).toContain('2 of the 60 columns of the file are shown here; 58 are loaded but not shown.');
+    expect(page).toMatch(/<h3>Shown<\/h3>\s*<ul class="names"><li><bdi>col 7<\/bdi>/u);
+    expect(page).toMatch(/<summary>Not shown: 58 columns<\/summary>/u);
+    const whole = renderDashboard('Small', figures([chart({})], { columns: [{ name: 'x', type: 'text' }] }));
+    expect(whole).toContain('The one column of the file is shown here.');
   });
 
   it('tells what was rejected and why', () => {

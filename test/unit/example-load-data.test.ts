@@ -1,9 +1,11 @@
-import { existsSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { generateOrders } from '../../examples/import-and-build/generate-orders.ts';
+import { transaction, whenFree } from '../../examples/import-and-build/load/database.ts';
 import { createLoadData, type LoadInput, type LoadResult } from '../../examples/import-and-build/load-data.ts';
+import { nameFile } from '../../examples/import-and-build/named-files.ts';
 import { folder, taskContext } from './example-support.ts';
 import { recount } from './example-recount.ts';
 
@@ -287,6 +289,73 @@ describe('load_data and its attempts', () => {
     ).toEqual([{ n: 10, firsts: 10, rows: truth.rows }]);
   });
 
+  it.each(['DELETE', 'WAL'])(
+    'case 47: waits while another process has the database locked (%s), says so, and every row is there once',
+    async (mode) => {
+      using dir = folder();
+      const truth = await generateOrders(join(dir.path, 'orders.csv'), { rows: 10_000 });
+      const path = join(dir.path, 'out', 's', 'orders.db');
+      const lock = (): DatabaseSync => {
+        const other = new DatabaseSync(path);
+        other.exec(`PRAGMA journal_mode = ${mode}; BEGIN EXCLUSIVE`);
+        return other;
+      };
+      mkdirSync(join(dir.path, 'out', 's'), { recursive: true });
+      let other: DatabaseSync | undefined = lock();
+      let locked = 1;
+      const context = taskContext({
+        onProgress: ({ message, checkpoint }) => {
+          if (message?.startsWith('Waits for') === true) {
+            other?.close();
+            other = undefined;
+          } else if ((checkpoint as { batch: number } | undefined)?.batch === 2 && locked === 1) {
+            locked += 1;
+            other = new DatabaseSync(path);
+            other.exec('BEGIN IMMEDIATE');
+          }
+        },
+      });
+      expect(await load(dir.path, { file: 'orders.csv' }, context)).toMatchObject({ rows: truth.rows, batches: 5 });
+      expect(context.reports.filter(({ message }) => message?.startsWith('Waits for') === true)).toEqual([
+        { message: 'Waits for orders.db, which another process has locked' },
+        { message: 'Waits for orders.db, which another process has locked' },
+      ]);
+      expect(all(path, 'SELECT count(*) AS n, count(DISTINCT order_id) AS ids FROM orders')).toEqual([
+        { n: truth.rows, ids: truth.rows },
+      ]);
+    },
+  );
+
+  it('case 47: does not wait for ever, and says in one sentence what to do', async () => {
+    using dir = folder();
+    const path = join(dir.path, 'x.db');
+    using other = new DatabaseSync(path);
+    other.exec('BEGIN EXCLUSIVE');
+    using own = new DatabaseSync(path, { timeout: 0 });
+    const signal = new AbortController().signal;
+    const waiting = { database: 'x.db', signal, patienceMs: 300 };
+    await expect(whenFree(() => own.exec('BEGIN IMMEDIATE'), waiting)).rejects.toMatchObject({
+      name: 'DatabaseLocked',
+      message: 'Another process has had the database x.db locked for 0 s: close it there, then ask again.',
+    });
+    const stop = AbortSignal.abort(new Error('told to stop'));
+    await expect(whenFree(() => own.exec('BEGIN IMMEDIATE'), { ...waiting, signal: stop })).rejects.toThrow(
+      'told to stop',
+    );
+  });
+
+  it('case 47: a full disk is one sentence, and leaves what was there', async () => {
+    using dir = folder();
+    using db = new DatabaseSync(join(dir.path, 'x.db'));
+    db.exec('CREATE TABLE t (x TEXT); PRAGMA max_page_count = 3');
+    const work = (): void => transaction(db, () => db.exec('INSERT INTO t VALUES (hex(zeroblob(100000)))'));
+    await expect(whenFree(work, { database: 'x.db', signal: new AbortController().signal })).rejects.toMatchObject({
+      name: 'DiskFull',
+      message: 'The disk is full: x.db needs more room. Make some, then ask again.',
+    });
+    expect(db.prepare('SELECT count(*) AS n FROM t').get()).toMatchObject({ n: 0 });
+  });
+
   it('does not go on with a file that was changed', async () => {
     using dir = folder();
     await generateOrders(join(dir.path, 'orders.csv'), { rows: 5000 });
@@ -299,6 +368,26 @@ describe('load_data and its attempts', () => {
 });
 
 describe('load_data and the rest of the disk', () => {
+  it('case 38: loads files that a person has named from wherever they lie, two of one name apart, and nothing else', async () => {
+    using dir = folder();
+    using other = folder();
+    const out = join(dir.path, 'out');
+    writeFileSync(join(dir.path, 'data.csv'), 'a\n1\n');
+    writeFileSync(join(other.path, 'data.csv'), 'a\n1\n2\n');
+    const names = [dir.path, other.path, dir.path].map((path) => nameFile(out, join(path, 'data.csv')));
+    expect(names).toEqual(['data.csv', 'data-2.csv', 'data.csv']);
+    // A worker whose own folder of files is another one.
+    const task = createLoadData({ filesDir: join(dir.path, 'elsewhere'), outDir: out });
+    for (const [name, rows] of [
+      ['data.csv', 1],
+      ['data-2.csv', 2],
+    ] as const)
+      expect(await task.run({ file: name }, taskContext({ runId: name }))).toMatchObject({ file: name, rows });
+    await expect(task.run({ file: '../named-files/data.csv' }, taskContext())).rejects.toThrow(
+      'Expected a name inside',
+    );
+  });
+
   it.each(['../orders.csv', '/etc/passwd', '', 'a\0b'])('does not read %j', async (file) => {
     using dir = folder();
     await expect(load(dir.path, { file })).rejects.toThrow('Expected a name inside the folder of this app');

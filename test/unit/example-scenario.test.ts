@@ -128,7 +128,6 @@ describe('the builder', () => {
   });
 
   it.each([
-    ['a header and nothing else', 'a,b\n', '<b>0</b> rows loaded'],
     ['one row', 'city,people\nOslo,700000\n', '700,000'],
     ['no number column', 'word\nfoo\nbar\nfoo\n', 'Rows by word'],
     ['one column of numbers', 'n\n1\n2\n3.5\n', '6.50'],
@@ -140,6 +139,25 @@ describe('the builder', () => {
     expect(page).toContain(expected);
     expect(page).not.toMatch(/NaN|undefined|Infinity|null/);
     expect(text).toContain('The dashboard is ready: dashboard.html.');
+  });
+
+  it.each([
+    ['a header and no row', 'a,b\n', 'has a header and no rows', /small\.csv has a header and no rows/],
+    [
+      'no good row',
+      'a,b\n1\n2\n3,4,5\n',
+      'No row of the file could be loaded',
+      /No row of small\.csv could be loaded, 3 rows had to be rejected \(too few columns: 2; too many columns: 1\)/,
+    ],
+  ])('case 47: of a file with %s page and words say that nothing was loaded, and why', async (_, csv, shown, said) => {
+    using dir = folder();
+    writeFileSync(join(dir.path, 'small.csv'), csv);
+    const { page, text } = await build(dir.path, 'small.csv');
+    expect(page).toContain('<b>0</b> rows loaded');
+    expect(page).toContain(shown);
+    expect(page).not.toMatch(/NaN|undefined|Infinity|null/);
+    expect(text).toMatch(said);
+    expect(text).not.toContain('ready');
   });
 
   it('builds from data that is already loaded without starting a run', async () => {

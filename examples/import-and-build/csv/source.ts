@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { inferColumns, type Column } from './columns.ts';
 import type { DateOrder } from './dates.ts';
 import { detectDialect, type Dialect } from './dialect.ts';
+import { bytesInFile, encodingOfHead, utf8Of, Utf8Evidence, wholeEnd, type Encoding } from './encoding.ts';
 import { BLOCK_BYTES, parseBlock, type Item, type Position } from './records.ts';
 
 const HEAD_ROWS = 500;
@@ -46,15 +47,16 @@ export class CsvSource implements AsyncDisposable {
     return new CsvSource(handle, stat.size, Math.trunc(stat.mtimeMs));
   }
 
-  /** The shape of the file. Throws when it is empty, not UTF-8, or too wide. */
+  /** The shape of the file. Throws when it is empty, no text, or too wide. */
   async shape(dateOrder?: DateOrder): Promise<Shape> {
-    const head = await this.#block(0, BLOCK_BYTES);
-    const dialect = detectDialect(head.subarray(0, SPOT_BYTES), this.size <= SPOT_BYTES);
+    const encoding = await this.#encoding();
+    const head = utf8Of(await this.#block(0, SPOT_BYTES), encoding);
+    const dialect = detectDialect(head, this.size <= SPOT_BYTES, encoding);
     await setTimeout(0);
     const {
       items: [first],
       next,
-    } = parseBlock(head, head.length >= this.size, { offset: 0, line: 1, row: 0 }, dialect, 1, dialect.bom);
+    } = await this.read({ offset: 0, line: 1, row: 0 }, dialect, 1);
     if (first === undefined) throw new Error('Expected a file with a header line, got an empty one.');
     if (!('fields' in first))
       throw new Error('Expected the header line to be well-formed CSV, got a quote that is left open.');
@@ -70,15 +72,25 @@ export class CsvSource implements AsyncDisposable {
 
   /** At most `most` records from a position on; none at the end of the file. */
   async read(from: Position, dialect: Dialect, most: number): Promise<{ items: Item[]; next: Position }> {
-    const block = await this.#block(from.offset, BLOCK_BYTES);
-    return parseBlock(
-      block,
-      from.offset + block.length >= this.size,
-      from,
-      dialect,
-      most,
-      from.offset === 0 ? dialect.bom : 0,
-    );
+    const { encoding = 'utf-8' } = dialect;
+    const { text, atEnd } = await this.#text(from.offset, BLOCK_BYTES, encoding);
+    const skip = from.offset === 0 ? dialect.bom : 0;
+    const { items, next } = parseBlock(text, atEnd, { ...from, offset: 0 }, dialect, most, skip);
+    const isAll = atEnd && next.offset === text.length;
+    const offset = isAll ? this.size : from.offset + bytesInFile(text.subarray(0, next.offset), encoding);
+    return { items, next: { ...next, offset } };
+  }
+
+  /** Read off all of the file: the first letter that tells may stand on its last line. */
+  async #encoding(): Promise<Encoding> {
+    const told = encodingOfHead(await this.#block(0, SPOT_BYTES));
+    if (told !== undefined) return told;
+    const evidence = new Utf8Evidence();
+    for (let offset = 0; offset < this.size; offset += BLOCK_BYTES) {
+      evidence.add(await this.#block(offset, BLOCK_BYTES), offset + BLOCK_BYTES >= this.size);
+      await setTimeout(0);
+    }
+    return evidence.encoding;
   }
 
   /** Records from places all over the file: one that is sorted by date shows all its dates only so. */
@@ -87,17 +99,21 @@ export class CsvSource implements AsyncDisposable {
     const step = Math.floor((this.size - from.offset) / SPOTS);
     const spots = step > 0 ? SPOTS : 0;
     for (let i = 0; i < spots; i++) {
-      const offset = from.offset + i * step;
-      const block = await this.#block(offset, SPOT_BYTES);
+      // Where characters have two bytes, none is to be cut in two.
+      const offset = from.offset + Math.floor((i * step) / 2) * 2;
+      const { text, atEnd } = await this.#text(offset, SPOT_BYTES, dialect.encoding ?? 'utf-8');
       // The place may be in the middle of a line, and of a cell with line breaks: what does not fit is left out by its width.
-      const begin = i === 0 ? 0 : block.indexOf(dialect.lineBreak) + 1;
-      const atEnd = offset + block.length >= this.size;
-      items.push(
-        ...parseBlock(block.subarray(begin), atEnd, { offset: offset + begin, line: 0, row: 0 }, dialect, SPOT_ROWS)
-          .items,
-      );
+      const begin = i === 0 ? 0 : text.indexOf(dialect.lineBreak) + 1;
+      items.push(...parseBlock(text.subarray(begin), atEnd, { offset: 0, line: 0, row: 0 }, dialect, SPOT_ROWS).items);
     }
     return items;
+  }
+
+  /** A part of the file as UTF-8, without half a character at its end. */
+  async #text(offset: number, bytes: number, encoding: Encoding): Promise<{ text: Buffer; atEnd: boolean }> {
+    const block = await this.#block(offset, bytes);
+    const atEnd = offset + block.length >= this.size;
+    return { text: utf8Of(atEnd ? block : block.subarray(0, wholeEnd(block, encoding)), encoding), atEnd };
   }
 
   async #block(offset: number, bytes: number): Promise<Buffer> {

@@ -1,6 +1,7 @@
 /** The sentences of the demo model. It never claims to be more than a script. */
 import { count, writer } from '../page/format.ts';
 import { shown } from '../page/html.ts';
+import { reasonText } from '../page/quality.ts';
 import type { Job } from './jobs.ts';
 import { fields, type Call, type Fields, type Frame } from './prompt.ts';
 
@@ -47,13 +48,17 @@ export function outcomeText({ status, body, agent, id }: Frame, job: Job | undef
 
 /** The last words: real figures, from the answer of `run_queries`. */
 export function summary(job: Job, result: Fields, queried: Call | undefined): string {
-  const { rows, rejectedRows, range, charts } = queried?.result ?? {};
+  const { rows, rejectedRows, rejected: reasons, encoding, range, charts } = queried?.result ?? {};
+  const loaded = Number(rows ?? result['rows']);
+  if (loaded === 0) return nothingLoaded(job, Number(rejectedRows), Array.isArray(reasons) ? reasons.map(fields) : []);
   const { first, last } = fields(range);
   const span = typeof first === 'string' && typeof last === 'string' ? ` from ${first} to ${last}` : '';
   const rejected =
     Number(rejectedRows) > 0
       ? `${count(Number(rejectedRows))} could not be read and are listed with their reasons`
       : 'every row could be read';
+  // What is no guess needs no word.
+  const readAs = typeof encoding === 'string' && encoding !== 'UTF-8' ? `, read as ${shown(encoding)}` : '';
   const found = (Array.isArray(charts) ? charts : []).map(fields);
   const figures = found
     .filter(({ kind, aggregate }) => kind === 'number' && aggregate !== 'count')
@@ -61,12 +66,21 @@ export function summary(job: Job, result: Fields, queried: Call | undefined): st
   const bar = found.find(({ kind }) => kind === 'bar');
   const best = bar ? top(bar) : undefined;
   return [
-    `The dashboard is ready: ${job.page}. It shows ${rowsText(Number(rows ?? result['rows']))} of ${job.file}${span}; ${rejected}.`,
+    `The dashboard is ready: ${job.page}. It shows ${rowsText(loaded)} of ${job.file}${span}${readAs}; ${rejected}.`,
     figures.length > 0 ? `${figures.join(', ')}.` : '',
     bar && best ? `${titleOf(bar)}: ${best.label} leads with ${best.value}.` : '',
   ]
     .filter((line) => line !== '')
     .join(' ');
+}
+
+function nothingLoaded(job: Job, rejectedRows: number, reasons: readonly Fields[]): string {
+  if (!(rejectedRows > 0))
+    return `${job.file} has a header and no rows, so there is nothing to show; ${job.page} says so.`;
+  const why = reasons.map(
+    ({ reason, rows }) => `${reasonText(said(reason, '')).toLowerCase()}: ${count(Number(rows))}`,
+  );
+  return `No row of ${job.file} could be loaded, ${rowsText(rejectedRows)} had to be rejected (${why.join('; ')}); ${job.page} says so and shows no figures.`;
 }
 
 function titleOf(chart: Fields): string {

@@ -1,6 +1,7 @@
 /** What an import tells while it runs and when it is done. Everything fits the runtime's limits, however wide the file is. */
 import type { ProgressReport } from '../../../src/define.ts';
 import type { ColumnType } from '../csv/columns.ts';
+import { ENCODING_NAMES } from '../csv/encoding.ts';
 import type { ImportState } from './state.ts';
 import type { Check } from './verify.ts';
 
@@ -14,6 +15,8 @@ export interface LoadResult {
   /** Name of the database in the output folder. */
   database: string;
   table: string;
+  /** What its bytes were taken for: `UTF-8`, `UTF-16`, `Windows-1252`. */
+  encoding: string;
   /** Rows in the table. */
   rows: number;
   rejectedRows: number;
@@ -56,12 +59,13 @@ export function loadedMilestone({ rows, rejectedRows, rejected }: LoadResult): {
 }
 
 export function resultOf(state: ImportState, database: string, attempts: number, checks: readonly Check[]): LoadResult {
-  const { file, table, rows, rejected, columns, batch, position, startedAt } = state;
+  const { file, table, dialect, rows, rejected, columns, batch, position, startedAt } = state;
   const reasons = Object.entries(rejected).sort(([, a], [, b]) => b - a);
   return {
     file,
     database,
     table,
+    encoding: ENCODING_NAMES[dialect.encoding ?? 'utf-8'],
     rows,
     rejectedRows: position.row - rows,
     rejected: Object.fromEntries(reasons.slice(0, LISTED)),

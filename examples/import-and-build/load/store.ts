@@ -11,7 +11,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Shape } from '../csv/source.ts';
 import type { Item, Position } from '../csv/records.ts';
 import { writeBatch } from './batch.ts';
-import { Lock, transaction } from './database.ts';
+import { BUSY_MS, Lock, transaction } from './database.ts';
 import { freshState, readState, replaceTables, writeState, type ImportState, type SourceFile } from './state.ts';
 
 /** Another live run writes to the database, or has taken it over. */
@@ -33,7 +33,7 @@ export class ImportStore implements Disposable {
   #state: ImportState | undefined;
 
   private constructor(path: string, runId: string, attempt: number, lock: Lock | undefined) {
-    this.db = new DatabaseSync(path, { timeout: 5000 });
+    this.db = new DatabaseSync(path, { timeout: BUSY_MS });
     this.#path = path;
     this.#runId = runId;
     this.#attempt = attempt;

@@ -6,6 +6,7 @@ export const STYLE = `
 body { margin: 0; background: var(--bg); color: var(--ink); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; -webkit-font-smoothing: antialiased }
 main { max-width: 1160px; margin: 0 auto; padding: 44px 24px 56px }
 h1 { font-size: clamp(26px, 4vw, 36px); line-height: 1.15; letter-spacing: -.022em; margin: 4px 0 12px; font-weight: 680; overflow-wrap: anywhere }
+h3 { font-size: 13px; margin: 14px 0 4px; font-weight: 560; color: var(--soft) }
 h2 { font-size: 15px; margin: 0; font-weight: 620; letter-spacing: -.005em; overflow-wrap: anywhere }
 .over { color: var(--accent); font-weight: 620; font-size: 13px; letter-spacing: .02em; margin: 0; overflow-wrap: anywhere }
 .facts { display: flex; flex-wrap: wrap; gap: 6px 18px; margin: 0; padding: 0; list-style: none; color: var(--soft) }
@@ -18,8 +19,8 @@ h2 { font-size: 15px; margin: 0; font-weight: 620; letter-spacing: -.005em; over
 .tile h2 { color: var(--soft); font-weight: 560; font-size: 13.5px }
 .big { font-size: 33px; line-height: 1.15; font-weight: 660; letter-spacing: -.028em; margin: 8px 0 2px; font-variant-numeric: tabular-nums }
 .tile .what { margin: 0 }
-.bars { list-style: none; margin: 0; padding: 0; display: grid; gap: 11px }
-.bars li { display: grid; grid-template-columns: minmax(90px, 30%) 1fr minmax(52px, auto); gap: 12px; align-items: center }
+.bars { list-style: none; margin: 0; padding: 0; display: grid; grid-template-columns: minmax(90px, 30%) minmax(40px, 1fr) minmax(52px, auto); gap: 11px 12px }
+.bars li { display: grid; grid-column: 1 / -1; grid-template-columns: subgrid; align-items: center }
 .name { text-align: left; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 .num { text-align: right; font-variant-numeric: tabular-nums; font-weight: 560 }
 .bar { display: block; width: 100%; height: 14px; overflow: visible }
@@ -46,6 +47,10 @@ th.r, td.r { text-align: right; padding-right: 0; padding-left: 10px; font-varia
 th.pad, td.pad { padding-left: 26px; width: 72% }
 td.why { min-width: 130px }
 tr.rest td:first-child, tr.empty td:first-child { color: var(--soft); font-style: italic }
+details ~ details { margin-top: 8px }
+.names { list-style: none; margin: 6px 0 0; padding: 0; display: flex; flex-wrap: wrap; gap: 2px 18px; font-size: 13px }
+.names li { overflow-wrap: anywhere; min-width: 0 }
+.soft { color: var(--soft) }
 details { margin-top: 16px; font-size: 13px }
 summary { color: var(--soft); cursor: pointer; width: fit-content; border-radius: 4px }
 summary:hover { color: var(--ink) }
@@ -71,7 +76,8 @@ footer { color: var(--soft); font-size: 12.5px; margin-top: 26px; overflow-wrap:
   .big { font-size: 26px }
   .minor { display: none }
   .tile:last-child:nth-child(odd) { grid-column: 1 / -1 }
-  .bars li { grid-template-columns: 1fr auto; row-gap: 4px }
+  .bars { grid-template-columns: minmax(0, 1fr) auto }
+  .bars li { row-gap: 4px }
   .bar { grid-row: 2; grid-column: 1 / -1; height: 9px }
   .plot { height: 190px }
 }
