@@ -6,12 +6,13 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, extname, join, resolve } from 'node:path';
 import { inside } from './files.ts';
 
-const FOLDER = 'named-files';
+/** Where in the output folder their names stand. */
+export const NAMED_FILES = 'named-files';
 const MOST_OF_ONE_NAME = 1000;
 
 /** Makes a file known by its name, or by `name-2.csv` where another file has that name; answers with the name. */
 export function nameFile(outDir: string, path: string): string {
-  const folder = join(outDir, FOLDER);
+  const folder = join(outDir, NAMED_FILES);
   mkdirSync(folder, { recursive: true });
   const [full, extension] = [resolve(path), extname(path)];
   const stem = basename(path, extension);
@@ -37,7 +38,7 @@ export function fileToLoad({ filesDir, outDir }: { filesDir: string; outDir: str
 function known(outDir: string, name: string): string | undefined {
   if (basename(name) !== name) return undefined;
   try {
-    return readFileSync(inside(join(outDir, FOLDER), name), 'utf8');
+    return readFileSync(inside(join(outDir, NAMED_FILES), name), 'utf8');
   } catch {
     return undefined;
   }

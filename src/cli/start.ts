@@ -6,102 +6,166 @@ import { parseArgs } from 'node:util';
 import { Client } from '@temporalio/client';
 import config from '../../temporal.config.ts';
 import { OutliveClient } from '../client/index.ts';
-import {
-  connect,
-  findCli,
-  resolveEnvironment,
-  ServerProblem,
-  startDevServer,
-  type DevServer,
-} from '../server/index.ts';
-import { OUT, preparedFile, Problem } from './scenario.ts';
-import { play } from './play.ts';
+import { connect, ServerProblem } from '../server/index.ts';
+import { findPlace } from './place.ts';
+import { goOn, play, type Played, type Stage } from './play.ts';
+import { Problem } from './problem.ts';
+import { OUT, preparedFile } from './scenario.ts';
+import { aboutOpen, clean, openSessions, toContinue } from './sessions.ts';
 import { superviseWorker } from './supervise.ts';
 import { createPainter } from './view.ts';
 
-const HELP = `npm start                     everything up, the demo on a generated orders.csv, then it stays up
-npm start -- --once           ends when the demo is done
-npm start -- --file my.csv    your own file
-npm start -- --no-compare     leaves out the serial run for comparison`;
+const HELP = `npm start                       everything up, the demo on a generated orders.csv, then it stays up
+npm start -- --once             ends when the demo is done; exit code 1 when it was not
+npm start -- --file my.csv      your own file: UTF-8, UTF-16 or Windows-1252, any delimiter
+npm start -- --no-compare       leaves out the serial run for comparison
+npm start -- --continue ID      goes on with a session that an earlier start has left open
+npm start -- --clean            ends all such sessions and deletes what they have made
 
-interface Place {
-  address: string | undefined;
-  namespace: string;
-  server: DevServer | undefined;
-}
+OUTLIVE_OUT names the folder for everything it makes (default: out). TEMPORAL_ADDRESS names a server of yours.`;
 
-async function place(say: (line: string) => void): Promise<Place> {
-  const environment = resolveEnvironment();
-  if (environment.configured) {
-    say(`Using the Temporal server of your environment at ${environment.address}, namespace ${environment.namespace}.`);
-    return { address: undefined, namespace: environment.namespace, server: undefined };
+const OPTIONS = {
+  once: { type: 'boolean' },
+  file: { type: 'string' },
+  'no-compare': { type: 'boolean' },
+  continue: { type: 'string' },
+  clean: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
+
+/** What was started, to be stopped in the opposite order, once. */
+class Started {
+  /** The session that is left open when all is stopped now. */
+  session: string | undefined;
+  private readonly stops: (() => Promise<void> | void)[] = [];
+
+  add(stop: () => Promise<void> | void): void {
+    this.stops.unshift(stop);
   }
-  const cli = await findCli({ say });
-  const server = await startDevServer({
-    cli,
-    dbFile: `${OUT}/temporal.db`,
-    retentionDays: 30,
-    logFile: `${OUT}/temporal.log`,
-    say,
-  });
-  return { address: server.address, namespace: 'default', server };
+
+  async stop(): Promise<void> {
+    for (const stop of this.stops.splice(0)) {
+      try {
+        await stop();
+      } catch {
+        // It is on its way out; what else was started is to be stopped, too.
+      }
+    }
+  }
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      once: { type: 'boolean' },
-      file: { type: 'string' },
-      'no-compare': { type: 'boolean' },
-      help: { type: 'boolean' },
-    },
+async function run(values: Values, started: Started): Promise<void> {
+  // Until there is a picture to be painted over, lines are lines.
+  let say = (line: string): void => console.log(line);
+  const { promise: lost, reject: gaveUp } = Promise.withResolvers<never>();
+  lost.catch(() => undefined);
+  const withoutFile = values.continue !== undefined || values.clean === true;
+  const file = withoutFile ? '' : await preparedFile(values.file, say);
+  const place = await findPlace(OUT, config.taskQueue, (line) => say(line), gaveUp);
+  const { address, namespace, taskQueue, server } = place;
+  started.add(async () => server?.stop());
+  // It is never closed: what is being asked when all is stopped would throw where nobody catches it.
+  const { connection } = await connect({ namespace, ...(address === undefined ? {} : { address }) });
+  const worker = await superviseWorker({
+    args: [
+      '--namespace',
+      namespace,
+      '--task-queue',
+      taskQueue,
+      ...(address === undefined ? [] : ['--address', address]),
+    ],
+    env: { OUTLIVE_OUT: OUT, OUTLIVE_FILES: OUT },
+    say: (line) => say(line),
+    gaveUp,
   });
-  if (values.help === true) {
-    console.log(HELP);
+  started.add(async () => worker.stop());
+  const { dataConverter } = config;
+  const client = new OutliveClient(
+    new Client({ connection, namespace, ...(dataConverter === undefined ? {} : { dataConverter }) }),
+    { taskQueue },
+  );
+  const open = await openSessions(client);
+  if (values.clean === true) {
+    console.log(await Promise.race([clean(client, open), lost]));
     return;
   }
-  const say = (line: string): void => console.log(line);
-  const file = await preparedFile(values.file, say);
-  const { address, namespace, server } = await place(say);
-  const { connection } = await connect({ namespace, ...(address === undefined ? {} : { address }) });
+  const wanted = values.continue === undefined ? undefined : toContinue(values.continue, open);
+  if (wanted === undefined) for (const line of aboutOpen(open)) say(line);
   const painter = createPainter(process.stdout, process.env);
-  const worker = await superviseWorker(
-    ['--namespace', namespace, ...(address === undefined ? [] : ['--address', address])],
-    { OUTLIVE_OUT: OUT, OUTLIVE_FILES: file.folder },
-    (line) => painter.say(line),
-  );
-  const stop = async (): Promise<void> => {
-    await worker.stop();
-    await connection.close();
-    await server?.stop();
+  say = (line) => painter.say(line);
+  started.add(() => painter.finish());
+  const stage: Stage = {
+    client,
+    painter,
+    ui: () => (server === undefined ? undefined : `${server.uiUrl}/namespaces/${namespace}/workflows/`),
+    workerPid: () => worker.pid,
+    began: (sessionId) => {
+      started.session = sessionId;
+    },
+    losses: () => worker.losses + (server?.losses ?? 0),
+    trouble: () =>
+      server?.isReplacing === true
+        ? 'The Temporal server is being started again.'
+        : worker.isReplacing
+          ? 'The worker is being replaced.'
+          : undefined,
   };
+  let played: Played;
+  try {
+    const playing = wanted === undefined ? play(stage, file, values['no-compare'] !== true) : goOn(stage, wanted);
+    playing.catch(() => undefined);
+    played = await Promise.race([playing, lost]);
+  } finally {
+    painter.finish();
+    say = (line) => console.log(line);
+  }
+  if (values.once === true) {
+    // Nobody would go on with it; what it came to can be read all the same.
+    await client.session(played.sessionId).close({ runs: 'cancel' });
+    started.session = undefined;
+    if (played.problem !== undefined) throw new Problem(played.problem);
+    return;
+  }
+  if (played.problem !== undefined) console.error(played.problem);
+  console.log(`Everything stays up; the worker is pid ${worker.pid ?? '?'}. Ctrl-C ends it.`);
+  await lost;
+}
+
+/** Ctrl-C ends everything in order; a second one at once. */
+function stopOnSignal(started: Started): void {
   let stopping = false;
   const interrupted = (): void => {
     if (stopping) process.exit(130);
     stopping = true;
-    console.log('\nStopping. Sessions are kept and go on with the next start.');
-    void stop().then(() => process.exit(0));
+    // The picture is left first, else it would be painted over what is said.
+    const stopped = started.stop();
+    console.log('\nStopping.');
+    void stopped.then(() => {
+      const { session } = started;
+      if (session !== undefined)
+        console.log(
+          `The session is kept and goes on with the next start. To see it: npm start -- --continue ${session}\nTo end it and delete what was made: npm start -- --clean`,
+        );
+      process.exit(0);
+    });
   };
-  process.on('SIGINT', interrupted);
-  process.on('SIGTERM', interrupted);
-  process.on('SIGHUP', interrupted);
-  const { dataConverter } = config;
-  const client = new OutliveClient(
-    new Client({ connection, namespace, ...(dataConverter === undefined ? {} : { dataConverter }) }),
-  );
-  const ui = server === undefined ? undefined : `${server.uiUrl}/namespaces/${namespace}/workflows/`;
-  await play({ client, file, painter, ui, compare: values['no-compare'] !== true, workerPid: () => worker.pid });
-  painter.finish();
-  if (values.once === true) {
-    await stop();
-    process.exit(0);
-  }
-  console.log(`Everything stays up; the worker is pid ${worker.pid ?? '?'}. Ctrl-C ends it.`);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupted);
 }
 
+const started = new Started();
 try {
-  await main();
+  const { values } = parseArgs({ options: OPTIONS });
+  if (values.help === true) console.log(HELP);
+  else {
+    stopOnSignal(started);
+    await run(values, started);
+    await started.stop();
+  }
+  process.exit(0);
 } catch (error) {
+  await started.stop();
   const known =
     error instanceof ServerProblem ||
     error instanceof Problem ||

@@ -16,6 +16,7 @@ import { ServerProblem } from './problem.ts';
 const OTHER_STARTS_WITHIN_MS = 60_000;
 const OTHER_STOPS_WITHIN_MS = 20_000;
 const RETRY_MS = 50;
+const SHARED_LOOK_MS = 1_000;
 
 export interface DevServerOptions {
   /** Path of the Temporal CLI, as `findCli` returns it. */
@@ -44,6 +45,8 @@ export interface DevServer {
   pid: number;
   /** Whether it was running on the file already; then `stop` leaves it to the process that started it. */
   shared: boolean;
+  /** Resolves when the server has ended, whoever ended it. */
+  ended: Promise<void>;
   /** Resolves when the server has ended. */
   stop(): Promise<void>;
 }
@@ -67,6 +70,11 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
     return running(server, settings, () => {});
   }
   return onFile(canonical(options.dbFile), settings);
+}
+
+/** The address of the server that runs on a file, if one does. */
+export function runningDevServer(dbFile: string): string | undefined {
+  return existsSync(dbFile) ? runningServer(canonical(dbFile))?.address : undefined;
 }
 
 /** Two names of one file must find the same lock. */
@@ -109,7 +117,24 @@ async function sharedServer({ pid, address, uiUrl }: ServerState, { namespace, s
     await connection.close();
   }
   say(`Using the Temporal server that runs on this file already, at ${address} (process ${pid}).`);
-  return { address, uiUrl, pid, shared: true, stop: async () => {} };
+  const watching = new AbortController();
+  return {
+    address,
+    uiUrl,
+    pid,
+    shared: true,
+    ended: untilSilent(address, watching.signal),
+    stop: async () => watching.abort(),
+  };
+}
+
+/** A server that another process manages: nobody tells of its end, so it is asked. */
+async function untilSilent(address: string, signal: AbortSignal): Promise<void> {
+  for (let silent = 0; silent < 2;) {
+    await delay(SHARED_LOOK_MS, undefined, { signal, ref: false }).catch(() => {});
+    if (signal.aborted) return;
+    silent = (await isTemporal(address)) ? 0 : silent + 1;
+  }
 }
 
 async function ownServer(own: Claim, settings: Settings, dbFile: string): Promise<DevServer> {
@@ -162,7 +187,10 @@ async function furnishOrStop(server: BootedServer, needs: NamespaceNeeds): Promi
 function running(server: BootedServer, { port, uiPort, say }: Settings, release: () => void): DevServer {
   const { process, address } = server;
   const uiUrl = `http://127.0.0.1:${server.uiPort}`;
-  if (server.port !== port) say(`Port ${port} is in use, so Temporal is at ${address}.`);
+  if (server.port !== port)
+    say(
+      `Port ${port} is in use, so Temporal is at ${address}: set TEMPORAL_ADDRESS=${address} for clients and the temporal command.`,
+    );
   if (server.uiPort !== uiPort) say(`Port ${uiPort} is in use, so Temporal's web UI is at ${uiUrl}.`);
   let stopping = false;
   void process.ended.then(() => {
@@ -174,6 +202,7 @@ function running(server: BootedServer, { port, uiPort, say }: Settings, release:
     uiUrl,
     pid: process.pid,
     shared: false,
+    ended: process.ended,
     stop() {
       stopping = true;
       return server.stop();

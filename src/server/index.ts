@@ -4,7 +4,7 @@
  */
 export { resolveEnvironment, type ConnectionSettings, type Environment } from './environment.ts';
 export { findCli, type FindCliOptions } from './find-cli.ts';
-export { startDevServer, type DevServer, type DevServerOptions } from './dev-server.ts';
+export { runningDevServer, startDevServer, type DevServer, type DevServerOptions } from './dev-server.ts';
 export { checkNamespace, connect, connectNative, type Connected, type Where } from './connect.ts';
 export { connectionFailure } from './failure.ts';
-export { ServerProblem } from './problem.ts';
+export { inSentence, reasonOf, ServerProblem } from './problem.ts';

@@ -75,7 +75,10 @@ export async function startProcess(cli: string, args: readonly string[], logFile
     ended,
     hasEnded,
     output,
-    lastWords: () => lastLine(output()) ?? `it ended with ${child.signalCode ?? `code ${child.exitCode ?? 'unknown'}`}`,
+    lastWords: () =>
+      child.signalCode === null
+        ? (lastLine(output()) ?? `it ended with code ${child.exitCode ?? 'unknown'}`)
+        : `it was ended by ${child.signalCode}`,
     stop: (how) => (stopped ??= end(how)),
   };
 }

@@ -1,5 +1,6 @@
 /** `npm start` as a person runs it: everything up, the scenario played, files made, exit code 0; and one sentence when it cannot. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +36,54 @@ async function start(args: string[], env: Record<string, string>): Promise<{ cod
   });
 }
 
+/** A start that goes on: what it has said so far can be waited for, and it can be told to stop. */
+class Running {
+  private readonly child;
+  private said = '';
+  private err = '';
+  private readonly ended: Promise<number>;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(args: string[], env: Record<string, string>, script = START) {
+    this.child = spawn(process.execPath, [script, ...args], {
+      env: { ...process.env, TEMPORAL_CLI_PATH: inject('cli'), OUTLIVE_PACE: '0.3', TEMPORAL_ADDRESS: '', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const heard = (chunk: Buffer): void => {
+      this.said += chunk.toString('utf8');
+      for (const look of this.waiting.splice(0)) look();
+    };
+    this.child.stdout.on('data', heard);
+    this.child.stderr.on('data', (chunk: Buffer) => (this.err += chunk.toString('utf8')));
+    this.ended = once(this.child, 'close').then(([code]) => {
+      for (const look of this.waiting.splice(0)) look();
+      return Number(code);
+    });
+  }
+
+  /** What it says, as soon as it says it `times` times. */
+  async says(what: RegExp, times = 1): Promise<RegExpMatchArray> {
+    for (;;) {
+      const found = [...this.said.matchAll(new RegExp(what.source, 'gu'))];
+      const match = found[times - 1];
+      if (match !== undefined) return match;
+      if (this.child.exitCode !== null)
+        throw new Error(`It ended without saying ${what.source}: ${this.said}${this.err}`);
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    }
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.child.kill(name);
+  }
+
+  async end(): Promise<{ code: number; out: string; err: string }> {
+    return { code: await this.ended, out: this.said, err: this.err };
+  }
+}
+
+const sleeps = { OUTLIVE_PACE: '0.6' };
+
 function dashboard(out: string): string {
   const session =
     readdirSync(out).find((name) => name.startsWith('import-and-build-') && !name.endsWith('-serial')) ?? '';
@@ -47,7 +96,7 @@ test('the demo runs on its own orders, says what it is, measures both ways, and 
   expect(err).toBe('');
   expect(code).toBe(0);
   expect(said).toContain('demo model: scripted');
-  expect(said).toMatch(/hand-over: what became of load_data is now the input of turn t-/u);
+  expect(said).toMatch(/hand-over: what became of load_data · orders\.csv is now the input of turn t-/u);
   expect(said).toMatch(/Overlapped [\d.]+ s, one after the other [\d.]+ s/u);
   const page = dashboard(out);
   // Counted from the file by another way than the import's.
@@ -95,4 +144,136 @@ test('X-06 a file that is none, an unknown option and a server that is not there
     expect(code).toBe(1);
     expect(err).toMatch(sentence);
   }
+}, 120_000);
+
+test.each([
+  ['an empty file', '', /^\S+odd\.csv cannot be loaded: Expected a file with a header line, got an empty one\.\n$/u],
+  [
+    'a picture',
+    '\u0089PNG\r\n\u001a\n\0\0',
+    /^\S+odd\.csv cannot be loaded: Expected a CSV file, got a PNG picture\.\n$/u,
+  ],
+  [
+    'no good row',
+    'a,b\n1\n2\n',
+    /^No row of odd\.csv could be loaded: 0 rows loaded, 2 rejected \(2 too_few_columns\)\.\n$/u,
+  ],
+  ['no row', 'a,b\n', /^odd\.csv has a header and no rows: 0 rows loaded\.\n$/u],
+])(
+  'cases 39 and 47: --once with %s is one sentence and exit code 1, and nothing is compared',
+  async (_, content, sentence) => {
+    const file = join(folder(), 'odd.csv');
+    writeFileSync(file, content, 'latin1');
+    const { code, out, err } = await start(['--once', '--file', file], { OUTLIVE_OUT: folder() });
+    expect(code).toBe(1);
+    expect(err).toMatch(sentence);
+    expect(out).not.toMatch(/measured|Done in|one after the other/u);
+  },
+  120_000,
+);
+
+test('case 41: with the worker killed twice the demo is finished, and says that it was disturbed instead of comparing', async () => {
+  const out = folder();
+  const demo = new Running(['--once'], { OUTLIVE_OUT: out, ...sleeps });
+  const [, first = ''] = await demo.says(/worker: pid (\d+)/u);
+  await demo.says(/\d% ingest/u);
+  process.kill(Number(first), 'SIGKILL');
+  const [, second = ''] = await demo.says(/A new worker is running \(pid (\d+)\)/u);
+  process.kill(Number(second), 'SIGKILL');
+  const { code, out: said, err } = await demo.end();
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  expect(said).toMatch(/not compared, because the first was twice disturbed/u);
+  expect(said).not.toMatch(/measured\.|slower/u);
+  expect(dashboard(out)).toContain('79,535');
+}, 180_000);
+
+test('case 40: the server killed in mid import is started again on its file, and the demo ends with its numbers', async () => {
+  const out = folder();
+  const demo = new Running(['--once', '--no-compare'], { OUTLIVE_OUT: out, ...sleeps });
+  await demo.says(/\d% ingest/u);
+  const { pid } = JSON.parse(readFileSync(join(out, 'temporal.db.server.json'), 'utf8')) as { pid: number };
+  process.kill(pid, 'SIGKILL');
+  await demo.says(/The Temporal server at 127\.0\.0\.1:\d+ ended by itself \(it was ended by SIGKILL\)/u);
+  await demo.says(/The Temporal server at 127\.0\.0\.1:\d+ is running again\./u);
+  const { code, err } = await demo.end();
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  expect(dashboard(out)).toContain('79,535');
+}, 180_000);
+
+test('case 38: two starts at once on one folder both do their work, each with its own file, also when the first one takes the server with it', async () => {
+  const out = folder();
+  const file = join(folder(), 'other.csv');
+  writeFileSync(file, `city,n\n${'Oslo,1\nBergen,2\n'.repeat(9000)}`);
+  const one = new Running(['--once', '--no-compare'], { OUTLIVE_OUT: out });
+  await one.says(/◆ load_data · orders\.csv: schema/u);
+  const other = new Running(['--once', '--no-compare', '--file', file], { OUTLIVE_OUT: out, ...sleeps });
+  for (const { code, err, out: said } of [await one.end(), await other.end()]) {
+    expect(err).toBe('');
+    expect(code).toBe(0);
+    expect(said).toMatch(/The dashboard is ready/u);
+  }
+}, 180_000);
+
+test('case 43: what Ctrl-C leaves open is named, can be gone on with, and cleaned away', async () => {
+  const out = folder();
+  const env = { OUTLIVE_OUT: out };
+  const left = new Running(['--no-compare'], env);
+  const [, sessionId = ''] = await left.says(/session (\S+)/u);
+  await left.says(/\d% ingest/u);
+  left.signal('SIGINT');
+  const stopped = await left.end();
+  expect(stopped).toMatchObject({ code: 0, err: '' });
+  expect(stopped.out).toContain(`To see it: npm start -- --continue ${sessionId}`);
+
+  const unknown = await start(['--continue', 'nothing'], env);
+  expect(unknown).toMatchObject({
+    code: 1,
+    err: `Expected --continue to name an open session (${sessionId}), got nothing.\n`,
+  });
+
+  const next = new Running(['--no-compare'], env);
+  await next.says(new RegExp(`An earlier session is open and goes on: ${sessionId}\\.`, 'u'));
+  await next.says(/delete what earlier starts have made \([\d.]+ MB in \S+\): npm start -- --clean/u);
+  next.signal('SIGINT');
+  await next.end();
+
+  const goneOn = await start(['--once', '--continue', sessionId], env);
+  expect(goneOn).toMatchObject({ code: 0, err: '' });
+  expect(goneOn.out).toContain('Everything that was asked for is answered.');
+  expect(readFileSync(join(out, sessionId, 'dashboard.html'), 'utf8')).toContain('79,535');
+
+  const { code, err, out: said } = await start(['--clean'], env);
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  expect(said).toMatch(/\d open sessions? ended, \d folders? deleted \([\d.]+ MB\)\./u);
+  expect(readdirSync(out).filter((name) => name.startsWith('import-and-build-'))).toEqual([]);
+}, 240_000);
+
+const WORKER = fileURLToPath(new URL('../../src/cli/worker.ts', import.meta.url));
+
+test('case 44: npm run worker tells how it is used, when it is ready, and in one sentence why it cannot work', async () => {
+  const help = await new Running(['--help'], {}, WORKER).end();
+  expect(help).toMatchObject({ code: 0, err: '' });
+  expect(help.out).toContain('--task-queue');
+  const wrong = await new Running(['--nonsense'], {}, WORKER).end();
+  expect(wrong).toMatchObject({ code: 1, out: '' });
+  expect(wrong.err).toMatch(/^Unknown option '--nonsense'[^\n]*\n$/u);
+  const lost = await new Running([], { TEMPORAL_ADDRESS: '127.0.0.1:9' }, WORKER).end();
+  expect(lost.code).toBe(1);
+  expect(lost.err).toMatch(/^[^\n]*127\.0\.0\.1:9[^\n]*\n$/u);
+}, 120_000);
+
+test('case 44: npm run worker finds the server that npm start runs, whatever port it has taken', async () => {
+  const out = folder();
+  const demo = new Running(['--no-compare'], { OUTLIVE_OUT: out });
+  await demo.says(/session \S+/u);
+  const { address } = JSON.parse(readFileSync(join(out, 'temporal.db.server.json'), 'utf8')) as { address: string };
+  const worker = new Running([], { OUTLIVE_OUT: out }, WORKER);
+  const [ready] = await worker.says(/The worker is ready[^\n]*/u);
+  expect(ready).toContain(`outlive, outlive.models, outlive.tools, outlive.tasks at ${address}, namespace default`);
+  worker.signal('SIGTERM');
+  expect((await worker.end()).code).toBe(0);
+  demo.signal('SIGINT');
+  await demo.end();
 }, 120_000);

@@ -1,7 +1,7 @@
 /** What a person sees: in a terminal of any size, without colour, in a pipe, and on the page of details in Temporal's Web UI. */
 import { expect, test } from 'vitest';
 import { renderView, savedBanner, viewOptions, type ViewModel } from '../../src/cli/view.ts';
-import { feedOf } from '../../src/cli/view/feed.ts';
+import { feedOf, FeedReader } from '../../src/cli/view/feed.ts';
 import { PlainLog } from '../../src/cli/view/plain-log.ts';
 import { width } from '../../src/cli/view/width.ts';
 import type { OutliveEvent, Row, SessionSnapshot } from '../../src/contract.ts';
@@ -147,6 +147,92 @@ test('without a terminal every happening is one line, progress a line at each te
   expect(lines.filter((line) => line.includes('load_data:'))).toHaveLength(11);
   expect(lines.filter((line) => line.includes('load_data completed'))).toHaveLength(1);
   expect(lines.join('')).not.toContain('\u001b');
+});
+
+test('case 46: without a terminal what happened stands in the order in which it happened, whenever it was read', () => {
+  const lines: string[] = [];
+  let now = Date.parse('2026-01-01T00:00:10.400Z');
+  const log = new PlainLog(
+    (line) => lines.push(line),
+    { unicode: true },
+    () => now,
+  );
+  const at = (second: number): string => new Date(Date.parse('2026-01-01T00:00:00.000Z') + second * 1000).toISOString();
+  const shown = model({ title: '', modelNote: '', snapshot: null, asOf: now });
+  shown.rows = [row({ progress: { fraction: 0.5, phase: 'ingest', n: 1, at: at(10) } })];
+  log.update(shown);
+  // What happened before that progress is read only behind it, as nothing could be read for a while.
+  now += 5000;
+  log.say('the server is back');
+  shown.feed.push({ at: at(9.5), mark: 'run', text: 'load_data started' });
+  shown.asOf = now;
+  now += 2000;
+  log.update(shown);
+  log.finish();
+  expect(lines.map((line) => line.replace(/^00:00:/u, ''))).toEqual([
+    '09 ⤷ load_data started',
+    '10   load_data: 50% ingest',
+    '15 ! the server is back',
+  ]);
+});
+
+test('case 46: a run has its name in every line, also where an event or a model has only its id', () => {
+  const reader = new FeedReader();
+  const read = (event: Partial<OutliveEvent>): string | undefined =>
+    reader.read({ seq: 1, at: '', type: '', workflowId: 's', sessionId: 's', ...event } as OutliveEvent)?.text;
+  const runId = 'r-12345678-abc';
+  expect(read({ type: 'run.queued', runId, agent: 'load_data', label: 'orders.csv' })).toBeUndefined();
+  expect(read({ type: 'run.milestone', runId, name: 'schema' })).toBe('load_data · orders.csv: schema');
+  expect(read({ type: 'run.settled', runId, agent: 'load_data', status: 'completed' })).toBe(
+    'load_data · orders.csv completed',
+  );
+  const message = { id: 'm', role: 'assistant', parts: [{ type: 'text', text: `It runs as ${runId}.` }] };
+  expect(read({ type: 'message.added', message } as unknown as OutliveEvent)).toBe(
+    'It runs as load_data · orders.csv.',
+  );
+});
+
+test('case 42: an address is whole and in one piece in a terminal of any width', () => {
+  const url = `http://127.0.0.1:8233/namespaces/default/workflows/import-and-build-20261126T214712-knc`;
+  for (const columns of [40, 60, 79, 119]) {
+    const lines = renderView(model({ links: [{ label: 'Web UI', url }] }), { ...wide, width: columns });
+    expect(lines.filter((line) => line.includes(url))).toHaveLength(1);
+  }
+});
+
+test('case 42: while a worker or the server is being replaced the view says so, and its clock goes on', () => {
+  const turn = {
+    turnId: 't-1',
+    status: 'running' as const,
+    step: 2,
+    attempt: 1,
+    recovering: false,
+    startedAt: '2026-01-01T00:00:00.000Z',
+  };
+  const shown = model({ snapshot: snapshot({ turn }), trouble: 'The worker is being replaced.' });
+  const lines = (seconds: number): string[] => renderView(shown, { ...wide, now: wide.now + seconds * 1000 });
+  expect(lines(0)).toContain('! The worker is being replaced.');
+  expect(lines(0).join('\n')).toContain('step 2 · 10 s');
+  expect(lines(7).join('\n')).toContain('step 2 · 17 s');
+});
+
+test('case 42: what went wrong is not cut where there is room for it', () => {
+  const text =
+    'The worker (pid 24787) was lost (SIGKILL): starting another one. What it was doing goes on from where it stood.';
+  const feed = [{ at: '2026-01-01T00:00:00.000Z', mark: 'trouble' as const, text }];
+  const lines = renderView(model({ feed }), { ...wide, width: 79 });
+  expect(lines.map((line) => line.trim()).join(' ')).toContain('where it stood.');
+});
+
+test('case 41: what was disturbed is not compared', () => {
+  const lost = { detached: 2, serial: 0 };
+  expect(savedBanner({ detachedMs: 40_000, serialMs: 20_000, lost })).toEqual([
+    'Overlapped 40.0 s, one after the other 20.0 s: not compared, because the first was twice disturbed by the loss of a worker or of the server. Start again for a measurement.',
+  ]);
+  for (const one of [lost, { detached: 0, serial: 1 }, { detached: 1, serial: 3 }])
+    expect(savedBanner({ detachedMs: 40_000, serialMs: 20_000, lost: one }).join()).not.toMatch(
+      /measured\.|slower|saved/u,
+    );
 });
 
 test('the closing line says honestly when overlapping saved nothing', () => {

@@ -39,16 +39,13 @@ test.each([0, 1, 2, 3])(
       },
     ];
     const told: string[] = [];
-    const last = await watch(
-      moving(d, steps),
-      ({ fresh }: Glimpse) => {
+    const last = await watch(moving(d, steps), {
+      seen: ({ fresh }: Glimpse) => {
         told.push(...fresh.map((event) => event.type));
       },
-      isAllAnswered,
-      (error) => {
-        throw error;
-      },
-    );
+      done: isAllAnswered,
+      patienceMs: 0,
+    });
     expect(last.snapshot).toMatchObject({ status: 'idle', runs: { completed: 1 } });
     expect(told.at(-1)).toBe('turn.completed');
     expect(steps).toEqual([]);
@@ -67,13 +64,10 @@ test('a run that was started between two questions keeps it going', async () => 
       d.send((cx) => close(cx, {}));
     },
   ];
-  await watch(
-    moving(d, steps),
-    () => undefined,
-    ({ snapshot, ...more }) => isAllAnswered({ snapshot, ...more }) || snapshot.status !== 'idle',
-    (error) => {
-      throw error;
-    },
-  );
+  await watch(moving(d, steps), {
+    seen: () => undefined,
+    done: ({ snapshot, ...more }) => isAllAnswered({ snapshot, ...more }) || snapshot.status !== 'idle',
+    patienceMs: 0,
+  });
   expect(steps).toEqual([]);
 });

@@ -1,4 +1,4 @@
-/** The feed: the newest lines that there is room for. What is said and the hand-over may take a second line, all else is cut. */
+/** The feed: the newest lines that there is room for. What is said, handed over or went wrong may take more than one, all else is cut. */
 import { MARKS, ellipsis, ownSigns, paint, signOf } from './style.ts';
 import { textOf, type ViewModel, type ViewOptions } from './model.ts';
 import { clock } from './time.ts';
@@ -7,6 +7,8 @@ import type { FeedItem } from './feed.ts';
 
 /** From so many columns on there is room for the time. */
 const WITH_TIME = 60;
+
+const MOST_LINES: Partial<Record<FeedItem['mark'], number>> = { say: 2, 'hand-over': 2, trouble: 3 };
 
 export function feedLines({ feed, rows }: ViewModel, most: number, options: ViewOptions): string[] {
   const lines: string[] = [];
@@ -22,7 +24,7 @@ function itemLines({ at, mark }: FeedItem, text: string, room: number, options: 
   const time = options.width >= WITH_TIME ? `${clock(at)} ` : '';
   const lead = `${signOf(MARKS[mark], options)} `;
   const indent = width(time) + width(lead);
-  const most = Math.min(room, mark === 'hand-over' || mark === 'say' ? 2 : 1);
+  const most = Math.min(room, MOST_LINES[mark] ?? 1);
   const [first = '', ...rest] = wrap(ownSigns(text, options), options.width - indent, most, ellipsis(options));
   return [
     `${paint(time, 'dim', options)}${paint(`${lead}${first}`, tone, options)}`,

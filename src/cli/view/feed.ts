@@ -18,6 +18,35 @@ type Line = readonly [mark: FeedItem['mark'], text: string] | null;
 
 const MOST = 2000;
 
+/** Reads events in their order, so that a run has its name also in events that carry only its id. */
+export class FeedReader {
+  private readonly runs = new Map<string, { agent?: unknown; label?: unknown }>();
+
+  /** One line for an event, or null. */
+  read(event: OutliveEvent): FeedItem | null {
+    const { runId } = event;
+    const known = runId === undefined ? undefined : this.runs.get(runId);
+    if (runId !== undefined && (event['agent'] !== undefined || event['label'] !== undefined))
+      this.runs.set(runId, { ...known, ...definedOf(event) });
+    const item = feedOf(runId === undefined ? event : { ...this.runs.get(runId), ...definedOf(event), ...event });
+    return item === null ? null : { ...item, text: this.named(item.text) };
+  }
+
+  /** What a model says of a run names it by its id. */
+  private named(text: string): string {
+    let named = text;
+    for (const [runId, { agent, label }] of this.runs) {
+      if (typeof agent !== 'string' || !named.includes(runId)) continue;
+      named = named.replaceAll(runId, () => nameOf({ agent, label: typeof label === 'string' ? label : undefined }));
+    }
+    return named;
+  }
+}
+
+function definedOf({ agent, label }: OutliveEvent): { agent?: unknown; label?: unknown } {
+  return { ...(agent === undefined ? {} : { agent }), ...(label === undefined ? {} : { label }) };
+}
+
 /** One line for an event, or null. Types that it does not know have none. */
 export function feedOf(event: OutliveEvent): FeedItem | null {
   const line = Object.hasOwn(LINES, event.type) ? LINES[event.type]?.(event) : undefined;
@@ -99,7 +128,7 @@ const LINES: Record<string, (event: OutliveEvent) => Line> = {
     'run',
     `${run(event)} started in the background${event.turnId === undefined ? '' : ', the turn goes on'}`,
   ],
-  'run.milestone': (event) => ['milestone', `${event.runId ?? 'the run'}: ${field(event, 'name') ?? ''}`],
+  'run.milestone': (event) => ['milestone', `${run(event)}: ${field(event, 'name') ?? ''}`],
   'run.input_required': (event) => ['run', `${run(event)} waits for an answer`],
   'run.resumed': (event) => ['run', `${run(event)} goes on`],
   'run.detached': (event) => ['run', `${run(event)} goes on in the background${why(event)}`],

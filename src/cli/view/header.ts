@@ -9,7 +9,7 @@ import { dot, ellipsis, paint, signOf, STATUS } from './style.ts';
 import { between } from './time.ts';
 import { fit, width } from './width.ts';
 
-export function headerLines({ title, modelNote, snapshot }: ViewModel, options: ViewOptions): string[] {
+export function headerLines({ title, modelNote, snapshot, trouble }: ViewModel, options: ViewOptions): string[] {
   const line = (text: string): string => fit(stripControl(text), options.width, ellipsis(options));
   const about = [snapshot?.sessionId, modelNote]
     .filter((one) => one !== undefined && one !== '')
@@ -22,6 +22,7 @@ export function headerLines({ title, modelNote, snapshot }: ViewModel, options: 
     ...(snapshot === null
       ? [line('waiting for the session')]
       : [turnLine(snapshot, options), ...requestLine(snapshot, options)]),
+    ...(trouble === undefined ? [] : [paint(line(`! ${trouble}`), 'warn', options)]),
   ];
 }
 

@@ -7,12 +7,16 @@ export interface ViewModel {
   title: string;
   /** Which model speaks, such as "demo model: scripted, no key needed". */
   modelNote?: string;
+  /** When it was read last, milliseconds since 1970: what had happened by then is in it. */
+  asOf?: number;
   /** Null until the session has been read. */
   snapshot: SessionSnapshot | null;
   rows: Row[];
   /** What happened, newest last. */
   feed: FeedItem[];
   links: { label: string; url: string }[];
+  /** What does not work just now, and what is done about it. */
+  trouble?: string | undefined;
   /** Closing lines. */
   banner?: string[];
 }

@@ -1,6 +1,6 @@
 /**
- * The view without a terminal: plain lines for a pipe or a log. Each happening is one line, once; progress is a line at each new
- * phase and each tenth, and the last snapshot of a run is never the one that is left out. No colours, whatever the environment
+ * The view without a terminal: plain lines for a pipe or a log, in the order of their times. Each happening is one line, once; progress
+ * is a line at each new phase and each tenth, and the last snapshot of a run is never the one that is left out. No colours, whatever the environment
  * says, and nothing in a label or message can bring any in.
  */
 import type { Progress, Row } from '../../contract.ts';
@@ -11,45 +11,82 @@ import type { Painter } from './painter.ts';
 import { MARKS, ownSigns, signOf } from './style.ts';
 import { clock } from './time.ts';
 
+/** What is read is behind what happens: lines wait until what came before them has been read, but not for ever. */
+const BEHIND_MS = 1000;
+const LONGEST_WAIT_MS = 10_000;
+
 export class PlainLog implements Painter {
   private readonly write: (line: string) => void;
+  private readonly now: () => number;
   private readonly look: { unicode: boolean };
   private readonly told = new Set<string>();
   private readonly progress = new Map<string, { step: string; n: number }>();
+  private waiting: { at: number; line: string }[] = [];
   private last: FeedItem | undefined;
   private rows: readonly Row[] = [];
+  private links: ViewModel['links'] = [];
+  private asOf: number | undefined;
 
-  constructor(write: (line: string) => void, look = { unicode: true }) {
+  constructor(write: (line: string) => void, look = { unicode: true }, now: () => number = Date.now) {
     this.look = look;
+    this.now = now;
     this.write = (line) => write(ownSigns(stripControl(line), look));
   }
 
   update(model: ViewModel): void {
-    const { title, modelNote, snapshot, rows, feed, banner = [], links } = model;
+    const { title, modelNote, snapshot, rows, feed, banner = [], links, trouble } = model;
     this.rows = rows;
+    this.links = links;
     this.once(title, title);
     this.once('note', modelNote);
     this.once('session', snapshot === null ? undefined : `session ${snapshot.sessionId}`);
-    for (const { label, url } of links) this.once(`${label}\n${url}`, `${label}: ${url}`);
-    for (const row of rows) if (row.status !== 'running') this.tellProgress(row, 'the last');
+    this.asOf = model.asOf ?? this.asOf;
+    if (snapshot !== null && trouble === undefined && banner.length === 0) this.tellLinks();
     for (const item of this.fresh(feed))
-      this.write(`${clock(item.at)} ${signOf(MARKS[item.mark], this.look)} ${textOf(item, rows)}`);
-    for (const row of rows) if (row.status === 'running') this.tellProgress(row, 'a step');
+      this.put(item.at, `${clock(item.at)} ${signOf(MARKS[item.mark], this.look)} ${textOf(item, rows)}`);
+    for (const row of rows) this.tellProgress(row, row.status === 'running' ? 'a step' : 'the last');
+    this.flush(banner.length > 0 ? Infinity : this.settled());
     for (const line of banner) this.once(`banner\n${line}`, line);
+    if (banner.length > 0) this.tellLinks();
   }
 
   say(line: string): void {
-    this.write(line);
+    const at = new Date(this.now()).toISOString();
+    this.put(at, `${clock(at)} ${signOf(MARKS.trouble, this.look)} ${line}`);
+    this.flush(this.settled());
   }
 
   finish(): void {
     for (const row of this.rows) this.tellProgress(row, 'the last');
+    this.flush(Infinity);
+    this.tellLinks();
+  }
+
+  private tellLinks(): void {
+    for (const { label, url } of this.links) this.once(`${label}\n${url}`, `${label}: ${url}`);
   }
 
   private once(key: string, line: string | undefined): void {
     if (line === undefined || line === '' || this.told.has(key)) return;
     this.told.add(key);
     this.write(line);
+  }
+
+  private put(at: string, line: string): void {
+    // What has no time stands where it comes.
+    this.waiting.push({ at: Date.parse(at) || (this.waiting.at(-1)?.at ?? 0), line });
+  }
+
+  /** Until when nothing can come any more that happened before. */
+  private settled(): number {
+    return Math.max((this.asOf ?? this.now()) - BEHIND_MS, this.now() - LONGEST_WAIT_MS);
+  }
+
+  /** Writes what happened until then, in the order in which it happened. */
+  private flush(until: number): void {
+    const sorted = this.waiting.toSorted((a, b) => a.at - b.at);
+    for (const { at, line } of sorted) if (at <= until) this.write(line);
+    this.waiting = sorted.filter(({ at }) => at > until);
   }
 
   /** What came after the item that was told last, also when the feed has lost its beginning since. */
@@ -71,7 +108,7 @@ export class PlainLog implements Painter {
     const step = `${Math.floor((progress.fraction ?? 0) * 10 + 1e-9)} ${progress.phase ?? ''}`;
     if (which === 'a step' && before?.step === step) return;
     this.progress.set(row.runId, { step, n: progress.n });
-    this.write(`${clock(progress.at)}   ${nameOf(row)}: ${progressText(progress)}`);
+    this.put(progress.at, `${clock(progress.at)}   ${nameOf(row)}: ${progressText(progress)}`);
   }
 }
 

@@ -21,6 +21,12 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** The last frame may be higher than a low terminal: it then scrolls, and nothing that closes is missing. */
 const LAST_HEIGHT = 24;
 
+/** Erases what is left of its last row; where there is nothing left that would take its last letter. */
+function restOf(line: string, columns: number): string {
+  const last = width(line) % columns;
+  return last === 0 && line !== '' ? '' : ERASE_LINE;
+}
+
 export class Screen implements Painter {
   private readonly stream: WriteStream;
   private readonly look: Pick<ViewOptions, 'color' | 'unicode'>;
@@ -105,7 +111,7 @@ export class Screen implements Painter {
     this.painted = lines;
     this.footprint = { above, lines: lines.map((line) => width(line)) };
     this.stream.write(
-      `${up === 0 ? '' : `\u001b[${up}A`}\r${lines.map((line) => `${line}${ERASE_LINE}\n`).join('')}${ERASE_BELOW}`,
+      `${up === 0 ? '' : `\u001b[${up}A`}\r${lines.map((line) => `${line}${restOf(line, columns)}\n`).join('')}${ERASE_BELOW}`,
     );
   }
 }
