@@ -35,6 +35,7 @@ import { isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
 import type { ModelAnswer, ModelCall } from '../src/domain/turn/turn.ts';
 import { cutParts, inputPreview, INPUTS_BYTES } from './answer-size.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
+import { misfitIn, misfitOf } from './fit.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
 import { ownSignal } from './signal.ts';
@@ -81,7 +82,7 @@ async function ask(
   agent: AgentDefinition,
   isRun: boolean,
 ): Promise<ModelAnswer> {
-  const tools = toolset(registry, agent, isRun);
+  const tools = await toolset(registry, agent, isRun);
   const stall = agent.stallTimeoutMs ?? STALL_MS;
   let failure: unknown;
   const messages = await convertToModelMessages(transcript.slice() as unknown as AiMessage[], { tools });
@@ -119,12 +120,12 @@ async function ask(
     throw new BrokenAnswer('The answer of the model broke off before its end.');
   // In the order of their parts, which is how the two belong together: ids may repeat.
   let inputs = INPUTS_BYTES;
-  const calls = content.flatMap((part) => {
-    if (part.type !== 'tool-call') return [];
-    const call = callOf(registry, agent, part, finishReason);
-    if (call.kind === 'invalid') return [call];
+  const asked = content.filter((part) => part.type === 'tool-call');
+  const called = await Promise.all(asked.map(async (part) => callOf(registry, agent, part, finishReason)));
+  const calls = called.map((call) => {
+    if (call.kind === 'invalid') return call;
     inputs -= jsonBytes(call.input);
-    return [inputs >= 0 ? call : { ...nameOf(call), kind: 'invalid' as const, error: TOO_LARGE }];
+    return inputs >= 0 ? call : { ...nameOf(call), kind: 'invalid' as const, error: TOO_LARGE };
   });
   let place = 0;
   const parts = content.flatMap((part) => partOf(part as { type: string; [field: string]: unknown }));
@@ -213,22 +214,22 @@ function partOf(part: { type: string; [field: string]: unknown }): MessagePart[]
   }
 }
 
-function callOf(
+async function callOf(
   registry: Registry,
   agent: AgentDefinition,
   call: TypedToolCall<ToolSet>,
   finishReason: FinishReason,
-): ModelCall {
+): Promise<ModelCall> {
   const { toolCallId, toolName } = call;
   const input = (call.input ?? {}) as Json;
   if ('invalid' in call && call.invalid === true) {
     const error: unknown = 'error' in call ? call.error : undefined;
     const type = NoSuchToolError.isInstance(error) ? 'UnknownTool' : 'InvalidInput';
-    const why = error instanceof Error ? error.message : 'The call is not valid.';
+    const why = misfitIn(error, input) ?? (error instanceof Error ? error.message : 'The call is not valid.');
     return { kind: 'invalid', toolCallId, toolName, error: registry.redact(`${type}: ${why}`).slice(0, TEXT_CHARS) };
   }
   if (finishReason === 'length') return { kind: 'invalid', toolCallId, toolName, error: CUT_OFF };
-  const wrong = unfit(input);
+  const wrong = unfit(input) ?? (toolName === 'start_run' ? await unfitToStart(registry, agent, input) : undefined);
   if (wrong !== undefined) return { kind: 'invalid', toolCallId, toolName, error: `InvalidInput: ${wrong}` };
   if (isRuntimeTool(toolName)) return { kind: 'runtime', toolCallId, toolName, input };
   const tool = registry.tool(agent.name, toolName);
@@ -243,6 +244,18 @@ function callOf(
       retries: tool?.retries ?? 0,
     },
   };
+}
+
+/** Input that its task would refuse: the model is told at once, and not by a run that has failed. */
+async function unfitToStart(
+  registry: Registry,
+  { canStart = [] }: AgentDefinition,
+  call: Json,
+): Promise<string | undefined> {
+  const { agent, input = {} } = call as { agent?: Json; input?: Json };
+  const schema = typeof agent === 'string' && canStart.includes(agent) ? registry.tasks.get(agent)?.input : undefined;
+  const wrong = schema === undefined ? undefined : await misfitOf(schema, input);
+  return wrong === undefined ? undefined : registry.redact(wrong);
 }
 
 /** What the model asks for is carried and walked through like any input from outside. */

@@ -18,11 +18,11 @@ import { jsonBytes } from '../src/domain/state/json.ts';
 import { SMALL_BYTES, TEXT_CHARS, WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
 import { InvalidInput } from '../src/errors.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
+import { fitting } from './fit.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { openInbox, type Inbox } from './messages.ts';
 import type { Registry } from './registry.ts';
 import { unknownName } from './unknown-name.ts';
-import { validated } from './validated.ts';
 import { ownSignal } from './signal.ts';
 import { plain } from './tool.ts';
 
@@ -129,15 +129,6 @@ function checkpointOf(checkpoint: Json | undefined): { checkpoint?: Json } {
 /** What an attempt leaves to the workflow. */
 function detailsOf(beat: TaskHeartbeat): object {
   return { ...progressOf(beat), ...checkpointOf(beat.checkpoint) };
-}
-
-/** What does not fit will not fit a second time. */
-async function fitting<T>(schema: Schema<T>, input: Json): Promise<T> {
-  try {
-    return await validated(schema, input, 'input');
-  } catch (error) {
-    throw ApplicationFailure.nonRetryable(error instanceof Error ? error.message : String(error), 'InvalidInput');
-  }
 }
 
 function contextOf(

@@ -6,11 +6,11 @@ import { jsonBytes } from '../src/domain/state/json.ts';
 import { TOOL_OUTPUT_BYTES } from '../src/domain/state/sizes.ts';
 import { isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
+import { fitting } from './fit.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
 import { ownSignal } from './signal.ts';
 import { unknownName } from './unknown-name.ts';
-import { validated } from './validated.ts';
 
 /** In the heartbeat of a call: that it was begun. */
 const BEGUN = { begun: true };
@@ -34,10 +34,10 @@ export async function callTool(registry: Registry, client: Client, arg: ToolArg)
     return await withHeartbeat(
       () => BEGUN,
       async () => {
-        const input = await validated(tool.input, arg.input, 'input');
+        const input = await fitting(tool.input, arg.input);
         const { sessionId, workflowId, turnId, toolCallId, attempt } = arg;
         const raw: unknown = await tool.execute(input, { sessionId, workflowId, turnId, toolCallId, attempt, signal });
-        const output = tool.output === undefined ? raw : await validated(tool.output, raw, 'output');
+        const output = tool.output === undefined ? raw : await fitting(tool.output, raw, 'output');
         return plain(output, `the output of tool ${arg.toolName}`, TOOL_OUTPUT_BYTES);
       },
       `tool ${arg.toolName}`,

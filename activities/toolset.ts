@@ -1,23 +1,42 @@
 /** The tools that an agent's model is told of: its own, and the runtime's when it may start something. None has `execute`. */
-import { tool, type ToolSet } from 'ai';
+import { asSchema, tool, type ToolSet } from 'ai';
 import { z } from 'zod';
-import type { AgentDefinition } from '../src/define.ts';
+import type { AgentDefinition, Schema } from '../src/define.ts';
+import { jsonBytes } from '../src/domain/state/json.ts';
 import type { Registry } from './registry.ts';
 
 const STATUSES = ['queued', 'running', 'input_required', 'interrupted', 'completed', 'failed', 'cancelled'] as const;
 
+/** A larger schema would fill the prompt of each call. */
+const SCHEMA_BYTES = 16 * 1024;
+
 /** A description of everything that the agent may start, for its model. */
-function startable(registry: Registry, agent: AgentDefinition): string {
-  return (agent.canStart ?? [])
-    .map((name) => {
-      const description = registry.agents.get(name)?.description ?? registry.tasks.get(name)?.description;
-      return description === undefined ? `- ${name}` : `- ${name}: ${description}`;
-    })
-    .join('\n');
+async function startable(registry: Registry, agent: AgentDefinition): Promise<string> {
+  const lines = (agent.canStart ?? []).map(async (name) => {
+    const task = registry.tasks.get(name);
+    const description = registry.agents.get(name)?.description ?? task?.description;
+    const schema = task?.input === undefined ? undefined : await jsonSchemaOf(task.input);
+    return [
+      `- ${name}`,
+      ...(description === undefined ? [] : [`: ${description}`]),
+      ...(schema === undefined ? [] : [`\n  Its input, as JSON Schema: ${schema}`]),
+    ].join('');
+  });
+  return (await Promise.all(lines)).join('\n');
+}
+
+/** The schema of input for a model to read; nothing of one that has no such form. */
+async function jsonSchemaOf(schema: Schema<unknown>): Promise<string | undefined> {
+  try {
+    const { $schema: _dialect, ...rest } = await asSchema(schema).jsonSchema;
+    return jsonBytes(rest) > SCHEMA_BYTES ? undefined : JSON.stringify(rest);
+  } catch {
+    return undefined;
+  }
 }
 
 /** `isRun`: the agent has a parent to speak to. */
-export function toolset(registry: Registry, agent: AgentDefinition, isRun: boolean): ToolSet {
+export async function toolset(registry: Registry, agent: AgentDefinition, isRun: boolean): Promise<ToolSet> {
   const tools: ToolSet = {};
   for (const one of agent.tools ?? []) tools[one.name] = tool({ description: one.description, inputSchema: one.input });
   const [first, ...rest] = agent.canStart ?? [];
@@ -25,7 +44,7 @@ export function toolset(registry: Registry, agent: AgentDefinition, isRun: boole
     tools['start_run'] = tool({
       description:
         'Starts a background run and answers at once with { runId, workflowId, status }. The run goes on by itself: go on with your work, or end your turn. ' +
-        `Its outcome arrives later as a message of its own, framed as <background-run>. Do not wait or ask for it. What can be started:\n${startable(registry, agent)}`,
+        `Its outcome arrives later as a message of its own, framed as <background-run>. Do not wait or ask for it. What can be started:\n${await startable(registry, agent)}`,
       inputSchema: z.object({
         agent: z.enum([first, ...rest]).describe('What to start.'),
         input: z.unknown().describe('What it is to work on, as JSON.'),

@@ -16,6 +16,8 @@ export interface ModelCall {
   n: number;
   model: string;
   tools: string[];
+  /** What the model is told of each tool. */
+  described: Record<string, string>;
 }
 export interface ToolUse {
   id?: string;
@@ -73,13 +75,14 @@ export class ModelServer {
     const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as {
       messages: ChatMessage[];
       model: string;
-      tools?: { function: { name: string } }[];
+      tools?: { function: { name: string; description?: string } }[];
     };
     const call: ModelCall = {
       messages: body.messages,
       model: body.model,
       n: this.calls.length + 1,
       tools: (body.tools ?? []).map((tool) => tool.function.name),
+      described: Object.fromEntries((body.tools ?? []).map(({ function: f }) => [f.name, f.description ?? ''])),
     };
     this.calls.push(call);
     const answer = await this.reply(call);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createLoadData } from '../../examples/import-and-build/load-data.ts';
 import { createTools } from '../../examples/import-and-build/tools.ts';
-import { validated } from '../../activities/validated.ts';
+import { fitting } from '../../activities/fit.ts';
 import type { ToolDefinition } from '../../src/define.ts';
 import { folder, taskContext, toolContext } from './example-support.ts';
 
@@ -26,7 +26,7 @@ async function workshop(
     columns: columns.map(({ sqlName }) => sqlName),
     call: async (name, input, context = toolContext) => {
       const tool = tools.find((one) => one.name === name) as ToolDefinition<any, any>;
-      return (await tool.execute(await validated(tool.input, input, 'input'), context)) as Result;
+      return (await tool.execute(await fitting(tool.input, input), context)) as Result;
     },
   };
 }
