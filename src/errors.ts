@@ -150,6 +150,12 @@ export class NoWorker extends OutliveError {
     this.started = started;
   }
 }
+/** A session of this id is open, and `ifExists` is not `use`. */
+export class SessionExists extends OutliveError {
+  constructor(message: string) {
+    super('SessionExists', message);
+  }
+}
 /** What is needed cannot be reached now; sending the same again later is safe. */
 export class Unavailable extends OutliveError {
   constructor(message: string) {
@@ -196,6 +202,7 @@ const classes: Record<ErrorType, (message: string) => OutliveError> = {
   StaleCursor: (m) => new StaleCursor(m),
   ResultGone: (m) => new ResultGone(m),
   NoWorker: (m) => new NoWorker(m),
+  SessionExists: (m) => new SessionExists(m),
   Unavailable: (m) => new Unavailable(m),
 };
 

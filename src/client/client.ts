@@ -6,13 +6,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import {
   QueryNotRegisteredError,
   QueryRejectedError,
+  WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   Client,
   type WorkflowHandle,
 } from '@temporalio/client';
 import { DEFAULT_TASK_QUEUE, type SessionSnapshot } from '../contract.ts';
 import { isRefusal } from '../domain/state/types.ts';
-import { InvalidInput } from '../errors.ts';
+import { InvalidInput, SessionExists } from '../errors.ts';
 import { parse, sessionId } from '../schemas/index.ts';
 import { sameCopy } from '../sdk.ts';
 import { ask } from './ask.ts';
@@ -38,6 +39,11 @@ export interface OutliveClientOptions {
   taskQueue?: string;
 }
 
+export interface StartSessionOptions {
+  /** What to do while a session of this id is open. Default `fail`. */
+  ifExists?: 'fail' | 'use';
+}
+
 export class OutliveClient {
   readonly temporal: Client;
   readonly taskQueue: string;
@@ -50,22 +56,36 @@ export class OutliveClient {
   }
 
   /**
-   * Starts a session, and answers once it has been taken. Its id may be used again once the session has ended.
+   * Starts a session, and answers once it has been taken. Its id may be used again once the session has ended. With `ifExists: 'use'` one
+   * that is open is used as it is, and `input` says nothing then.
    *
-   * @throws WorkflowExecutionAlreadyStartedError while a session of this id is open.
+   * @throws SessionExists while a session of this id is open.
    * @throws InvalidInput for an ill-formed id or input.
    * @throws UnknownAgent when no worker knows the agent.
    * @throws NoWorker when no worker takes it within 30 s; it is started all the same.
    */
-  async startSession(id: string, input: SessionInput = {}): Promise<SessionHandle> {
+  async startSession(
+    id: string,
+    input: SessionInput = {},
+    { ifExists = 'fail' }: StartSessionOptions = {},
+  ): Promise<SessionHandle> {
     const checked = parse(sessionId, id, 'the session id');
     if (isRefusal(checked)) throw new InvalidInput(checked.message);
-    const { firstExecutionRunId } = await this.temporal.workflow.start('session', {
-      workflowId: id,
-      taskQueue: this.taskQueue,
-      args: [input],
-    });
-    await this.taken(id, firstExecutionRunId);
+    let epoch: string;
+    try {
+      ({ firstExecutionRunId: epoch } = await this.temporal.workflow.start('session', {
+        workflowId: id,
+        taskQueue: this.taskQueue,
+        args: [input],
+        workflowIdConflictPolicy: ifExists === 'use' ? 'USE_EXISTING' : 'FAIL',
+      }));
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      throw new SessionExists(
+        `Expected the id of a session that is not open, got "${id}": take another one, or use it with { ifExists: 'use' }.`,
+      );
+    }
+    await this.taken(id, epoch);
     return this.session(id);
   }
 

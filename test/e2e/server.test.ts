@@ -201,7 +201,7 @@ exit 2
     expect(portOf(server.address)).not.toBe(port);
     expect(portOf(server.uiUrl)).not.toBe(uiPort);
     expect(said).toEqual([
-      `Port ${port} is in use, so Temporal is at ${server.address}.`,
+      `Port ${port} is in use, so Temporal is at ${server.address}: set TEMPORAL_ADDRESS=${server.address} for clients and the temporal command.`,
       `Port ${uiPort} is in use, so Temporal's web UI is at ${server.uiUrl}.`,
     ]);
     for (const taken of [port, uiPort]) {

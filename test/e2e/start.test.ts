@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runInNewContext } from 'node:vm';
 import { afterAll, expect, inject, test } from 'vitest';
 
 const START = fileURLToPath(new URL('../../src/cli/start.ts', import.meta.url));
@@ -277,3 +278,26 @@ test('case 44: npm run worker finds the server that npm start runs, whatever por
   demo.signal('SIGINT');
   await demo.end();
 }, 120_000);
+
+test('case 44: an older Node is told in one sentence what is needed, and the documents say the same', () => {
+  const script = readFileSync(new URL('../../src/cli/needs-node.mjs', import.meta.url), 'utf8');
+  const run = (version: string): { code: number | undefined; said: string[] } => {
+    const told: { code: number | undefined; said: string[] } = { code: undefined, said: [] };
+    const fake = { versions: { node: version }, version: `v${version}`, exit: (code: number) => (told.code = code) };
+    runInNewContext(script, { process: fake, console: { error: (line: string) => told.said.push(line) } });
+    return told;
+  };
+  expect(run(process.versions.node)).toEqual({ code: undefined, said: [] });
+  expect(run('22.13.0')).toMatchObject({
+    code: 1,
+    said: [expect.stringMatching(/^Expected Node 24 or newer, got v22\.13\.0: .*\.$/u)],
+  });
+  const root = new URL('../../', import.meta.url);
+  const { engines, scripts } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as Record<
+    string,
+    Record<string, string>
+  >;
+  expect(engines?.['node']).toBe('>=24');
+  for (const name of ['start', 'worker']) expect(scripts?.[name]).toContain('--import ./src/cli/needs-node.mjs');
+  expect(readFileSync(new URL('README.md', root), 'utf8')).toContain('elsewhere Node 24 or newer');
+});

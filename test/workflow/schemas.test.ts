@@ -114,3 +114,20 @@ test('case 37: input from outside that does not fit fails its run with the same 
   });
   await session.close();
 });
+
+test('case 44: a session that is open is one sentence, or is used; one that has ended is begun anew', async () => {
+  const id = uniqueId('schemas');
+  const first = await h.client.startSession(id, { title: 'first' });
+  await expect(h.client.startSession(id)).rejects.toMatchObject({
+    type: 'SessionExists',
+    message: `Expected the id of a session that is not open, got "${id}": take another one, or use it with { ifExists: 'use' }.`,
+  });
+  const { epoch } = await first.getSession();
+  const used = await h.client.startSession(id, { title: 'second' }, { ifExists: 'use' });
+  expect(await used.getSession()).toMatchObject({ epoch, title: 'first' });
+  await used.close();
+  await h.client.temporal.workflow.getHandle(id).result();
+  const anew = await h.client.startSession(id, { title: 'third' }, { ifExists: 'use' });
+  expect(await anew.getSession()).toMatchObject({ title: 'third' });
+  await anew.close();
+});

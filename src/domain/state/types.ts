@@ -242,6 +242,7 @@ export const ERROR_TYPES = [
   'StaleCursor',
   'ResultGone',
   'NoWorker',
+  'SessionExists',
   'Unavailable',
 ] as const;
 
