@@ -160,8 +160,8 @@ test('X-01 the names that the contract gives its refusals', async () => {
 test('X-02 names that do not exist, two arguments, no argument, and signals before the first workflow task', async () => {
   await using own = await harness();
   const id = uniqueId();
-  const session = await own.client.startSession(id);
-  const handle = own.temporal.workflow.getHandle(id);
+  const session = own.client.session(id);
+  const handle = await own.temporal.workflow.start('session', { workflowId: id, taskQueue: own.taskQueue });
   await handle.signal('nothing', 1, 2);
   await handle.signal('__temporal_nothing', 1);
   await handle.signal('submitTurn', { input: 'early', turnId: 'early' }, { input: 'second argument' });

@@ -182,6 +182,26 @@ test('C-05 a session that is sent 50 MiB during one step, most of it refused, co
   await atRest(session);
 }, 240_000);
 
+test('case 12 C-05 a task with milestones and a result of 1.9 MB settles although its run continues as new, and what is carried stays small', async () => {
+  await using own = await harness();
+  const result = 'x'.repeat(1_900_000);
+  const many = gated('many', async (_input, ctx) => {
+    for (let i = 0; i < 30; i++) await ctx.milestone(`m-${i}`, { i });
+    return result;
+  });
+  await own.work({ agents: [agentAt(model.url)], tasks: [many.task] });
+  const session = await own.client.startSession(uniqueId(), { limits: { historyEvents: 20 } });
+  const { runId, workflowId } = await session.startRun({ agent: 'many', input: 1, detached: { notify: 'silent' } });
+  many.gate.open();
+  expect(await session.run(runId).result()).toBe(result);
+  expect(await session.getRun({ runId })).toMatchObject({ status: 'completed', resultRef: workflowId });
+  for (const id of [workflowId, session.sessionId])
+    for (const [first] of await executionsOf(own.temporal, id)) {
+      const input = first?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+      expect(input.reduce((sum, { data }) => sum + (data?.length ?? 0), 0)).toBeLessThanOrEqual(1024 * 1024);
+    }
+});
+
 test('C-06 what an operator does to the archive changes nothing: its argument stands in the history all the same', async () => {
   await using own = await harness();
   const config = { agents: [agentAt(model.url)], tasks: [echo] };

@@ -376,3 +376,18 @@ test('case 28 requestTtlMs of the session holds for questions of runs at every d
   expect(answered).toEqual(['expired', 'expired']);
   await session.close();
 });
+
+test('case 20 T-26 a step that waits shows what it has so far in getTurn and in the log, also after the session is terminated', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const { turnId } = await session.submitTurn({
+    input: `wait for ${JSON.stringify({ agent: 'held', input: 1, wait: true })}`,
+  });
+  const shown = async (): Promise<boolean> => {
+    const last = (await session.getTurn({ turnId }))?.messages.at(-1);
+    return last?.metadata?.['partial'] === true && last.parts.some((part) => part.type === 'tool-start_run');
+  };
+  await eventually('the step', shown);
+  await h.temporal.workflow.getHandle(session.sessionId).terminate();
+  expect(await shown()).toBe(true);
+  expect(types(await allEvents(session)).slice(-3)).toEqual(['run.queued', 'run.started', 'step.waiting']);
+});
