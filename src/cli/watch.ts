@@ -64,7 +64,7 @@ export async function watch(
 
 function unreadable(session: SessionHandle, patienceMs: number, error: unknown): Problem {
   return new Problem(
-    `The session ${session.sessionId} could not be read for ${Math.round(patienceMs / 1000)} s (${reasonOf(error)}); it is kept, and goes on with the next start.`,
+    `The session ${session.sessionId} could not be read for ${Math.max(0, Math.round(patienceMs / 1000))} s (${reasonOf(error)}); it is kept, and goes on with the next start.`,
   );
 }
 

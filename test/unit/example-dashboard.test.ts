@@ -139,6 +139,15 @@ describe('the dashboard', () => {
     expect(whole).toContain('The one column of the file is shown here.');
   });
 
+  it('case 45: the bars of a chart share the columns of one grid, so that they are on one scale', () => {
+    const page = renderDashboard('Sales', figures([chart({})]));
+    expect(page).toMatch(/\.bars li \{[^}]*grid-template-columns: subgrid/u);
+    // Nothing else may give one line columns of its own.
+    expect([...page.matchAll(/\.bars li \{[^}]*grid-template-columns: (\w+)/gu)].map(([, how]) => how)).toEqual([
+      'subgrid',
+    ]);
+  });
+
   it('tells what was rejected and why', () => {
     const page = renderDashboard(
       'Sales',
