@@ -6,13 +6,14 @@ import { expect, test } from 'vitest';
 const ROOT = join(import.meta.dirname, '../..');
 const ID = /\b[A-Z]-\d\d\b/gu;
 
-/** The ids that names of tests begin with. */
+/** The ids that names of tests begin with, behind the number of a case if there is one. */
 function proved(): Set<string> {
   const found = new Set<string>();
   for (const file of readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })) {
     if (!file.endsWith('.test.ts')) continue;
     const text = readFileSync(join(ROOT, 'test', file), 'utf8');
-    for (const [name] of text.matchAll(/['"`](?:[A-Z]-\d\d )+/gu)) for (const [id] of name.matchAll(ID)) found.add(id);
+    for (const [name] of text.matchAll(/['"`](?:cases? [a-z\d ]+)?(?:[A-Z]-\d\d )+/gu))
+      for (const [id] of name.matchAll(ID)) found.add(id);
   }
   return found;
 }

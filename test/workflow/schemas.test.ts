@@ -73,7 +73,7 @@ test('case 37: a model reads the schema of the input of what it may start', asyn
 
 test.each([
   ['start_run', { agent: 'load', input: {} }, 'InvalidInput: Expected input.file to be a text, got nothing.'],
-  ['start_run', { agent: 'load' }, 'Expected input.input to be there, got nothing.'],
+  ['start_run', { agent: 'load' }, 'InvalidInput: Expected input.input to be there, got nothing.'],
   [
     'start_run',
     { agent: 'load', input: 'orders.csv' },
@@ -84,9 +84,9 @@ test.each([
     { agent: 'load', input: { file: 'a.csv', mode: 'all' } },
     'InvalidInput: Expected input.mode to be one of "new", "add", got "all".',
   ],
-  ['start_run', { agent: 'nobody', input: {} }, 'Expected input.agent to be "load", got "nobody".'],
-  ['add', { a: 1, b: 'two' }, 'Expected input.b to be a number, got "two".'],
-  ['add', {}, 'Expected input.a to be a number, got nothing (and 1 more).'],
+  ['start_run', { agent: 'nobody', input: {} }, 'InvalidInput: Expected input.agent to be "load", got "nobody".'],
+  ['add', { a: 1, b: 'two' }, 'InvalidInput: Expected input.b to be a number, got "two".'],
+  ['add', {}, 'InvalidInput: Expected input.a to be a number, got nothing (and 1 more).'],
 ])('case 37: %s with %j is an error result of one sentence, at once, and no run', async (name, input, sentence) => {
   const { result, types: seen } = await resultOf(name, input);
   expect(result).toBe(sentence);
