@@ -12,12 +12,14 @@ export async function collect(
   kept: boolean,
   told: Told,
 ): Promise<SessionFacts> {
-  const logs = await readTree(client, sessionId);
-  const merged = await read(client, sessionId, true);
+  const unread: Unread[] = [];
+  const logs = await readTree(client, sessionId, unread);
+  const merged = await read(client, sessionId, true, unread);
   return {
     sessionId,
     logs,
-    merged: merged ?? [],
+    merged,
+    unread,
     open: await openOf(client, sessionId, logs),
     kept,
     told: {
@@ -29,33 +31,37 @@ export async function collect(
   };
 }
 
-/** A log and those of all runs that it tells of, starters first. */
-async function readTree(client: OutliveClient, workflowId: string): Promise<Log[]> {
-  const events = await read(client, workflowId, false);
+/** A log and those of all runs that it tells of, starters first; what cannot be read is left out and said. */
+async function readTree(client: OutliveClient, workflowId: string, unread: Unread[]): Promise<Log[]> {
+  const events = await read(client, workflowId, false, unread);
   if (events === undefined) return [];
   const log: Log = { workflowId, events, terminated: await isTerminated(client, workflowId) };
   const logs = [log];
   for (const event of events)
     if (event.type === 'run.started' && !isOwn(log, event))
-      logs.push(...(await readTree(client, `${workflowId}/${event.runId ?? ''}`)));
+      logs.push(...(await readTree(client, `${workflowId}/${event.runId ?? ''}`, unread)));
   return logs;
 }
 
-/** A run answers like a session; nothing when there is no workflow of that id. */
+type Unread = SessionFacts['unread'][number];
+
+/** A run answers like a session; nothing when there is no workflow of that id, or it does not answer. */
 async function read(
   client: OutliveClient,
   workflowId: string,
   includeRuns: boolean,
+  unread: Unread[],
 ): Promise<OutliveEvent[] | undefined> {
   const events: OutliveEvent[] = [];
   try {
     for await (const { cursor: _cursor, ...event } of client.session(workflowId).events({ includeRuns }))
       events.push(event);
+    return events;
   } catch (error) {
     if (error instanceof SessionClosed) return undefined;
-    throw error;
+    unread.push({ workflowId, why: error instanceof Error ? error.message : String(error) });
+    return undefined;
   }
-  return events;
 }
 
 async function isTerminated(client: OutliveClient, workflowId: string): Promise<boolean> {

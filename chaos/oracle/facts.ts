@@ -18,8 +18,10 @@ export interface SessionFacts {
   sessionId: string;
   /** That of the session first, then those of all runs of its tree. */
   logs: Log[];
-  /** The stream of the session with its runs. */
-  merged: OutliveEvent[];
+  /** The stream of the session with its runs; nothing when it could not be read. */
+  merged: OutliveEvent[] | undefined;
+  /** Logs that could not be read, although their workflow is there. */
+  unread: { workflowId: string; why: string }[];
   /** Workflows of its tree that run although all has been closed. */
   open: string[];
   /** It was closed so that its runs go on. */

@@ -15,6 +15,7 @@ export const numbered: Rule = function* (session) {
 
 /** A run's milestones and end stand in two logs, its own and its starter's, and are told once. */
 export const toldOnce: Rule = function* (session) {
+  if (session.merged === undefined) return;
   const told = new Map<string, number>();
   const last = new Map<string, number>();
   for (const event of session.merged) {

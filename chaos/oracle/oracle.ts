@@ -14,6 +14,11 @@ const nothingOpen: Rule = function* (session) {
     yield violation(session, workflowId, 'it is still open after all has been closed');
 };
 
+const everythingRead: Rule = function* (session) {
+  for (const { workflowId, why } of session.unread)
+    yield violation(session, workflowId, `its log cannot be read: ${why}`);
+};
+
 const nothingAfterClose: Rule = function* (session) {
   for (const what of session.told.afterEnd)
     yield violation(session, session.sessionId, `it took ${what} after its end`);
@@ -43,6 +48,7 @@ const RULES: readonly Rule[] = [
   totalsAddUp,
   endsAgree,
   nothingOpen,
+  everythingRead,
   nothingAfterClose,
 ];
 

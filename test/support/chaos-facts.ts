@@ -138,6 +138,7 @@ function session(): SessionFacts {
     sessionId: 's',
     logs,
     merged: mergedOf(logs),
+    unread: [],
     open: [],
     kept: false,
     told: { turns: ['k1'], runs: ['tells', 'late', 'cut'], refusable: ['runSettled'], afterEnd: [] },

@@ -62,6 +62,10 @@ class Made {
     this.session.merged = mergedOf(this.session.logs);
   }
 
+  get merged(): OutliveEvent[] {
+    return this.session.merged ?? [];
+  }
+
   get effects(): Effect[] {
     return this.facts.effects as Effect[];
   }
@@ -89,15 +93,11 @@ type Case = [fault: string, make: (made: Made) => void, says: string];
 const NUMBERS: Case[] = [
   ['a gap in the log of a session', (m) => (m.find('s', 'run.resumed').seq = 99), 'stands where 11 is expected'],
   ['a gap in the log of a run', (m) => (m.find('s/tells', 'run.milestone').seq = 7), 'run tells: event 7 of the log'],
-  [
-    'an event that the stream leaves out',
-    (m) => m.session.merged.splice(3, 1),
-    'tells event 4 (message.added) 0 times',
-  ],
-  ['an event that the stream tells twice', (m) => m.session.merged.push(m.find('s', 'session.closed')), 'after event'],
+  ['an event that the stream leaves out', (m) => m.merged.splice(3, 1), 'tells event 4 (message.added) 0 times'],
+  ['an event that the stream tells twice', (m) => m.merged.push(m.find('s', 'session.closed')), 'after event'],
   [
     'an end that the stream tells of the run and of its starter',
-    (m) => m.session.merged.push(m.find('s/late', 'run.settled')),
+    (m) => m.merged.push(m.find('s/late', 'run.settled')),
     '(run.settled) 2 times',
   ],
 ];
@@ -419,6 +419,11 @@ const USAGE: Case[] = [
 
 const ENDS: Case[] = [
   [
+    'a log that cannot be read',
+    (m) => m.session.unread.push({ workflowId: 's/late', why: 'It does not answer.' }),
+    'run late: its log cannot be read: It does not answer.',
+  ],
+  [
     'a workflow that is left open',
     (m) => m.session.open.push('s/late'),
     'run late: it is still open after all has been closed',
@@ -458,6 +463,6 @@ test('a run that goes on after its session was closed with keep need only say it
   const made = new Made();
   made.session.kept = true;
   for (const type of ['run.settled', 'run.gave_up', 'run.cancel_requested']) made.drop('s', type, { runId: 'cut' });
-  made.session.merged.push(made.find('s/cut', 'run.settled'));
+  made.merged.push(made.find('s/cut', 'run.settled'));
   expect(judge(made.facts)).toEqual([]);
 });
