@@ -4,6 +4,10 @@
  * A query that a worker takes between an event and the workflow task which that event has caused makes the SDK apply the event at
  * once: with the clock of the task before, and ahead of messages that come until the task starts. A replay sees it otherwise. So such
  * a query fails, which leaves no trace in the history, and the worker forgets the workflow and replays it: docs/design.md, "Queries".
+ *
+ * An update takes effect after all else that its workflow task brings. The SDK gives a worker that does not have the workflow an update
+ * together with what came before it, if that had asked for nothing, and handles the update first; in a replay it comes last
+ * (docs/design.md, "Updates").
  */
 import type { ActivateInput, WorkflowInterceptors } from '@temporalio/workflow';
 import { ASK_AGAIN } from '../src/contract.ts';
@@ -38,6 +42,15 @@ function askAgain(): Error {
   return error;
 }
 
+/** Longer than anything takes that goes on at once from what an event brings; each is a step of the queue of promises. */
+const STEPS = 200;
+
+/** What an event brings has been taken when this goes on, still within the same task. */
+async function afterAllElse(act: () => void): Promise<void> {
+  for (let i = 0; i < STEPS; i++) await Promise.resolve();
+  act();
+}
+
 export function interceptors(): WorkflowInterceptors {
   return {
     internals: [
@@ -48,7 +61,15 @@ export function interceptors(): WorkflowInterceptors {
           const time = `${timestamp?.seconds?.toString()}.${timestamp?.nanos}`;
           if (isReplaying !== true && time === lastTime && jobs?.some(isEvent) === true) throw askAgain();
           lastTime = time;
-          next(input);
+          const updates = jobs?.filter((job) => job.doUpdate) ?? [];
+          const others = jobs?.filter((job) => !job.doUpdate) ?? [];
+          if (updates.length === 0 || !others.some(isEvent)) {
+            next(input);
+            return;
+          }
+          const later = { ...input, activation: { ...input.activation, jobs: updates } };
+          next({ ...input, activation: { ...input.activation, jobs: others } });
+          void afterAllElse(() => next(later));
         },
       },
     ],
