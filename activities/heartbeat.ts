@@ -1,5 +1,6 @@
 /** Keep-alive: as long as the activity runs, its worker says so, and hears of a cancellation. */
 import { activityInfo, Context, log } from '@temporalio/activity';
+import { readable } from './readable.ts';
 
 const BEAT_MS = 1000;
 /** A beat that is so late was held up by something that did not let go. */
@@ -26,6 +27,8 @@ export async function withHeartbeat<T>(
   running.set(context, name);
   try {
     return await work();
+  } catch (error) {
+    throw readable(error);
   } finally {
     clearInterval(timer);
     running.delete(context);

@@ -86,7 +86,9 @@ async function adopt(stage: Stage, runId: string, workflowId: string): Promise<v
       startFailed(
         cx,
         runId,
-        `The workflow ${workflowId} exists from an earlier session of this id; choose another runId.`,
+        found?.parentEpoch === undefined
+          ? `The workflow ${workflowId} exists already and is no run of this session; choose another runId.`
+          : `The workflow ${workflowId} exists from an earlier session of this id; choose another runId.`,
       );
   });
 }

@@ -27,3 +27,8 @@ export function parentEpochOf({ memo }: WorkflowExecutionDescription): string | 
   const epoch = memo?.[PARENT_EPOCH];
   return typeof epoch === 'string' ? epoch : undefined;
 }
+
+/** True for a workflow that a session or a run has started as its run. */
+export function isRun(description: WorkflowExecutionDescription): boolean {
+  return description.type === 'run' && parentEpochOf(description) !== undefined;
+}

@@ -7,7 +7,7 @@ import type { OutliveEvent } from '../contract.ts';
 import { ask } from './ask.ts';
 import { archivedParts, readArchive, type ArchivedIn } from './archive.ts';
 import { BEGINNING, type Place } from './cursor.ts';
-import { describe, firstRunId, isOpen, parentEpochOf } from './describe.ts';
+import { describe, firstRunId, isOpen, isRun, parentEpochOf } from './describe.ts';
 import { serverError } from './failures.ts';
 
 export interface Log {
@@ -47,18 +47,19 @@ interface Page {
 /**
  * Every event from the number on; nothing when there is no such workflow, or no longer.
  *
- * @param orArchived of a closed workflow whose end only a worker could tell, what is archived will do.
+ * @param isOfRun of a closed run whose end only a worker could tell, what is archived will do. What has the id of a run without being one
+ * has no log.
  */
 export async function readLog(
   client: Client,
   workflowId: string,
   from: number,
-  orArchived: boolean,
+  isOfRun: boolean,
 ): Promise<Log | undefined> {
   const description = await describe(client, workflowId);
-  if (description === undefined) return undefined;
+  if (description === undefined || (isOfRun && !isRun(description))) return undefined;
   try {
-    return await readExecution(client, description, from, orArchived);
+    return await readExecution(client, description, from, isOfRun);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;

@@ -49,7 +49,8 @@ export function parseMessage<N extends SchemaName>(message: N, payload: unknown)
     MOST_BYTES[message] ?? MESSAGE_BYTES,
     WRAPPING.has(message) ? 2 * MOST_LEVELS : MOST_LEVELS,
   );
-  if (message === 'startRuns' && jsonBytes(payload) > BATCH_BYTES)
+  // What is refused may be nested too deep to be measured.
+  if (!isRefusal(parsed) && message === 'startRuns' && jsonBytes(payload) > BATCH_BYTES)
     return refuse(
       'InvalidInput',
       `Expected runs to be at most ${BATCH_BYTES} bytes of JSON in all, got ${jsonBytes(payload)}.`,

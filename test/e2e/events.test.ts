@@ -87,6 +87,39 @@ test('E-02 a run that was terminated keeps nobody from reading the others with n
   await model.stop();
 }, 120_000);
 
+test('E-02 a workflow that is none of the session, under the id of one of its runs, keeps nobody from reading', async () => {
+  const model = await ModelServer.start(() => 'ok');
+  await using h = await harness();
+  await h.work({ agents: [agentAt(model.url)], tasks: [echo] });
+  const session = await h.client.startSession(uniqueId());
+  const idOf = (runId: string): string => `${session.sessionId}/${runId}`;
+  const { workflow } = h.temporal;
+  await workflow.start('Whatever', { workflowId: idOf('open'), taskQueue: uniqueId('unpolled') });
+  // Its id is not one of a session, so that it fails at once.
+  const failed = await workflow.start('session', { workflowId: idOf('failed'), taskQueue: h.taskQueue });
+  await expect(failed.result()).rejects.toThrow();
+  for (const runId of ['open', 'failed', 'fine']) await session.startRun({ agent: 'echo', input: runId, runId });
+  await atRest(session);
+  expect(await session.getRun({ runId: 'open' })).toMatchObject({
+    status: 'failed',
+    reason: 'start_failed',
+    error: {
+      message: `The workflow ${idOf('open')} exists already and is no run of this session; choose another runId.`,
+    },
+  });
+  const seen: EventItem[] = [];
+  for await (const item of session.events({ includeRuns: true })) seen.push(item);
+  expect(seen.filter((item) => item.type === 'run.settled').map(({ runId, status }) => [runId, status])).toEqual(
+    expect.arrayContaining([
+      ['open', 'failed'],
+      ['failed', 'failed'],
+      ['fine', 'completed'],
+    ]),
+  );
+  await session.close();
+  await model.stop();
+}, 60_000);
+
 test('a reader that was away reads on where it was, also when the session was terminated meanwhile', async () => {
   const model = await ModelServer.start(() => 'ok');
   await using h = await harness();

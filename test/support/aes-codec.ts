@@ -1,9 +1,10 @@
 /** An encrypting payload codec: AES-256-GCM, a nonce of its own for each payload. Bound to its workflow: one that is moved to another is none. */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { ValueError, type Payload, type PayloadCodec, type SerializationContext } from '@temporalio/common';
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 
-const { Payload: Wire } = temporal.api.common.v1;
+// A CommonJS module, whose names Node does not find by itself.
+const { Payload: Wire } = proto.temporal.api.common.v1;
 
 export const ENCRYPTED = 'binary/encrypted';
 const ENCODING = 'encoding';
