@@ -11,6 +11,10 @@ import { errorOfType, InvalidInput, isErrorType, SessionClosed } from '../errors
 /** What an update is answered whose workflow task the server has rejected, as something came while the execution ended. */
 const FAILED_PRECONDITION = 9;
 
+/** What the server says of an update that it has not recorded. */
+const CUT_OFF =
+  /workflow execution already completed|workflow was continued as new|workflow is closing|due to unexpected workflow task failure|workflow update was aborted|concurrent in-flight updates/iu;
+
 /** The refusal or the typed failure behind an error; any other error as it is. */
 export function typed(error: unknown, sessionId: string): unknown {
   const cause = error instanceof WorkflowUpdateFailedError ? error.cause : error;
@@ -33,11 +37,5 @@ export function cutOff(error: unknown): boolean {
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure)
     return error.cause.type === 'AcceptedUpdateCompletedWorkflow';
   const server = serverError(error);
-  if (server === undefined) return false;
-  return (
-    server.code === FAILED_PRECONDITION ||
-    /workflow execution already completed|workflow was continued as new|workflow is closing|due to unexpected workflow task failure/iu.test(
-      server.message,
-    )
-  );
+  return server !== undefined && (server.code === FAILED_PRECONDITION || CUT_OFF.test(server.message));
 }

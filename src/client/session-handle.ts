@@ -1,7 +1,7 @@
 /** One session: its messages, its queries, its events. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import { WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client';
 import type {
   ForgottenRow,
   OutliveEvent,
@@ -20,6 +20,7 @@ import type { TurnReceipt } from '../domain/turn/queue.ts';
 import type { DetachReceipt } from '../domain/turn/waits.ts';
 import type { GetEvents, GetTranscript, ListRuns, TurnView } from '../domain/view/queries.ts';
 import { ask } from './ask.ts';
+import { describe, isOpen } from './describe.ts';
 import { readEvents, type EventItem, type EventsOptions } from './events.ts';
 import { cutOff, typed } from './failures.ts';
 import type { AnswerInput, RunRequest, SubmitTurnInput } from './inputs.ts';
@@ -55,10 +56,18 @@ export class SessionHandle {
           { goesOn: true },
         );
       } catch (error) {
-        if (!cutOff(error) || attempt >= MOST_SENDS) throw typed(error, this.sessionId);
+        const again = attempt < MOST_SENDS && (cutOff(error) || (await this.isThereAfterAll(error)));
+        if (!again) throw typed(error, this.sessionId);
         await pause(backoff(attempt, RESEND_MS, LONGEST_RESEND_MS));
       }
     }
+  }
+
+  /** An update that meets the end of an execution may be told that there is none, although another has taken over. */
+  private async isThereAfterAll(error: unknown): Promise<boolean> {
+    if (!(error instanceof WorkflowNotFoundError)) return false;
+    const description = await describe(this.temporal, this.sessionId);
+    return description !== undefined && isOpen(description);
   }
 
   private async query<T>(name: string, argument: unknown = {}): Promise<T> {
