@@ -12,7 +12,7 @@ import {
   type TaskDone,
   type TaskHeartbeat,
 } from '../src/contract.ts';
-import type { ProgressReport, Schema, TaskContext } from '../src/define.ts';
+import type { ProgressReport, TaskContext } from '../src/define.ts';
 import { waitForWorker } from '../src/domain/state/backoff.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { SMALL_BYTES, TEXT_CHARS, WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';

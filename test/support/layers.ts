@@ -24,8 +24,8 @@ const LAYERS: Layer[] = [
   {
     name: 'converter',
     files: /^src\/(data|payload|failure|encoded-failure)-converter\.ts$/u,
-    layers: ['contract'],
-    packages: /^(node:url|@temporalio\/common)$/u,
+    layers: ['domain', 'contract'],
+    packages: /^(node:(url|timers\/promises)|@temporalio\/common)$/u,
   },
   {
     name: 'workflows',
