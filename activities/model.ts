@@ -32,7 +32,7 @@ import { isRuntimeTool } from '../src/domain/turn/runtime-tools.ts';
 import { MESSAGE_BYTES, MOST_TOKENS, TEXT_CHARS } from '../src/domain/state/sizes.ts';
 import { promptOf } from '../src/domain/delivery/prompt.ts';
 import { isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
-import type { ModelAnswer, ModelCall } from '../src/domain/turn/turn.ts';
+import type { ModelAnswer, ModelCall } from '../src/domain/turn/model-step.ts';
 import { cutParts, inputPreview, INPUTS_BYTES } from './answer-size.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { misfitIn, misfitOf } from './fit.ts';

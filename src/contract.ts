@@ -17,7 +17,7 @@
  * - request: an open question to a person or a parent, with an id
  * - event: a durable, numbered entry in a session's or a run's log
  */
-import type { ModelAnswer } from './domain/turn/turn.ts';
+import type { ModelAnswer } from './domain/turn/model-step.ts';
 import type { Sight } from './domain/run/looks.ts';
 import type { Answer, AnswerReceipt } from './domain/run/requests.ts';
 import type { LookedFor } from './domain/state/effects.ts';

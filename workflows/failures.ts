@@ -18,7 +18,7 @@ import {
   type TaskHeartbeat,
 } from '../src/contract.ts';
 import { TEXT_CHARS } from '../src/domain/state/sizes.ts';
-import type { StepFailure } from '../src/domain/turn/turn.ts';
+import type { StepFailure } from '../src/domain/turn/model-step.ts';
 import type { Settled } from '../src/domain/run/settle.ts';
 
 /** What an activity throws on purpose carries these details. */

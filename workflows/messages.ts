@@ -21,7 +21,7 @@ import {
   type SubmitTurn,
   type TurnReceipt,
 } from '../src/domain/turn/queue.ts';
-import { detachRun } from '../src/domain/turn/turn.ts';
+import { detachRun } from '../src/domain/turn/tool-calls.ts';
 import type { Payload } from '../src/schemas/index.ts';
 import { confirmedCancel, forwardAnswer } from './receipts.ts';
 import type { Shell } from './shell.ts';

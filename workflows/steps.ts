@@ -14,14 +14,8 @@ import type { EffectOf } from '../src/domain/state/effects.ts';
 import { totalOf } from '../src/domain/state/usage.ts';
 import { taskRead } from '../src/domain/run/to-runs.ts';
 import { taskAborted, taskDone, taskFailed } from '../src/domain/self/self.ts';
-import {
-  modelAnswered,
-  modelFailed,
-  stepAborted,
-  toolAnswered,
-  toolFailed,
-  type ModelAnswer,
-} from '../src/domain/turn/turn.ts';
+import { modelAnswered, modelFailed, type ModelAnswer } from '../src/domain/turn/model-step.ts';
+import { stepAborted, toolAnswered, toolFailed } from '../src/domain/turn/tool-calls.ts';
 import { runSummary } from '../src/domain/view/details.ts';
 import { foundWorkflow, isUnreadable, modelAnswer } from '../src/schemas/index.ts';
 import { answered, fitting } from './answered.ts';

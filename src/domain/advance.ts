@@ -13,7 +13,7 @@ import { isAtWork } from './state/self.ts';
 import { isOver, type Cx, type State } from './state/state.ts';
 import { isInFlight } from './state/turn.ts';
 import { showWaiting } from './turn/so-far.ts';
-import { passWaits } from './turn/turn.ts';
+import { passWaits } from './turn/tool-calls.ts';
 import { startNextTurn } from './turn/next.ts';
 
 /** `hold`: start nothing that would be in flight, because the workflow is about to continue as new. */

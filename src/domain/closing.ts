@@ -7,7 +7,7 @@
  */
 import { appendWithoutTurn } from './delivery/slots.ts';
 import { emit } from './log/events.ts';
-import { remain } from './turn/past.ts';
+import { keepEnded } from './turn/past.ts';
 import { requestCancel } from './run/cancel.ts';
 import { hurryHandlers } from './run/handlers.ts';
 import { settle } from './run/settle.ts';
@@ -80,7 +80,7 @@ function sweepRuns(cx: Cx, closing: Closing): boolean {
     for (const turn of state.queue.splice(0)) {
       appendWithoutTurn(cx, turn);
       const { turnId, inputs, queuedAt, usage, keys } = turn;
-      remain(cx, {
+      keepEnded(cx, {
         turnId,
         status: 'cancelled',
         reason: closing.turnCode,

@@ -12,7 +12,7 @@ import { handlerAborted, handlerDone, handlerFailed } from '../../src/domain/run
 import { runRequest } from '../../src/domain/run/from-runs.ts';
 import { answerOwn, ownOpen } from '../../src/domain/run/requests.ts';
 import { messageRun, takeMessages } from '../../src/domain/run/to-runs.ts';
-import { detachRun, stepAborted } from '../../src/domain/turn/turn.ts';
+import { detachRun, stepAborted } from '../../src/domain/turn/tool-calls.ts';
 import { cancelTurn, resetTurns, submitTurn, type SubmitTurn } from '../../src/domain/turn/queue.ts';
 import { isRefusal, type Milestone, type OnBusy } from '../../src/domain/state/types.ts';
 import { Driver, user, type RuntimeAsk, type StartAsk, type ToolAsk } from './domain.ts';

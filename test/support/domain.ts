@@ -29,14 +29,8 @@ import {
   type UIMessage,
   type Usage,
 } from '../../src/domain/state/types.ts';
-import {
-  modelAnswered,
-  modelFailed,
-  toolAnswered,
-  toolFailed,
-  type ModelCall,
-  type StepFailure,
-} from '../../src/domain/turn/turn.ts';
+import { modelAnswered, modelFailed, type ModelCall, type StepFailure } from '../../src/domain/turn/model-step.ts';
+import { toolAnswered, toolFailed } from '../../src/domain/turn/tool-calls.ts';
 import { submitTurn, type SubmitTurn, type TurnReceipt } from '../../src/domain/turn/queue.ts';
 
 export const START = Date.parse('2030-01-01T00:00:00.000Z');

@@ -6,7 +6,7 @@ import { outgoing } from '../../activities/failure.ts';
 import { Registry } from '../../activities/registry.ts';
 import { resolveName } from '../../activities/resolve-name.ts';
 import { handlerDone, handlerFailed, handlerUnknown } from '../../src/domain/run/handlers.ts';
-import { toolFailed } from '../../src/domain/turn/turn.ts';
+import { toolFailed } from '../../src/domain/turn/tool-calls.ts';
 import { Driver } from '../support/domain.ts';
 import { agentAt, echo } from '../support/app.ts';
 

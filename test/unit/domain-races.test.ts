@@ -5,7 +5,7 @@ import { close } from '../../src/domain/closing.ts';
 import { runRequest } from '../../src/domain/run/from-runs.ts';
 import { messageRun, takeMessages } from '../../src/domain/run/to-runs.ts';
 import { cancelTurn, submitTurn } from '../../src/domain/turn/queue.ts';
-import { stepAborted } from '../../src/domain/turn/turn.ts';
+import { stepAborted } from '../../src/domain/turn/tool-calls.ts';
 import { getTurn } from '../../src/domain/view/queries.ts';
 import { Driver, user } from '../support/domain.ts';
 

@@ -8,7 +8,7 @@ import { cancelSelf } from '../../src/domain/self/self.ts';
 import { runMessagesRead, runRequest, runSettled } from '../../src/domain/run/from-runs.ts';
 import { messageRun, requestAnswered, takeMessages, taskRead } from '../../src/domain/run/to-runs.ts';
 import { cancelTurn } from '../../src/domain/turn/queue.ts';
-import { detachRun } from '../../src/domain/turn/turn.ts';
+import { detachRun } from '../../src/domain/turn/tool-calls.ts';
 import { getTranscript, sessionView } from '../../src/domain/view/queries.ts';
 
 const MINUTE = 60_000;

@@ -1,7 +1,7 @@
 /** A turn as a loop of steps: retries, tools, limits, and what it leaves behind. */
 import { totalOf } from '../../src/domain/state/usage.ts';
 import { expect, test } from 'vitest';
-import { stepAborted } from '../../src/domain/turn/turn.ts';
+import { stepAborted } from '../../src/domain/turn/tool-calls.ts';
 import { getTranscript, getTurn, sessionView } from '../../src/domain/view/queries.ts';
 import { textOf } from '../../src/domain/delivery/transcript.ts';
 import { Driver, usage, user } from '../support/domain.ts';

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { runMilestones, runRequest } from '../../src/domain/run/from-runs.ts';
 import { cancelRun } from '../../src/domain/run/cancel.ts';
 import { cancelTurn } from '../../src/domain/turn/queue.ts';
-import { modelAnswered } from '../../src/domain/turn/turn.ts';
+import { modelAnswered } from '../../src/domain/turn/model-step.ts';
 import { terminated } from '../../src/domain/deadlines.ts';
 import { ownMilestone } from '../../src/domain/run/own-milestones.ts';
 import { sessionView } from '../../src/domain/view/queries.ts';

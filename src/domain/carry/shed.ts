@@ -16,7 +16,7 @@ import type { Cx, State } from '../state/state.ts';
 import type { TranscriptEntry } from '../state/turn.ts';
 import { carriedBytes } from './encode.ts';
 import { cutOutput, cutText, fitParts } from '../turn/step-size.ts';
-import { giveUpLargestCall } from '../turn/turn.ts';
+import { giveUpLargestCall } from '../turn/tool-calls.ts';
 
 /** What the transcript gets when there is room, when results must be cut for it, and always. */
 const TRANSCRIPT_BYTES = 384 * KIB;

@@ -13,3 +13,12 @@ export function waitForWorker(unknownSince: number, now: number): number | undef
   const waited = now - unknownSince;
   return waited >= NAME_PATIENCE_MS ? undefined : Math.min(NAME_MOST_MS, Math.max(NAME_FIRST_MS, waited));
 }
+
+/** False once the name has been looked for long enough; else another worker may take it after a while. No attempt is used up. */
+export function waitForName(what: { unknownSince?: number; retryAt?: number }, now: number): boolean {
+  what.unknownSince ??= now;
+  const wait = waitForWorker(what.unknownSince, now);
+  if (wait === undefined) return false;
+  what.retryAt = now + wait;
+  return true;
+}

@@ -5,7 +5,7 @@ import type { Cx } from '../state/state.ts';
 import type { PastTurn } from '../state/turn.ts';
 
 /** Keeps an ended turn among the last hundred and its end in the dedupe record. */
-export function remain(cx: Cx, ended: PastTurn & { keys: string[] }): void {
+export function keepEnded(cx: Cx, ended: PastTurn & { keys: string[] }): void {
   const { keys, ...past } = ended;
   for (const entry of keys) rememberEnd(cx.state.dedupe, entry, past.status);
   cx.state.past.push(past);

@@ -14,7 +14,7 @@ import { leaveLoop } from '../state/loop.ts';
 import { iso, type Cx, type State } from '../state/state.ts';
 import type { QueuedTurn, TurnInput } from '../state/turn.ts';
 import { noUsage } from '../state/usage.ts';
-import { remain } from './past.ts';
+import { keepEnded } from './past.ts';
 import { endTurn } from './turn.ts';
 import {
   isRefusal,
@@ -196,7 +196,7 @@ export function submitTurn(cx: Cx, submit: SubmitTurn): TurnReceipt | Refusal {
 
   const skipped = skipReason(state, submit, onBusy);
   if (skipped !== undefined) {
-    remain(cx, { ...core, status: 'skipped', reason: skipped, steps: 0, endedAt: iso(cx.now) });
+    keepEnded(cx, { ...core, status: 'skipped', reason: skipped, steps: 0, endedAt: iso(cx.now) });
     emit(cx, 'turn.skipped', { turnId, inputs: [ref], reason: skipped });
     return { turnId, status: 'skipped', position: 0, deduplicated: false };
   }
@@ -283,7 +283,7 @@ export function endQueued(
 ): void {
   const { state } = cx;
   state.queue.splice(state.queue.indexOf(turn), 1);
-  remain(cx, {
+  keepEnded(cx, {
     turnId: turn.turnId,
     status,
     reason,

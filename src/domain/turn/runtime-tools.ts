@@ -20,7 +20,7 @@ import { isRefusal, type Json, type NameFacts, type Refusal, type RunStatus } fr
 import { messageRun } from '../run/to-runs.ts';
 import { jsonBytes } from '../state/json.ts';
 import { listRuns } from '../view/queries.ts';
-import { digestOf, type Outcome } from './waits.ts';
+import { digestOf, type CallAnswer } from './waits.ts';
 
 export const RUN_TOOLS = ['start_run', 'list_runs', 'inspect_run', 'message_run', 'cancel_run'] as const;
 export const PARENT_TOOLS = ['report_milestone', 'ask_parent'] as const;
@@ -45,7 +45,7 @@ export function callRuntimeTool(
   turn: ActiveTurn,
   call: { toolCallId: string; place: string; toolName: RuntimeTool; input: Json },
   canStart: Record<string, NameFacts | null>,
-): Outcome | { wait: Wait } {
+): CallAnswer | { wait: Wait } {
   const { toolName, input } = call;
   const asked = typeof input === 'object' && input !== null && !Array.isArray(input) ? (input as Asked) : {};
   switch (toolName) {
@@ -68,11 +68,11 @@ export function callRuntimeTool(
   }
 }
 
-function refused({ refused: type, message: sentence }: Refusal): Outcome {
+function refused({ refused: type, message: sentence }: Refusal): CallAnswer {
   return { errorText: `${type}: ${sentence}` };
 }
 
-function unknownRun(cx: Cx, runId: Json | undefined): Outcome {
+function unknownRun(cx: Cx, runId: Json | undefined): CallAnswer {
   const known =
     cx.state.runs.all
       .slice(-20)
@@ -87,7 +87,7 @@ function rowOf(cx: Cx, asked: Asked): RunState | undefined {
   return typeof asked['runId'] === 'string' ? cx.state.runs.get(asked['runId']) : undefined;
 }
 
-function list(cx: Cx, { status }: Asked): Outcome {
+function list(cx: Cx, { status }: Asked): CallAnswer {
   const { runs } = listRuns(cx.state, {
     limit: 1000,
     ...(typeof status === 'string' ? { status: status as RunStatus } : {}),
@@ -106,7 +106,7 @@ function list(cx: Cx, { status }: Asked): Outcome {
   return { output: { runs: digests, hasMore: digests.length < runs.length } };
 }
 
-function inspect(cx: Cx, turn: ActiveTurn, toolCallId: string, asked: Asked): Outcome | { wait: Wait } {
+function inspect(cx: Cx, turn: ActiveTurn, toolCallId: string, asked: Asked): CallAnswer | { wait: Wait } {
   const { runId } = asked;
   if (typeof runId !== 'string' || !presentRun(cx.state, runId).known) return unknownRun(cx, runId);
   emit(cx, 'message.sent', { runId, kind: 'inspect', turnId: turn.turnId, toolCallId });
@@ -119,7 +119,7 @@ function message(
   turn: ActiveTurn,
   { toolCallId, place }: { toolCallId: string; place: string },
   asked: Asked,
-): Outcome {
+): CallAnswer {
   const { runId, message: words } = asked;
   if (typeof runId !== 'string' || !presentRun(cx.state, runId).known) return unknownRun(cx, runId);
   if (typeof words !== 'string' || words === '')
@@ -150,7 +150,7 @@ function message(
   return isRefusal(receipt) ? refused(receipt) : { output: { ...receipt } };
 }
 
-function cancel(cx: Cx, asked: Asked): Outcome | { wait: Wait } {
+function cancel(cx: Cx, asked: Asked): CallAnswer | { wait: Wait } {
   const { runId, reason } = asked;
   if (typeof runId !== 'string' || !presentRun(cx.state, runId).known) return unknownRun(cx, runId);
   const row = rowOf(cx, asked);
@@ -168,7 +168,7 @@ function cancel(cx: Cx, asked: Asked): Outcome | { wait: Wait } {
   return { wait: { for: 'cancel', runId, until: cx.now + CANCEL_WAIT_MS } };
 }
 
-function milestone(cx: Cx, { name, data }: Asked): Outcome {
+function milestone(cx: Cx, { name, data }: Asked): CallAnswer {
   if (typeof name !== 'string' || !NAME_PATTERN.test(name))
     return {
       errorText: `InvalidInput: Expected name to match ${NAME_PATTERN.source}, got ${JSON.stringify(name ?? null).slice(0, 80)}.`,
@@ -181,7 +181,7 @@ function milestone(cx: Cx, { name, data }: Asked): Outcome {
   return isRefusal(taken) ? refused(taken) : { output: { name, n: taken.n } };
 }
 
-function ask(cx: Cx, turn: ActiveTurn, toolCallId: string, { question }: Asked): Outcome | { wait: Wait } {
+function ask(cx: Cx, turn: ActiveTurn, toolCallId: string, { question }: Asked): CallAnswer | { wait: Wait } {
   if (typeof question !== 'string' || question === '')
     return { errorText: 'InvalidInput: Expected question to be a text, got nothing.' };
   const request = askParent(cx, {

@@ -6,7 +6,7 @@ import { LABEL_CHARS } from '../state/sizes.ts';
 import type { Cx } from '../state/state.ts';
 import type { ActiveTurn, Wait } from '../state/turn.ts';
 import { isRefusal, type Json, type NameFacts } from '../state/types.ts';
-import type { Outcome } from './waits.ts';
+import type { CallAnswer } from './waits.ts';
 
 /** Starts the run at once, inside the step; a refusal is an error result that the model reads. */
 export function startFromTool(
@@ -14,7 +14,7 @@ export function startFromTool(
   turn: ActiveTurn,
   call: { toolCallId: string; place: string; input: Json },
   canStart: Record<string, NameFacts | null>,
-): Outcome | { wait: Wait } {
+): CallAnswer | { wait: Wait } {
   const { state } = cx;
   const asked =
     typeof call.input === 'object' && call.input !== null && !Array.isArray(call.input)

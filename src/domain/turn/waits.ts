@@ -15,10 +15,10 @@ import { findRequest } from '../run/requests.ts';
 import type { ActiveTurn, ToolCall } from '../state/turn.ts';
 import type { Json, RunStatus } from '../state/types.ts';
 
-export type Outcome = { output: Json } | { errorText: string };
+export type CallAnswer = { output: Json } | { errorText: string };
 
 /** What a waiting call comes to by now, or nothing yet. */
-export function outcomeOf(cx: Cx, turn: ActiveTurn, call: ToolCall): Outcome | undefined {
+export function answerOf(cx: Cx, turn: ActiveTurn, call: ToolCall): CallAnswer | undefined {
   const { state } = cx;
   const due = dueBy(cx);
   const { wait } = call;
@@ -29,8 +29,8 @@ export function outcomeOf(cx: Cx, turn: ActiveTurn, call: ToolCall): Outcome | u
       if (row === undefined || isSettled(row)) return handOver(state, turn, wait.runId);
       // Its question waits behind this very turn: whoever waits for it could never answer.
       if (row.own.asks?.some((ask) => isOpenAsk(ask) && ask.delivery.state === 'queued') === true)
-        return letGo(cx, row, 'requested');
-      return wait.until !== undefined && wait.until <= due ? letGo(cx, row, 'timeout') : undefined;
+        return stopWaiting(cx, row, 'requested');
+      return wait.until !== undefined && wait.until <= due ? stopWaiting(cx, row, 'timeout') : undefined;
     }
     case 'cancel': {
       const row = state.runs.peek(wait.runId);
@@ -67,7 +67,7 @@ function lookedAt(row: Readonly<RunState>): number {
 }
 
 /** The outcome of a run that was waited for is the call's result, which is its delivery. */
-function handOver(state: State, turn: ActiveTurn, runId: string): Outcome {
+function handOver(state: State, turn: ActiveTurn, runId: string): CallAnswer {
   const row = state.runs.peek(runId);
   if (row === undefined) return { output: { runId, status: presentRun(state, runId).status } };
   (turn.handed ??= []).push(runId);
@@ -77,7 +77,7 @@ function handOver(state: State, turn: ActiveTurn, runId: string): Outcome {
 }
 
 /** The turn does not wait any longer; the run is not disturbed, and its outcome is delivered like any other. */
-export function letGo(cx: Cx, row: RunState, reason: 'timeout' | 'requested' | 'turn_ended'): Outcome {
+export function stopWaiting(cx: Cx, row: RunState, reason: 'timeout' | 'requested' | 'turn_ended'): CallAnswer {
   emit(cx, 'run.detached', {
     runId: row.runId,
     agent: row.agent,
@@ -89,11 +89,13 @@ export function letGo(cx: Cx, row: RunState, reason: 'timeout' | 'requested' | '
 }
 
 /** What a turn that ends leaves of its waiting calls: who has settled in the same moment is handed over. */
-export function endWait(cx: Cx, turn: ActiveTurn, call: ToolCall): Outcome | undefined {
+export function endWait(cx: Cx, turn: ActiveTurn, call: ToolCall): CallAnswer | undefined {
   const { wait } = call;
-  if (wait?.for !== 'settle') return wait === undefined ? undefined : outcomeOf(cx, turn, call);
+  if (wait?.for !== 'settle') return wait === undefined ? undefined : answerOf(cx, turn, call);
   const row = cx.state.runs.get(wait.runId);
-  return row === undefined || isSettled(row) ? handOver(cx.state, turn, wait.runId) : letGo(cx, row, 'turn_ended');
+  return row === undefined || isSettled(row)
+    ? handOver(cx.state, turn, wait.runId)
+    : stopWaiting(cx, row, 'turn_ended');
 }
 
 /** Fills the slots of the runs whose outcome stands in the step's message. */
@@ -107,7 +109,7 @@ export function deliverHanded(cx: Cx, turn: ActiveTurn): void {
 }
 
 /** The row of a run as its model reads it: framed, because labels, progress and results come from outside. */
-function inspected(cx: Cx, turn: ActiveTurn, call: ToolCall, runId: string): Outcome {
+function inspected(cx: Cx, turn: ActiveTurn, call: ToolCall, runId: string): CallAnswer {
   const { state } = cx;
   const row = state.runs.peek(runId);
   const { status } = presentRun(state, runId);

@@ -1,0 +1,157 @@
+/** A model call of a step: what it came to, what it asks for, and when it is tried again. */
+import { endTurn, finishStep, output, present } from './turn.ts';
+import type { ActiveTurn, ToolPolicy } from '../state/turn.ts';
+import { jsonBytes } from '../state/json.ts';
+import { backoff, waitForName } from '../state/backoff.ts';
+import { MESSAGE_BYTES, STEP_BYTES } from '../state/sizes.ts';
+import { placed, type Placed } from './calls.ts';
+import { callRuntimeTool, type RuntimeTool } from './runtime-tools.ts';
+import type { Cx } from '../state/state.ts';
+import type { Failure, Json, MessagePart, NameFacts, Usage } from '../state/types.ts';
+import { addUsage } from '../state/usage.ts';
+import { fitParts } from './step-size.ts';
+import { freshMessageId } from '../delivery/transcript.ts';
+
+const BACKOFF_MS = 1000;
+
+const BACKOFF_MOST_MS = 60_000;
+
+/** What one model call came to. Parts are text, reasoning and, for each call, a tool part without its output. */
+export interface ModelAnswer {
+  parts: MessagePart[];
+  calls: ModelCall[];
+  usage: Usage;
+  /** How many characters its text had before it was cut to what can be carried. */
+  cut?: number;
+  /** Why the model ended, when it did not end by itself. */
+  finishReason?: string;
+  /** What the agent's model may start, and what those names stand for, as far as the worker knows. */
+  canStart: Record<string, NameFacts | null>;
+}
+
+export type ModelCall =
+  | { kind: 'tool'; toolCallId: string; toolName: string; input: Json; policy: ToolPolicy }
+  | { kind: 'runtime'; toolCallId: string; toolName: RuntimeTool; input: Json }
+  /** The model's own mistake: an unknown tool or arguments that do not fit. */
+  | { kind: 'invalid'; toolCallId: string; toolName: string; error: string };
+
+/**
+ * A step's failure. `retryable` ones are tried again at most `maxAttempts` times. `lost`: its worker was; that uses up no attempt,
+ * but a step that takes every worker with it ends too. `unknown`: the worker did not know the agent, another one might.
+ */
+export interface StepFailure {
+  error: Failure;
+  retryable: boolean;
+  maxAttempts?: number;
+  retryAfterMs?: number;
+  lost?: boolean;
+  unknown?: boolean;
+}
+
+export function modelAnswered(
+  cx: Cx,
+  at: { turnId: string; step: number; attempt: number },
+  answer: ModelAnswer,
+): void {
+  // Paid for, also when nobody waits for it any more.
+  addUsage(cx.state.spent.own, answer.usage);
+  const turn = present(cx, at.turnId, at.step);
+  if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
+  addUsage(turn.usage, answer.usage);
+  const { parts, calls } = placed(cx.state, at, answer);
+  turn.parts = fitParts(parts, STEP_BYTES);
+  turn.about = aboutOf(answer);
+  turn.messageId = freshMessageId(cx);
+  turn.phase = 'tools';
+  turn.attempt = 1;
+  turn.losses = 0;
+  turn.failures = 0;
+  delete turn.retryAt;
+  delete turn.unknownSince;
+  turn.calls = [];
+  let room = MESSAGE_BYTES;
+  for (const call of calls) {
+    if (call.kind === 'tool' && (room -= jsonBytes(call.input)) < 0) {
+      output(turn, call.toolCallId, {
+        errorText: `Expected the inputs of one step's calls to be at most ${MESSAGE_BYTES} bytes of JSON, got more.`,
+      });
+      continue;
+    }
+    switch (call.kind) {
+      case 'invalid':
+        output(turn, call.toolCallId, { errorText: call.error });
+        break;
+      case 'runtime':
+        callRuntime(cx, turn, call, answer.canStart);
+        break;
+      case 'tool':
+        turn.calls.push({
+          toolCallId: call.toolCallId,
+          place: call.place,
+          toolName: call.toolName,
+          input: call.input,
+          policy: call.policy,
+          attempt: 1,
+          losses: 0,
+          state: 'ready',
+        });
+        break;
+      default:
+        call satisfies never;
+    }
+  }
+  if (turn.calls.length === 0) finishStep(cx, turn);
+}
+
+/** What the message of a step says of itself. */
+function aboutOf({ cut, finishReason }: ModelAnswer): NonNullable<ActiveTurn['about']> {
+  return { ...(cut === undefined ? {} : { cut }), ...(finishReason === undefined ? {} : { finishReason }) };
+}
+
+const RUNTIME: ToolPolicy = { idempotent: true, timeoutMs: 0, retries: 0 };
+
+function callRuntime(
+  cx: Cx,
+  turn: ActiveTurn,
+  call: Placed<Extract<ModelCall, { kind: 'runtime' }>>,
+  canStart: Record<string, NameFacts | null>,
+): void {
+  const { toolCallId, place, toolName, input } = call;
+  const outcome = callRuntimeTool(cx, turn, call, canStart);
+  if ('wait' in outcome)
+    turn.calls.push({
+      toolCallId,
+      place,
+      toolName,
+      input,
+      policy: RUNTIME,
+      attempt: 1,
+      losses: 0,
+      state: 'waiting',
+      wait: outcome.wait,
+    });
+  else output(turn, toolCallId, outcome);
+}
+
+export function modelFailed(cx: Cx, at: { turnId: string; step: number; attempt: number }, failure: StepFailure): void {
+  const turn = present(cx, at.turnId, at.step);
+  if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
+  const { maxLosses } = cx.state.settings.limits;
+  if (failure.unknown === true && waitForName(turn, cx.now)) {
+    turn.phase = 'backoff';
+    return;
+  }
+  delete turn.unknownSince;
+  if (failure.lost === true) turn.losses += 1;
+  else {
+    turn.losses = 0;
+    turn.failures += 1;
+  }
+  if (!failure.retryable || turn.losses >= maxLosses || turn.failures >= (failure.maxAttempts ?? 5)) {
+    endTurn(cx, 'failed', { error: failure.error });
+    return;
+  }
+  turn.phase = 'backoff';
+  turn.retryAt = cx.now + Math.max(failure.retryAfterMs ?? 0, backoff(turn.attempt, BACKOFF_MS, BACKOFF_MOST_MS));
+  turn.attempt += 1;
+}

@@ -1,0 +1,118 @@
+/** The calls of a step, custom tools' and those that wait: answered, failed, aborted, given up. */
+import { answerCall, present } from './turn.ts';
+import type { ActiveTurn, ToolCall } from '../state/turn.ts';
+import { jsonBytes } from '../state/json.ts';
+import { backoff, waitForName } from '../state/backoff.ts';
+import { presentRun } from '../run/admission.ts';
+import { isSettled } from '../state/row.ts';
+import type { Cx } from '../state/state.ts';
+import { refuse, type Failure, type Json, type Refusal } from '../state/types.ts';
+import { stopWaiting, answerOf, type DetachReceipt } from './waits.ts';
+
+const BACKOFF_MS = 1000;
+const BACKOFF_MOST_MS = 60_000;
+const UNKNOWN_OUTCOME =
+  'The outcome of this call is unknown: its worker was lost while it ran, and it must not run twice.';
+
+const UNSEEN_OUTCOME =
+  'The outcome of this call is unknown: it took longer than its timeoutMs allows, and it must not run twice.';
+
+/** Answers the waiting calls whose fact has come. */
+export function passWaits(cx: Cx): void {
+  const { turn } = cx.state;
+  if (turn?.phase !== 'tools') return;
+  for (const call of turn.calls.filter((one) => one.state === 'waiting')) {
+    const outcome = answerOf(cx, turn, call);
+    if (outcome !== undefined) answerCall(cx, turn, call, outcome);
+  }
+}
+
+/** The turn that waits for a run goes on; the run is not disturbed. */
+export function detachRun(cx: Cx, { runId }: { runId: string }): DetachReceipt | Refusal {
+  const { state } = cx;
+  const { known, status } = presentRun(state, runId);
+  if (!known) return refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${runId}".`);
+  const { turn } = state;
+  const row = state.runs.get(runId);
+  const call = turn?.calls.find((one) => one.wait?.for === 'settle' && one.wait.runId === runId);
+  if (turn === null || row === undefined || call === undefined || isSettled(row))
+    return { runId, status, deduplicated: true };
+  answerCall(cx, turn, call, stopWaiting(cx, row, 'requested'));
+  return { runId, status, deduplicated: false };
+}
+
+/**
+ * A step that was given up so that the workflow could continue as new: it is taken again, and no attempt is used up. A call that must not
+ * run twice is given up only where there is no later, and its outcome is unknown.
+ */
+export function stepAborted(cx: Cx, at: { turnId: string; step: number; toolCallId?: string }): void {
+  const turn = present(cx, at.turnId, at.step);
+  if (turn === undefined) return;
+  if (turn.phase === 'model') turn.phase = 'ready';
+  for (const call of turn.calls.slice()) {
+    if (call.state !== 'running' || (at.toolCallId !== undefined && at.toolCallId !== call.toolCallId)) continue;
+    if (call.policy.idempotent) call.state = 'ready';
+    else answerCall(cx, turn, call, { errorText: UNKNOWN_OUTCOME });
+  }
+}
+
+function presentCall(turn: ActiveTurn | undefined, toolCallId: string, attempt: number): ToolCall | undefined {
+  if (turn === undefined || turn.phase !== 'tools') return undefined;
+  return turn.calls.find(
+    (call) => call.toolCallId === toolCallId && call.attempt === attempt && call.state === 'running',
+  );
+}
+
+export function toolAnswered(
+  cx: Cx,
+  at: { turnId: string; step: number; toolCallId: string; attempt: number },
+  result: Json,
+): void {
+  const turn = present(cx, at.turnId, at.step);
+  const call = presentCall(turn, at.toolCallId, at.attempt);
+  if (turn !== undefined && call !== undefined) answerCall(cx, turn, call, { output: result });
+}
+
+/** Gives up the call with the largest input, since it cannot be carried any further; answers how large that was. */
+export function giveUpLargestCall(cx: Cx, turn: ActiveTurn): number {
+  const [largest] = turn.calls.toSorted((a, b) => jsonBytes(b.input) - jsonBytes(a.input));
+  if (largest === undefined) return 0;
+  answerCall(cx, turn, largest, {
+    errorText: 'This call was given up before it had an answer, because its input was too large to be kept.',
+  });
+  return jsonBytes(largest.input);
+}
+
+/**
+ * `threw`: the tool itself did, and its `retries` count; otherwise its worker was lost, which uses up no retry. `unseen`: it ran out of time, so
+ * that nobody has seen how it ended.
+ */
+export function toolFailed(
+  cx: Cx,
+  at: { turnId: string; step: number; toolCallId: string; attempt: number },
+  failure: { error: Failure; threw: boolean; retryable: boolean; unknown?: boolean; unseen?: boolean },
+): void {
+  const turn = present(cx, at.turnId, at.step);
+  const call = presentCall(turn, at.toolCallId, at.attempt);
+  if (turn === undefined || call === undefined) return;
+  if (failure.unknown === true && waitForName(call, cx.now)) {
+    call.state = 'backoff';
+    return;
+  }
+  delete call.unknownSince;
+  call.losses = failure.threw ? 0 : call.losses + 1;
+  const { maxLosses } = cx.state.settings.limits;
+  const mayTry = failure.threw ? failure.retryable && call.policy.retries > 0 : call.losses < maxLosses;
+  if (call.policy.idempotent && mayTry) {
+    if (failure.threw) call.policy = { ...call.policy, retries: call.policy.retries - 1 };
+    call.state = 'backoff';
+    call.retryAt = cx.now + backoff(call.attempt, BACKOFF_MS, BACKOFF_MOST_MS);
+    call.attempt += 1;
+    return;
+  }
+  const lost = call.policy.idempotent
+    ? `WorkerLost: This call took ${maxLosses} workers with it, one after another, and is not tried again (limits.maxLosses).`
+    : UNKNOWN_OUTCOME;
+  const why = failure.unseen === true && !call.policy.idempotent ? UNSEEN_OUTCOME : failure.error.message;
+  answerCall(cx, turn, call, { errorText: failure.threw ? why : lost });
+}
