@@ -7,6 +7,7 @@ import { DefaultLogger, NativeConnection, Runtime, type WorkerOptions } from '@t
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { inject } from 'vitest';
 import { OutliveClient, type SessionHandle } from '../../src/client/index.ts';
+import type { SessionInput } from '../../src/client/inputs.ts';
 import type { OutliveEvent, UIMessage } from '../../src/contract.ts';
 import type { AgentDefinition, Config } from '../../src/define.ts';
 import { createWorker } from '../../src/worker.ts';
@@ -31,6 +32,8 @@ export interface Harness extends AsyncDisposable {
   temporal: Client;
   taskQueue: string;
   address: string;
+  /** Starts a session without waiting for a worker that takes it. */
+  begin(input?: SessionInput): Promise<SessionHandle>;
   /** A worker for the configuration, running until the harness is disposed or it is stopped. */
   work(config: Omit<Config, 'taskQueue'>, options?: Partial<WorkerOptions>): Promise<{ stop(): Promise<void> }>;
 }
@@ -47,12 +50,18 @@ export async function harness(
     readFile(inject('bundlePath'), 'utf8'),
   ]);
   const temporal = new Client({ connection, ...(dataConverter === undefined ? {} : { dataConverter }) });
+  const client = new OutliveClient(temporal, { taskQueue });
   const stops: (() => Promise<void>)[] = [];
   return {
-    client: new OutliveClient(temporal, { taskQueue }),
+    client,
     temporal,
     taskQueue,
     address,
+    async begin(input = {}) {
+      const workflowId = uniqueId();
+      await temporal.workflow.start('session', { workflowId, taskQueue, args: [input] });
+      return client.session(workflowId);
+    },
     async work(config, options) {
       const worker = await createWorker(
         { ...config, ...(dataConverter === undefined ? {} : { dataConverter }), taskQueue },

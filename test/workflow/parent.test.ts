@@ -314,8 +314,10 @@ test('a cancelRun that waits does not keep a session from continuing as new', as
 test('a session does not rest while the names in a message that has come are looked up', async () => {
   await using own = await harness();
   const config = { agents: [agentAt(model.url)], tasks: [echo] };
-  const blind = await own.work({ ...config, serve: ['workflows'] }, { enableNonLocalActivities: false });
+  const first = await own.work(config);
   const session = await own.client.startSession(uniqueId());
+  await first.stop();
+  const blind = await own.work({ ...config, serve: ['workflows'] }, { enableNonLocalActivities: false });
   expect(await session.getSession()).toMatchObject({ status: 'idle', turn: null });
   await own.temporal.workflow
     .getHandle(session.sessionId)
@@ -369,7 +371,7 @@ test('D-20 no accepted signal is lost when updates and settles pour in while the
 
 test('runs whose inputs are more together than a workflow task can carry are started all the same', async () => {
   await using own = await harness();
-  const session = await own.client.startSession(uniqueId());
+  const session = await own.begin();
   const handle = own.temporal.workflow.getHandle(session.sessionId);
   // Together less than the 4 MiB of history at which the server suggests to continue as new.
   const large = 'x'.repeat(261_000);
@@ -388,7 +390,7 @@ test('runs whose inputs are more together than a workflow task can carry are sta
 
 test('a backlog of thousands of signals is taken when a worker comes back', async () => {
   await using own = await harness();
-  const session = await own.client.startSession(uniqueId());
+  const session = await own.begin();
   const handle = own.temporal.workflow.getHandle(session.sessionId);
   const signals = [
     ...Array.from(
