@@ -172,7 +172,7 @@ test('C-05 a session that is sent 50 MiB during one step, most of it refused, co
   const input = 'x'.repeat(250 * 1024);
   for (let i = 0; i < 200; i++) await handle.signal('submitTurn', { input: `${i} ${input}` });
   // The history is too large to be read whole.
-  await eventually('the next execution', async () => (await handle.describe()).runId !== first);
+  await eventually('the next execution', async () => (await handle.describe()).runId !== first, 300_000);
   expect((await session.getSession()).turn).toMatchObject({ turnId: 'hangs', step: 1 });
   await session.resetTurns({});
   const taken = (await allEvents(session)).filter(({ type }) => type === 'input.refused' || type === 'turn.queued');
@@ -180,7 +180,7 @@ test('C-05 a session that is sent 50 MiB during one step, most of it refused, co
   expect(told).toBe(201);
   await session.submitTurn({ input: 'hello' });
   await atRest(session);
-}, 240_000);
+}, 400_000);
 
 test('case 12 C-05 a task with milestones and a result of 1.9 MB settles although its run continues as new, and what is carried stays small', async () => {
   await using own = await harness();
