@@ -25,8 +25,8 @@ test('kill -9 in the middle of the import: every good row is there once, no batc
       TEMPORAL_ADDRESS: server.address,
     });
   const connection = await Connection.connect({ address: server.address });
-  const session = await new OutliveClient(new Client({ connection })).startSession('import');
   let worker = await start();
+  const session = await new OutliveClient(new Client({ connection })).startSession('import');
   await session.submitTurn({ input: 'Load orders.csv and build me a dashboard.' });
   const { runId } = await eventually('the run', async () => (await session.listRuns()).runs[0]);
   await eventually('the middle of the import', async () => {
