@@ -24,7 +24,7 @@ export async function startModel(effectsFile: string): Promise<ModelServer> {
   const refused = new Set<string>();
   let answers = 0;
   return ModelServer.start(async (call): Promise<Reply> => {
-    const messages = call.messages.filter((message) => !isNarrated(message));
+    const messages = call.messages.flatMap(apart).filter((message) => !isNarrated(message) && !isFiller(message));
     const key = keyOf(messages);
     const { script, step, calls } = present(messages);
     await pause(script?.thinkMs ?? 0);
@@ -51,9 +51,23 @@ function workerOf({ model }: ModelCall): string {
   return model;
 }
 
-/** Lines of the framework may come in between two attempts of a step. */
+/** Neighbouring messages of a user's come as one: each part was a message of its own. */
+function apart(message: ChatMessage): ChatMessage[] {
+  const { role, content } = message;
+  return role === 'user' && Array.isArray(content)
+    ? content.map(({ text = '' }) => ({ role, content: text }))
+    : [message];
+}
+
+/** Lines of the framework may come in between two attempts of a step; a message that is nothing else has no answer of this model in it. */
 function isNarrated(message: ChatMessage): boolean {
-  return message.role === 'assistant' && textOf(message).startsWith(NARRATED);
+  const said = textOf(message);
+  return message.role === 'assistant' && said.startsWith(NARRATED) && !/#\d+ /u.test(said);
+}
+
+/** What the framework says where a provider wants something to be said. */
+function isFiller(message: ChatMessage): boolean {
+  return message.role === 'user' && textOf(message).startsWith('(The');
 }
 
 /** A conversation is known by its first message, which no other has, and a step by how many messages come before it. */

@@ -85,7 +85,10 @@ export class ModelServer {
       described: Object.fromEntries((body.tools ?? []).map(({ function: f }) => [f.name, f.description ?? ''])),
     };
     this.calls.push(call);
-    const answer = await this.reply(call);
+    // A script that throws is told at once, and not by silence.
+    const answer = await Promise.resolve(call)
+      .then(this.reply)
+      .catch((error: unknown) => ({ status: 400, body: JSON.stringify({ error: { message: String(error) } }) }));
     const reply: Reply = typeof answer === 'string' ? { text: answer } : answer;
     if ('hang' in reply) return;
     if ('status' in reply) {
