@@ -147,3 +147,9 @@ export function last(call: ModelCall): { role: string; text: string } {
   const message = call.messages.at(-1);
   return { role: message?.role ?? '', text: textOf(message) };
 }
+
+/** What came last: neighbouring messages of a user's come as parts of one. */
+export function newest(call: ModelCall): string {
+  const content = call.messages.at(-1)?.content;
+  return typeof content === 'string' ? content : (content?.at(-1)?.text ?? '');
+}

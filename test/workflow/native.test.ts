@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { agentAt, echo, gated } from '../support/app.ts';
 import { allEvents, atRest, eventually, Gate, harness, types, uniqueId, type Harness } from '../support/harness.ts';
-import { ModelServer } from '../support/model-server.ts';
+import { ModelServer, newest } from '../support/model-server.ts';
 
 let h: Harness;
 let model: ModelServer;
@@ -10,9 +10,7 @@ const held = gated('held');
 
 beforeAll(async () => {
   h = await harness();
-  model = await ModelServer.start((call) =>
-    JSON.stringify(call.messages.at(-1)).includes('hang') ? { hang: true } : 'ok',
-  );
+  model = await ModelServer.start((call) => (newest(call).includes('hang') ? { hang: true } : 'ok'));
   await h.work({ agents: [agentAt(model.url)], tasks: [echo, held.task] });
 });
 
