@@ -14,15 +14,15 @@ export function sdkVersion(): string {
  *
  * @throws InvalidInput when it will not.
  */
-export async function checkSdk(): Promise<void> {
-  const missing = await missingInSdk();
+export function checkSdk(): void {
+  const missing = missingInSdk();
   if (missing !== undefined)
     throw new InvalidInput(
       `Expected a version of @temporalio/workflow that has ${missing}, which ${sdkVersion()} has not; install the version that the package.json of outlive names.`,
     );
 }
 
-async function missingInSdk(): Promise<string | undefined> {
+function missingInSdk(): string | undefined {
   try {
     load.resolve('@temporalio/workflow/lib/global-attributes.js');
     const { Activator } = load('@temporalio/workflow/lib/internals.js') as {

@@ -103,7 +103,6 @@ export async function createWorker(
   { connection, namespace = config.namespace ?? 'default', bundle, options }: WorkerSetup,
 ): Promise<OutliveWorker> {
   const { taskQueue = DEFAULT_TASK_QUEUE, serve = SERVED, concurrency = {} } = config;
-  await checkSdk();
   sameCopy(connection, NativeConnection, 'connection', '@temporalio/worker');
   const registry = new Registry(config);
   const dataConverter = dataConverterOf(config.dataConverter);
@@ -144,6 +143,7 @@ async function workflowOptions(
   { dataConverter, concurrency }: Config,
   bundle: WorkerSetup['bundle'],
 ): Promise<Partial<WorkerOptions>> {
+  checkSdk();
   const { code } = bundle ?? (await shippedBundle()) ?? (await bundleWorkflows());
   // On the bundle's first line, so that its source map stays right.
   const names = `globalThis.${NAMES_GLOBAL} = Object.freeze(${JSON.stringify(registry.names)}); `;

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Config } from '../define.ts';
+import { reasonOf } from '../server/problem.ts';
 import { Problem } from './problem.ts';
 
 const NAMES = ['temporal.config.ts', 'temporal.config.mts', 'temporal.config.js', 'temporal.config.mjs'];
@@ -29,16 +30,10 @@ export async function loadConfig(path: string): Promise<Config> {
   try {
     loaded = (await import(pathToFileURL(path).href)) as { default?: unknown };
   } catch (error) {
-    throw new Problem(`${name} cannot be loaded: ${sentence(error)}`, 1, { cause: error });
+    throw new Problem(`${name} cannot be loaded (${reasonOf(error)}).`, 1, { cause: error });
   }
   const config = loaded.default;
   if (typeof config !== 'object' || config === null || !Array.isArray((config as { agents?: unknown }).agents))
     throw new Problem(`Expected ${name} to export what defineConfig answers as its default, got something else.`);
   return config as Config;
-}
-
-function sentence(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  const line = text.trim().split('\n')[0] ?? '';
-  return /[.!?]$/u.test(line) ? line : `${line}.`;
 }

@@ -3,8 +3,8 @@ import { parseArgs } from 'node:util';
 import config from '../../temporal.config.ts';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { DEFAULT_TASK_QUEUE } from '../contract.ts';
-import { connectNative, resolveEnvironment, runningDevServer, ServerProblem } from '../server/index.ts';
-import { createWorker } from '../worker.ts';
+import { runningDevServer, ServerProblem } from '../server/index.ts';
+import { openWorker } from './open-worker.ts';
 import { serverFile } from './place.ts';
 import { runWorker } from './run-worker.ts';
 import { OUT } from './scenario.ts';
@@ -33,20 +33,13 @@ async function run(values: Values): Promise<void> {
     if (message !== 'Worker failed') plain.log(level, message, meta);
   });
   Runtime.install({ logger });
-  const environment = resolveEnvironment();
-  const address =
-    values.address ??
-    (environment.configured
-      ? undefined
-      : (config.connection?.address ?? runningDevServer(serverFile(OUT)) ?? environment.address));
-  const namespace = values.namespace ?? config.namespace ?? environment.namespace;
   const taskQueue = values['task-queue'] ?? config.taskQueue ?? DEFAULT_TASK_QUEUE;
-  const connection = await connectNative({ namespace, ...(address === undefined ? {} : { address }) });
-  const worker = await createWorker({ ...config, taskQueue }, { connection, namespace });
-  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  const { worker, address, namespace } = await openWorker({ ...config, taskQueue }, values, () =>
+    runningDevServer(serverFile(OUT)),
+  );
   process.send?.('ready');
   console.log(
-    `The worker is ready (pid ${process.pid}): ${worker.taskQueues.join(', ')} at ${address ?? environment.address}, namespace ${namespace}. Ctrl-C ends it.`,
+    `The worker is ready (pid ${process.pid}): ${worker.taskQueues.join(', ')} at ${address}, namespace ${namespace}. Ctrl-C ends it.`,
   );
   await runWorker(worker);
 }

@@ -1,7 +1,6 @@
 /** A session on the real server: client, worker in this process, waits that end at a condition and never at a time. */
 import { readFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, type WorkerOptions } from '@temporalio/worker';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
@@ -11,6 +10,9 @@ import type { SessionInput } from '../../src/client/inputs.ts';
 import type { OutliveEvent, UIMessage } from '../../src/contract.ts';
 import type { AgentDefinition, Config } from '../../src/define.ts';
 import { createWorker } from '../../src/worker.ts';
+import { eventually } from './eventually.ts';
+
+export { eventually };
 
 try {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
@@ -85,29 +87,6 @@ export async function harness(
       await connection.close();
     },
   };
-}
-
-const DEADLINE_MS = 100_000;
-
-/** Asks until the answer is there. The time is a deadline, never a measure. */
-export async function eventually<T>(
-  what: string,
-  ask: () => Promise<T | undefined | false | null>,
-  deadlineMs = DEADLINE_MS,
-): Promise<T> {
-  const until = Date.now() + deadlineMs;
-  let failure: unknown;
-  while (Date.now() < until) {
-    try {
-      const answer = await ask();
-      if (answer !== undefined && answer !== false && answer !== null) return answer;
-      failure = undefined;
-    } catch (error) {
-      failure = error;
-    }
-    await pause(50);
-  }
-  throw new Error(`Waited in vain for ${what}.`, { cause: failure });
 }
 
 /** Waits until no turn runs or waits and no run is unsettled. */

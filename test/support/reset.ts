@@ -12,20 +12,16 @@ interface Task {
 
 /** The first workflow task of the present execution, to reset to. */
 export async function firstTask(client: Client, workflowId: string): Promise<Task> {
-  return (await tasksOf(client, workflowId))[0] ?? { runId: '', eventId: '' };
-}
-
-/** The workflow tasks of the present execution that are completed, to reset to. */
-export async function allTasks(client: Client, workflowId: string): Promise<Task[]> {
-  return tasksOf(client, workflowId);
+  return (await allTasks(client, workflowId))[0] ?? { runId: '', eventId: '' };
 }
 
 /** The last workflow task that is completed now, to reset to. */
 export async function lastTask(client: Client, workflowId: string): Promise<Task> {
-  return (await tasksOf(client, workflowId)).at(-1) ?? { runId: '', eventId: '' };
+  return (await allTasks(client, workflowId)).at(-1) ?? { runId: '', eventId: '' };
 }
 
-async function tasksOf(client: Client, workflowId: string): Promise<Task[]> {
+/** The workflow tasks of the present execution that are completed, to reset to. */
+export async function allTasks(client: Client, workflowId: string): Promise<Task[]> {
   const handle = client.workflow.getHandle(workflowId);
   const { runId } = await handle.describe();
   const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();

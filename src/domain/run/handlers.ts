@@ -4,7 +4,7 @@
  * key is always the same. A handler that fails holds up nothing but itself.
  */
 import { backoff, waitForWorker } from '../state/backoff.ts';
-import { finishKey, gaveUpKey, milestoneKey } from '../state/ids.ts';
+import { finishKey, gaveUpKey, milestoneKey, runFinishKey, workflowIdOfRun } from '../state/ids.ts';
 import { emit } from '../log/events.ts';
 import { nameOfHandler, type Entry, type HandlerCall } from '../state/outbox.ts';
 import type { RunState, SlotRef } from '../state/row.ts';
@@ -14,6 +14,11 @@ import type { Failure } from '../state/types.ts';
 export const MOST_CALLS = 10;
 const BACKOFF_MS = 1000;
 const BACKOFF_MOST_MS = 300_000;
+
+/** How long until a call that has failed is made again, milliseconds; `attempt`: the one that failed. */
+export function pauseAfterCall(attempt: number): number {
+  return backoff(attempt, BACKOFF_MS, BACKOFF_MOST_MS);
+}
 
 /** A slot has something to tell: its run's own handler is called, whatever `notify` is. */
 export function callOnFinish(cx: Cx, row: RunState, slot: Exclude<SlotRef, { kind: 'ask' }>): void {
@@ -46,7 +51,7 @@ function schedule({ state }: Cx, row: RunState, call: HandlerCall): void {
 /** The idempotency key of a call. */
 function keyOfCall({ workflowId }: State, { handler, kind, runId, name = '' }: HandlerCall): string {
   if (handler === 'onRunStart') return `run-start:${workflowId}/${runId}`;
-  if (handler === 'onRunFinish') return `run-finish:${workflowId}/${runId}`;
+  if (handler === 'onRunFinish') return runFinishKey(workflowIdOfRun(workflowId, runId));
   if (kind === 'milestone') return milestoneKey(workflowId, runId, name);
   return kind === 'gave-up' ? gaveUpKey(workflowId, runId) : finishKey(workflowId, runId);
 }
@@ -88,7 +93,7 @@ export function handlerFailed(cx: Cx, key: string, error: Failure, isFinal = fal
     return;
   }
   // Who closes does not wait for minutes.
-  const wait = state.closing === undefined ? backoff(entry.attempt, BACKOFF_MS, BACKOFF_MOST_MS) : BACKOFF_MS;
+  const wait = state.closing === undefined ? pauseAfterCall(entry.attempt) : BACKOFF_MS;
   state.outbox.failed(entry, now + wait);
 }
 

@@ -61,6 +61,11 @@ export function workflowIdOfTarget(run: string): string {
   return `${run}/workflow`;
 }
 
+/** Of the worker's `onRunFinish`. */
+export function runFinishKey(workflowIdOfItsRun: string): string {
+  return `run-finish:${workflowIdOfItsRun}`;
+}
+
 export function finishKey(starter: string, runId: string): string {
   return `bg-task:${starter}:${runId}`;
 }

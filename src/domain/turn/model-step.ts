@@ -1,8 +1,8 @@
 /** A model call of a step: what it came to, what it asks for, and when it is tried again. */
-import { endTurn, finishStep, output, present } from './turn.ts';
+import { endTurn, finishStep, output, pauseAfter, present } from './turn.ts';
 import type { ActiveTurn, ToolPolicy } from '../state/turn.ts';
 import { jsonBytes } from '../state/json.ts';
-import { backoff, waitForName } from '../state/backoff.ts';
+import { waitForName } from '../state/backoff.ts';
 import { MESSAGE_BYTES, STEP_BYTES } from '../state/sizes.ts';
 import { placed, type Placed } from './calls.ts';
 import { callRuntimeTool, type RuntimeTool } from './runtime-tools.ts';
@@ -11,10 +11,6 @@ import type { Failure, Json, MessagePart, NameFacts, Usage } from '../state/type
 import { addUsage } from '../state/usage.ts';
 import { fitParts } from './step-size.ts';
 import { freshMessageId } from '../delivery/transcript.ts';
-
-const BACKOFF_MS = 1000;
-
-const BACKOFF_MOST_MS = 60_000;
 
 /** What one model call came to. Parts are text, reasoning and, for each call, a tool part without its output. */
 export interface ModelAnswer {
@@ -152,6 +148,6 @@ export function modelFailed(cx: Cx, at: { turnId: string; step: number; attempt:
     return;
   }
   turn.phase = 'backoff';
-  turn.retryAt = cx.now + Math.max(failure.retryAfterMs ?? 0, backoff(turn.attempt, BACKOFF_MS, BACKOFF_MOST_MS));
+  turn.retryAt = cx.now + Math.max(failure.retryAfterMs ?? 0, pauseAfter(turn.attempt));
   turn.attempt += 1;
 }

@@ -1,16 +1,14 @@
 /** The calls of a step, custom tools' and those that wait: answered, failed, aborted, given up. */
-import { answerCall, present } from './turn.ts';
+import { answerCall, pauseAfter, present } from './turn.ts';
 import type { ActiveTurn, ToolCall } from '../state/turn.ts';
 import { jsonBytes } from '../state/json.ts';
-import { backoff, waitForName } from '../state/backoff.ts';
+import { waitForName } from '../state/backoff.ts';
 import { presentRun } from '../run/admission.ts';
 import { isSettled } from '../state/row.ts';
 import type { Cx } from '../state/state.ts';
 import { refuse, type Failure, type Json, type Refusal } from '../state/types.ts';
 import { stopWaiting, answerOf, type DetachReceipt } from './waits.ts';
 
-const BACKOFF_MS = 1000;
-const BACKOFF_MOST_MS = 60_000;
 const UNKNOWN_OUTCOME =
   'The outcome of this call is unknown: its worker was lost while it ran, and it must not run twice.';
 
@@ -106,7 +104,7 @@ export function toolFailed(
   if (call.policy.idempotent && mayTry) {
     if (failure.threw) call.policy = { ...call.policy, retries: call.policy.retries - 1 };
     call.state = 'backoff';
-    call.retryAt = cx.now + backoff(call.attempt, BACKOFF_MS, BACKOFF_MOST_MS);
+    call.retryAt = cx.now + pauseAfter(call.attempt);
     call.attempt += 1;
     return;
   }

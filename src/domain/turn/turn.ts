@@ -4,6 +4,7 @@
  * `ready → model → (backoff → ready)* → tools → ready …` until the model asks for no tool. Between two steps nothing is in
  * flight. Answers of attempts that are no longer the present one are not listened to.
  */
+import { backoff } from '../state/backoff.ts';
 import { isInFlight, type ActiveTurn, type QueuedTurn, type ToolCall } from '../state/turn.ts';
 import { appendInput, narrateWaiting } from '../delivery/slots.ts';
 import { emit } from '../log/events.ts';
@@ -121,6 +122,14 @@ function addStepMessage(cx: Cx, turn: ActiveTurn): void {
   if (cx.state.self !== undefined) cx.state.self.movedAt = cx.now;
   turn.phase = 'ready';
   narrateWaiting(cx);
+}
+
+const BACKOFF_MS = 1000;
+const BACKOFF_MOST_MS = 60_000;
+
+/** How long until a step, or a call of it, is tried again, milliseconds; `attempt`: the one that failed. */
+export function pauseAfter(attempt: number): number {
+  return backoff(attempt, BACKOFF_MS, BACKOFF_MOST_MS);
 }
 
 export interface TurnEnd {
