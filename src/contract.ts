@@ -48,6 +48,18 @@ export const HEARTBEAT_TIMEOUT_MS = 10_000;
 /** In the memo of a run's workflow: the epoch of the workflow that started it. */
 export const PARENT_EPOCH = 'outliveParentEpoch';
 
+/** In the memo of a session's workflow, written once when its agent is known: what a list of sessions shows. */
+export const SESSION_MEMO = 'outlive';
+
+/** `epoch` and `createdAt` are those of its first execution; visibility knows those of its latest. */
+export interface SessionMemo {
+  v: 1;
+  epoch: string;
+  createdAt: string;
+  agent: string;
+  title?: string;
+}
+
 /** Failure type of what a stopping worker hands back undone. */
 export const HANDED_BACK = 'WorkerShutdown';
 

@@ -3,11 +3,12 @@ import {
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
-  continueAsNew,
+  makeContinueAsNewFunc,
+  upsertMemo,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { SessionResult } from '../src/contract.ts';
-import { unpack } from '../src/domain/carry/carry.ts';
+import { SESSION_MEMO, type SessionMemo, type SessionResult } from '../src/contract.ts';
+import { unpack, type Carried } from '../src/domain/carry/carry.ts';
 import type { Head } from '../src/domain/carry/encode.ts';
 import { close, endSession } from '../src/domain/closing.ts';
 import { emit } from '../src/domain/log/events.ts';
@@ -40,7 +41,7 @@ export async function session(input?: unknown, head?: Head, body?: Uint8Array): 
     shell.open();
     asked.catch(() => shell.dispatch((cx) => close(cx, { turn: 'cancel', runs: 'keep' }, true)));
     const next = await live(shell);
-    if (next !== undefined) return continueAsNew<typeof session>(undefined, next.head, next.body);
+    if (next !== undefined) return continueAsNew(next);
     return end(shell, MIB / 2, () => {
       shell.dispatch(endSession);
       const { closing, spent, lastSeq, runs } = shell.state;
@@ -94,5 +95,16 @@ async function identify(shell: Shell): Promise<void> {
     );
   }
   state.agent = name;
+  upsertMemo({ [SESSION_MEMO]: memoOf(state) });
   shell.dispatch((cx) => emit(cx, 'session.started', { agent: name }));
+}
+
+/** The memo goes on by itself only as it stood at the start. */
+async function continueAsNew({ head, body }: Carried): Promise<never> {
+  const memo = workflowInfo().memo;
+  return makeContinueAsNewFunc<typeof session>(memo === undefined ? {} : { memo })(undefined, head, body);
+}
+
+function memoOf({ epoch, createdAt, agent, title }: State): SessionMemo {
+  return { v: 1, epoch, createdAt, agent, ...(title === undefined ? {} : { title }) };
 }

@@ -20,6 +20,7 @@ import { ask } from './ask.ts';
 import { describe, isOpen } from './describe.ts';
 import { typed } from './failures.ts';
 import type { SessionInput } from './inputs.ts';
+import { listSessions, type ListSessions, type SessionsPage } from './list-sessions.ts';
 import { fromWorker } from './no-worker.ts';
 import { SessionHandle } from './session-handle.ts';
 
@@ -110,6 +111,18 @@ export class OutliveClient {
       if (description === undefined || !isOpen(description)) return;
       await pause(LOOK_AGAIN_MS);
     }
+  }
+
+  /**
+   * The sessions of this client's task queue, the newest first, open and closed ones as long as Temporal keeps them. Read from Temporal's
+   * visibility, which is eventually consistent: what has just begun or ended may show a moment later. Works without a worker.
+   *
+   * A page looks at 1,000 sessions at most, so that one may be shorter than `limit` and yet have an `after`.
+   *
+   * @throws InvalidInput for an ill-formed argument.
+   */
+  async listSessions(options: ListSessions = {}): Promise<SessionsPage> {
+    return listSessions(this.temporal, this.taskQueue, options);
   }
 
   /** A handle; nothing is looked up. */

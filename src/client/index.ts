@@ -1,5 +1,6 @@
 /** The client and what its methods take and answer. */
 export { OutliveClient, type OutliveClientOptions, type StartSessionOptions } from './client.ts';
+export type { ListedSession, ListSessions, SessionsPage } from './list-sessions.ts';
 export { SessionHandle } from './session-handle.ts';
 export { RunHandle, type InspectedRun } from './run-handle.ts';
 export type { EventItem, EventsOptions } from './events.ts';
