@@ -8,14 +8,20 @@ import { Problem } from './problem.ts';
 
 const NAMES = ['temporal.config.ts', 'temporal.config.mts', 'temporal.config.js', 'temporal.config.mjs'];
 
+/** Where the configuration is, if there is one here. @throws Problem when one is named that is not there. */
+export function findConfig(named: string | undefined): string | undefined {
+  const found = (named === undefined ? NAMES : [named]).map((name) => resolve(name)).find((path) => existsSync(path));
+  if (found === undefined && named !== undefined)
+    throw new Problem(`Expected --config to name a file, got ${named}, which is none.`);
+  return found;
+}
+
 /** Where the configuration is. @throws Problem when it is not there. */
 export function configFile(named: string | undefined): string {
-  const found = (named === undefined ? NAMES : [named]).map((name) => resolve(name)).find((path) => existsSync(path));
+  const found = findConfig(named);
   if (found !== undefined) return found;
   throw new Problem(
-    named === undefined
-      ? `There is no ${NAMES[0]} in ${process.cwd()}: make one ("outlive init" makes a project), or name it with --config.`
-      : `Expected --config to name a file, got ${named}, which is none.`,
+    `There is no ${NAMES[0]} in ${process.cwd()}: make one ("outlive init" makes a project), or name it with --config.`,
   );
 }
 

@@ -10,6 +10,8 @@ import { Problem } from './problem.ts';
 
 const LEVELS: readonly Level[] = ['trace', 'debug', 'info', 'warn', 'error'];
 const STDERR = 2;
+/** Three of the four workers of a process have none. */
+const NO_WORKFLOWS = 'No workflows registered';
 
 /** @throws Problem when OUTLIVE_LOG names no level. */
 export function createLog(env: NodeJS.ProcessEnv = process.env): Logger {
@@ -27,7 +29,8 @@ export function takeSdkLines(log: Logger): void {
   const least = log.level.toUpperCase() as LogLevel;
   Runtime.install({
     logger: new DefaultLogger(least, ({ level, message, meta }) => {
-      log[level === 'INFO' ? 'debug' : (level.toLowerCase() as Level)](meta ?? {}, message);
+      const isOfNoUse = level === 'INFO' || message.startsWith(NO_WORKFLOWS);
+      log[isOfNoUse ? 'debug' : (level.toLowerCase() as Level)](meta ?? {}, message);
     }),
     telemetryOptions: {
       logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }) },

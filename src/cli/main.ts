@@ -1,10 +1,13 @@
 #!/usr/bin/env node
 /** The command `outlive`. Each command is loaded when it is asked for, so that none pays for another. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { createRequire } from 'node:module';
 import { OutliveError } from '../errors.ts';
 import { ServerProblem } from '../server/problem.ts';
 import { Problem } from './problem.ts';
+import type { CloseArguments } from './commands/close.ts';
+import type { DevArguments } from './commands/dev.ts';
+import type { SessionsArguments } from './commands/sessions.ts';
 import type { WorkerArguments } from './commands/worker.ts';
 
 const USED_WRONGLY = 2;
@@ -20,19 +23,63 @@ const program = new Command('outlive')
   .configureOutput({ writeErr: () => undefined, outputError: () => undefined })
   .showHelpAfterError(false);
 
+const CONFIG = ['--config <file>', 'the configuration; default temporal.config.ts (.mts, .js, .mjs)'] as const;
+
+/** With what every command has that speaks to a server. */
+function command(name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option(...CONFIG)
+    .option('--address <host:port>', 'a server without credentials; default: what environment or configuration say')
+    .option('--namespace <name>', 'default: what configuration or environment say');
+}
+
 program
-  .command('worker')
-  .description('Runs a worker for everything that the configuration names, until it is told to stop.')
-  .option('--config <file>', 'the configuration; default temporal.config.ts (.mts, .js, .mjs)')
-  .option('--address <host:port>', 'a server without credentials; default: what the environment says')
-  .option('--namespace <name>', 'default: what configuration or environment say')
+  .command('dev')
+  .description(
+    'Keeps a worker running, started anew when the configuration or what it imports changes, and a Temporal server where none is named.',
+  )
+  .option(...CONFIG)
+  .action(async (given: DevArguments) => (await import('./commands/dev.ts')).dev(given));
+
+command('worker', 'Runs a worker for everything that the configuration names, until it is told to stop.')
+  .addOption(new Option('--under-dev').hideHelp())
   .action(async (given: WorkerArguments) => (await import('./commands/worker.ts')).worker(given));
+
+command('sessions', 'Lists sessions, the newest first.')
+  .option('--task-queue <name>', "default: the configuration's, else outlive")
+  .option('--agent <name>', 'only those of this agent')
+  .addOption(new Option('--status <status>', 'only those that are').choices(['open', 'closed']))
+  .option('--prefix <text>', 'only those whose id begins with it')
+  .option('--limit <n>', 'at most so many, 1 to 1000; default 100', wholeNumber)
+  .option('--after <place>', 'goes on where a list before has ended')
+  .option('--json', 'a row of JSON a line')
+  .action(async (given: SessionsArguments) => (await import('./commands/sessions.ts')).sessions(given));
+
+command('close', 'Ends a session; its runs go on unless they are cancelled.')
+  .argument('<session>', 'its id')
+  .option('--reason <text>', 'kept with its end')
+  .addOption(new Option('--runs <what>', 'what becomes of its runs; default keep').choices(['keep', 'cancel']))
+  .addOption(
+    new Option('--turn <what>', 'what becomes of the running turn; default cancel').choices(['cancel', 'finish']),
+  )
+  .option('--json', 'the receipt as JSON')
+  .action(async (id: string, given: CloseArguments) => (await import('./commands/close.ts')).close(id, given));
+
+// Whoever read what is written has gone.
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
 
 try {
   await program.parseAsync();
   process.exit(0);
 } catch (error) {
   process.exit(told(error));
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/u.test(text)) throw new InvalidArgumentError('Expected a whole number.');
+  return Number(text);
 }
 
 /** One sentence on stderr, and the exit code. */
@@ -52,6 +99,9 @@ function told(error: unknown): number {
 }
 
 function sentence({ message }: Error): string {
-  const text = message.replace(/^error: /u, '').trim();
+  const text = message
+    .replace(/^error: /u, '')
+    .replaceAll(/\s+/gu, ' ')
+    .trim();
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
 }

@@ -1,8 +1,9 @@
 /** A worker on the server that its arguments name, else the environment, else its configuration. */
 import type { NativeConnection } from '@temporalio/worker';
 import type { Config } from '../define.ts';
-import { connectNative, resolveEnvironment } from '../server/index.ts';
+import { connectNative } from '../server/index.ts';
 import { createWorker, type OutliveWorker } from '../worker.ts';
+import { whereOf, type OwnServer, type WhereArguments } from './where.ts';
 
 export interface Opened {
   worker: OutliveWorker;
@@ -14,21 +15,12 @@ export interface Opened {
 /**
  * It is told to stop when whoever has started it as a part of itself is gone.
  *
- * @param ownServer where a server runs that is used when nothing names one.
  * @throws ServerProblem when there is none to be reached.
  */
-export async function openWorker(
-  config: Config,
-  given: { address?: string | undefined; namespace?: string | undefined },
-  ownServer: () => string | undefined = () => undefined,
-): Promise<Opened> {
-  const environment = resolveEnvironment();
-  const address =
-    given.address ??
-    (environment.configured ? undefined : (config.connection?.address ?? ownServer() ?? environment.address));
-  const namespace = given.namespace ?? config.namespace ?? environment.namespace;
-  const connection = await connectNative({ namespace, ...(address === undefined ? {} : { address }) });
+export async function openWorker(config: Config, given: WhereArguments, ownServer: OwnServer): Promise<Opened> {
+  const { to, address, namespace } = await whereOf(config, given, ownServer);
+  const connection = await connectNative(to);
   const worker = await createWorker(config, { connection, namespace });
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
-  return { worker, connection, address: address ?? environment.address, namespace };
+  return { worker, connection, address, namespace };
 }

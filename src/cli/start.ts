@@ -12,6 +12,7 @@ import { goOn, play, type Played, type Stage } from './play.ts';
 import { Problem } from './problem.ts';
 import { OUT, preparedFile } from './scenario.ts';
 import { aboutOpen, clean, openSessions, toContinue } from './sessions.ts';
+import { Started } from './started.ts';
 import { superviseWorker } from './supervise.ts';
 import { createPainter } from './view.ts';
 
@@ -33,28 +34,10 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
+/** The session that is left open when all is stopped now. */
+let session: string | undefined;
+
 type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
-
-/** What was started, to be stopped in the opposite order, once. */
-class Started {
-  /** The session that is left open when all is stopped now. */
-  session: string | undefined;
-  private readonly stops: (() => Promise<void> | void)[] = [];
-
-  add(stop: () => Promise<void> | void): void {
-    this.stops.unshift(stop);
-  }
-
-  async stop(): Promise<void> {
-    for (const stop of this.stops.splice(0)) {
-      try {
-        await stop();
-      } catch {
-        // It is on its way out; what else was started is to be stopped, too.
-      }
-    }
-  }
-}
 
 async function run(values: Values, started: Started): Promise<void> {
   // Until there is a picture to be painted over, lines are lines.
@@ -102,7 +85,7 @@ async function run(values: Values, started: Started): Promise<void> {
     ui: () => (server === undefined ? undefined : `${server.uiUrl}/namespaces/${namespace}/workflows/`),
     workerPid: () => worker.pid,
     began: (sessionId) => {
-      started.session = sessionId;
+      session = sessionId;
     },
     losses: () => worker.losses + (server?.losses ?? 0),
     trouble: () =>
@@ -124,7 +107,7 @@ async function run(values: Values, started: Started): Promise<void> {
   if (values.once === true) {
     // Nobody would go on with it; what it came to can be read all the same.
     await client.session(played.sessionId).close({ runs: 'cancel' });
-    started.session = undefined;
+    session = undefined;
     if (played.problem !== undefined) throw new Problem(played.problem);
     return;
   }
@@ -143,7 +126,6 @@ function stopOnSignal(started: Started): void {
     const stopped = started.stop();
     console.log('\nStopping.');
     void stopped.then(() => {
-      const { session } = started;
       if (session !== undefined)
         console.log(
           `The session is kept and goes on with the next start. To see it: npm start -- --continue ${session}\nTo end it and delete what was made: npm start -- --clean`,

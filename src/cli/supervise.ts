@@ -1,5 +1,5 @@
 /**
- * Keeps one worker process running: the same one that `npm run worker` starts. When it is killed it is started again, which is
+ * Keeps one worker process running: the same one that is started by hand. When it is killed it is started again, which is
  * what a process manager does in production; whatever it was doing goes on where it stood. One that does not come up any more is
  * given up after a few attempts, with its own words.
  */
@@ -13,8 +13,10 @@ export interface Supervised {
   readonly pid: number | undefined;
   /** Workers that were lost so far. */
   readonly losses: number;
-  /** Between the loss of a worker and the moment in which the next one is ready. */
+  /** Between the end of a worker and the moment in which the next one is ready. */
   readonly isReplacing: boolean;
+  /** Stops the worker, which may finish what it is doing, and starts another one; also when it was given up. */
+  restart(): void;
   /** Stops the worker for good; it may finish what it is doing. */
   stop(): Promise<void>;
 }
@@ -24,21 +26,31 @@ export interface Supervision {
   env: Record<string, string>;
   /** Hears of each death and each new start. */
   say: (line: string) => void;
-  /** Told once when no worker can be started any more. */
+  /** Told when no worker can be started any more. */
   gaveUp: (problem: Problem) => void;
+  /** Hears what a worker tells beside that it is ready, and may answer it. */
+  heard?: (message: unknown, answer: (message: object) => void) => void;
+  /** Lets it write to this process's stderr. Default: what it writes is only read for its last words. */
+  speaks?: boolean;
   /** Default: that of `npm run worker`. */
   script?: string;
 }
+
+/** What a worker tells once it is ready. */
+export const READY = 'ready';
 
 const AGAIN_MS = 1000;
 const ATTEMPTS = 5;
 
 /** Resolves when the first worker is ready. @throws Problem with its last words when it does not start. */
-export async function superviseWorker({ args, env, say, gaveUp, script }: Supervision): Promise<Supervised> {
-  const path = script ?? fileURLToPath(new URL('worker.ts', import.meta.url));
-  let own = new WorkerProcess(path, args, env);
+export async function superviseWorker(supervision: Supervision): Promise<Supervised> {
+  const { say, gaveUp } = supervision;
+  let own = new WorkerProcess(supervision);
   const stopping = new AbortController();
   let [losses, isReplacing] = [0, false];
+  /** Opened when another worker is wanted in place of the one that there is. */
+  let wanted = Promise.withResolvers<void>();
+  let isWanted = false;
   process.once('exit', killAll);
   try {
     await own.ready;
@@ -52,32 +64,40 @@ export async function superviseWorker({ args, env, say, gaveUp, script }: Superv
     for (;;) {
       const how = await own.ended;
       if (stopping.signal.aborted) return;
-      losses += 1;
       isReplacing = true;
-      say(
-        `The worker (pid ${own.pid}) was lost (${how}): starting another one. What it was doing goes on from where it stood.`,
-      );
-      const problem = await replace();
-      if (stopping.signal.aborted) return;
-      if (problem !== undefined) {
-        gaveUp(problem);
-        return;
+      if (!isWanted) {
+        losses += 1;
+        say(
+          `The worker (pid ${own.pid}) was lost (${how}): starting another one. What it was doing goes on from where it stood.`,
+        );
       }
+      for (let problem = await replace(); problem !== undefined; problem = await replace()) {
+        if (stopping.signal.aborted) return;
+        gaveUp(problem);
+        await wanted.promise;
+      }
+      if (stopping.signal.aborted) return;
       isReplacing = false;
       say(`A new worker is running (pid ${own.pid}).`);
     }
   }
 
+  /** One that was asked for is tried once: whoever asked for it sees why it does not start. */
   async function replace(): Promise<Problem | undefined> {
     for (let attempt = 1; ; attempt++) {
-      await pause(AGAIN_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+      const asked = isWanted;
+      if (asked) [isWanted, wanted] = [false, Promise.withResolvers<void>()];
+      else await pause(AGAIN_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
       if (stopping.signal.aborted) return undefined;
-      own = new WorkerProcess(path, args, env);
+      own = new WorkerProcess(supervision);
       try {
         await own.ready;
         return undefined;
       } catch (error) {
-        if (attempt >= ATTEMPTS && error instanceof Problem)
+        if (stopping.signal.aborted) return undefined;
+        if (isWanted || !(error instanceof Problem)) continue;
+        if (asked) return error;
+        if (attempt >= ATTEMPTS)
           return new Problem(`No worker could be started in ${ATTEMPTS} attempts: ${error.message}`);
       }
     }
@@ -97,14 +117,22 @@ export async function superviseWorker({ args, env, say, gaveUp, script }: Superv
     get isReplacing() {
       return isReplacing;
     },
+    restart() {
+      isWanted = true;
+      own.kill('SIGTERM');
+      wanted.resolve();
+    },
     async stop() {
       stopping.abort();
+      wanted.resolve();
       own.kill('SIGTERM');
       await own.ended;
       process.off('exit', killAll);
     },
   };
 }
+
+const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
 
 class WorkerProcess {
   /** Resolves when it says so; rejects with a Problem when it ends before. */
@@ -113,10 +141,11 @@ class WorkerProcess {
   readonly ended: Promise<string>;
   private readonly child: ChildProcess;
 
-  constructor(script: string, args: readonly string[], env: Record<string, string>) {
+  constructor({ script = WORKER, args, env, speaks = false, heard }: Supervision) {
     const child = fork(script, args, {
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', speaks ? 'inherit' : 'ignore', speaks ? 'inherit' : 'pipe', 'ipc'],
+      // In a group of its own: what interrupts this process lets it stop the worker in order.
       detached: true,
     });
     this.child = child;
@@ -128,10 +157,13 @@ class WorkerProcess {
       child.once('exit', (code, signal) => resolve(signal ?? `code ${code}`));
     });
     this.ready = new Promise<void>((resolve, reject) => {
-      child.once('message', () => resolve());
+      child.on('message', (message) => {
+        if (message === READY) resolve();
+        else heard?.(message, (answer) => child.connected && child.send(answer));
+      });
       // Behind its exit may come what it said last.
       child.once('close', (code, signal) =>
-        reject(new Problem(lastWords(said) ?? `The worker ended (${signal ?? `code ${code}`}).`)),
+        reject(new Problem(lastWords(said) ?? `The worker did not start (${signal ?? `code ${code}`}).`)),
       );
     });
     this.ready.catch(() => undefined);

@@ -7,6 +7,7 @@ import { runningDevServer, ServerProblem } from '../server/index.ts';
 import { openWorker } from './open-worker.ts';
 import { serverFile } from './place.ts';
 import { runWorker } from './run-worker.ts';
+import { READY } from './supervise.ts';
 import { OUT } from './scenario.ts';
 
 const HELP = `npm run worker                                  works for everything that temporal.config.ts names; Ctrl-C ends it
@@ -37,7 +38,7 @@ async function run(values: Values): Promise<void> {
   const { worker, address, namespace } = await openWorker({ ...config, taskQueue }, values, () =>
     runningDevServer(serverFile(OUT)),
   );
-  process.send?.('ready');
+  process.send?.(READY);
   console.log(
     `The worker is ready (pid ${process.pid}): ${worker.taskQueues.join(', ')} at ${address}, namespace ${namespace}. Ctrl-C ends it.`,
   );

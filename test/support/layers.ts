@@ -57,7 +57,7 @@ const LAYERS: Layer[] = [
     name: 'cli',
     files: /^src\/cli\//u,
     layers: ['domain', 'errors', 'contract', 'define', 'client', 'server', 'worker', 'config', 'examples'],
-    packages: /^(node:.*|@temporalio\/.*|commander|pino|pino-pretty)$/u,
+    packages: /^(node:.*|@temporalio\/.*|commander|pino|pino-pretty|chokidar)$/u,
   },
   { name: 'examples', files: /^examples\//u, layers: ['contract', 'define', 'errors', 'client'], packages: /.*/u },
   { name: 'config', files: /^temporal\.config\.ts$/u, layers: ['define', 'examples'], packages: /.*/u },

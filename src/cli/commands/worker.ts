@@ -1,10 +1,16 @@
 /** `outlive worker`: a worker for everything that the configuration names, until it is told to stop. */
 import { configFile, loadConfig } from '../load-config.ts';
 import { createLog, takeSdkLines } from '../log.ts';
+import { READY } from '../supervise.ts';
+import { askForServer, tellImports } from '../under-dev.ts';
+import { devServerFile } from '../where.ts';
 import { openWorker } from '../open-worker.ts';
+import { runningDevServer } from '../../server/index.ts';
 import { runWorker } from '../run-worker.ts';
 
 export interface WorkerArguments {
+  /** Started by `outlive dev`. */
+  underDev?: true;
   config?: string;
   address?: string;
   namespace?: string;
@@ -13,8 +19,19 @@ export interface WorkerArguments {
 export async function worker(given: WorkerArguments): Promise<void> {
   const log = createLog();
   takeSdkLines(log);
-  const config = await loadConfig(configFile(given.config));
-  const { worker: opened, connection, address, namespace } = await openWorker(config, given);
+  if (given.underDev === true) tellImports();
+  const file = configFile(given.config);
+  const config = await loadConfig(file);
+  const {
+    worker: opened,
+    connection,
+    address,
+    namespace,
+  } = await openWorker(
+    config,
+    given,
+    given.underDev === true ? askForServer : () => runningDevServer(devServerFile(file)),
+  );
   log.info(
     {
       address,
@@ -25,7 +42,7 @@ export async function worker(given: WorkerArguments): Promise<void> {
     },
     'The worker is ready.',
   );
-  process.send?.('ready');
+  process.send?.(READY);
   await runWorker(opened);
   log.info('The worker has stopped.');
   await connection.close();

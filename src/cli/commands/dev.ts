@@ -1,0 +1,95 @@
+/** `outlive dev`: a server if none is named, and a worker that is started anew when the configuration or what it imports changes. */
+import { dirname, extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { watch } from 'chokidar';
+import { findCli } from '../../server/index.ts';
+import { keepServer, type KeptServer } from '../keep-server.ts';
+import { configFile } from '../load-config.ts';
+import { createLog } from '../log.ts';
+import { nearest } from '../paths.ts';
+import type { Problem } from '../problem.ts';
+import { Started } from '../started.ts';
+import { superviseWorker } from '../supervise.ts';
+import { isToDev } from '../under-dev.ts';
+import { devServerFile } from '../where.ts';
+
+export interface DevArguments {
+  config?: string;
+}
+
+/** Of files that are written one after the other. */
+const QUIET_MS = 100;
+
+export async function dev(given: DevArguments): Promise<void> {
+  const log = createLog();
+  const file = configFile(given.config);
+  const started = new Started();
+  const { promise: over, resolve: end, reject: fail } = Promise.withResolvers<void>();
+  const say = (line: string): void => log.info(line);
+  let isStopping = false;
+  const stop = (): void => {
+    if (isStopping) process.exit(130);
+    isStopping = true;
+    say('Stopping.');
+    end();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  let server: Promise<KeptServer> | undefined;
+  try {
+    const watcher = watch(file, { ignoreInitial: true, awaitWriteFinish: { stabilityThreshold: QUIET_MS } });
+    started.add(async () => watcher.close());
+    const worker = superviseWorker({
+      script: fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url)),
+      args: ['worker', '--under-dev', '--config', file],
+      env: {},
+      speaks: true,
+      say,
+      gaveUp: ({ message }) => log.error(`${message} It is started again when one of its files changes.`),
+      heard(message, answer) {
+        if (!isToDev(message)) return;
+        if ('imported' in message) {
+          watcher.add(message.imported);
+          return;
+        }
+        server ??= ownServer(file, message.wantsServer.namespace, started, say, fail);
+        server.then(({ address }) => answer({ address }), fail);
+      },
+    });
+    const running = await Promise.race([worker, over.then(() => undefined)]);
+    if (running === undefined) return;
+    started.add(async () => running.stop());
+    watcher.on('all', (_event, path) => {
+      say(`${nearest(path)} has changed: starting another worker.`);
+      running.restart();
+    });
+    const own = await server;
+    if (own !== undefined) console.log(`Web UI ${own.uiUrl}`);
+    await over;
+  } finally {
+    await started.stop();
+  }
+}
+
+async function ownServer(
+  file: string,
+  namespace: string,
+  started: Started,
+  say: (line: string) => void,
+  gaveUp: (problem: Problem) => void,
+): Promise<KeptServer> {
+  const dbFile = devServerFile(file);
+  const server = await keepServer(
+    {
+      cli: await findCli({ say }),
+      dbFile,
+      namespace,
+      logFile: `${dirname(dbFile)}/temporal.log`,
+      dynamicConfig: { 'matching.enableFairness': true },
+      say,
+    },
+    gaveUp,
+  );
+  started.add(async () => server.stop());
+  say(`Temporal is at ${server.address}, namespace ${namespace}, kept in ${nearest(dbFile)}.`);
+  return server;
+}

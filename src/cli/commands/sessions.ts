@@ -1,0 +1,58 @@
+/** `outlive sessions`: which there are, as a table or a row of JSON a line. */
+import type { ListedSession } from '../../client/index.ts';
+import { openClient, type ClientArguments } from '../open-client.ts';
+import { pad, width } from '../view/width.ts';
+
+export interface SessionsArguments extends ClientArguments {
+  agent?: string;
+  status?: 'open' | 'closed';
+  prefix?: string;
+  limit?: number;
+  after?: string;
+  json?: true;
+}
+
+const HEADING = ['SESSION', 'STATUS', 'AGENT', 'CREATED', 'TITLE'];
+const GAP = '  ';
+
+export async function sessions({
+  json,
+  prefix,
+  agent,
+  status,
+  limit,
+  after,
+  ...where
+}: SessionsArguments): Promise<void> {
+  const client = await openClient(where);
+  const page = await client.listSessions({
+    ...(agent === undefined ? {} : { agent }),
+    ...(status === undefined ? {} : { status }),
+    ...(prefix === undefined ? {} : { idPrefix: prefix }),
+    ...(limit === undefined ? {} : { limit }),
+    ...(after === undefined ? {} : { after }),
+  });
+  if (json === true) for (const row of page.sessions) console.log(JSON.stringify(row));
+  else if (page.sessions.length === 0) console.log(`No session on the task queue "${client.taskQueue}".`);
+  else for (const line of table(page.sessions)) console.log(line);
+  // Beside the rows, which somebody may count.
+  if (page.after !== undefined) console.error(`There are more: go on with --after ${page.after}`);
+}
+
+/** Columns as wide as what stands in them, so that nothing is cut off. */
+function table(rows: readonly ListedSession[]): string[] {
+  const cells = rows.map(({ sessionId, status, agent = '', createdAt, title = '' }) => [
+    sessionId,
+    status,
+    agent,
+    createdAt.replace(/\.\d+Z$/u, 'Z'),
+    title.replaceAll(/\p{Cc}+/gu, ' '),
+  ]);
+  const widths = HEADING.map((name, i) => Math.max(width(name), ...cells.map((row) => width(row[i] ?? ''))));
+  return [HEADING, ...cells].map((row) =>
+    row
+      .map((cell, i) => pad(cell, widths[i] ?? 0, ''))
+      .join(GAP)
+      .trimEnd(),
+  );
+}
