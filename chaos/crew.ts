@@ -1,5 +1,5 @@
 /** The worker processes of a chaos run: always so many, whatever befalls them. */
-import { WorkerProcess } from '../test/support/killable.ts';
+import { WorkerProcess } from '../src/testing/worker-process.ts';
 import type { EffectsFile, TaskEffect } from './effects.ts';
 import type { Loss } from './plan.ts';
 import { until } from './until.ts';
@@ -30,7 +30,7 @@ export class Crew implements AsyncDisposable {
   }
 
   private async hire(): Promise<void> {
-    const worker = await WorkerProcess.start(MAIN, this.env);
+    const worker = await WorkerProcess.start(MAIN, { env: this.env });
     this.workers.add(worker);
     void worker.exited.then(async ({ code, signal }) => {
       this.workers.delete(worker);

@@ -1,5 +1,5 @@
 /** Waits that end at a condition, longer than those of tests: a server or a worker may be away meanwhile. */
-import { eventually } from '../test/support/eventually.ts';
+import { eventually } from '../src/testing/index.ts';
 
 const BOUND_MS = 180_000;
 

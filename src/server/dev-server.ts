@@ -23,9 +23,9 @@ export interface DevServerOptions {
   cli: string;
   /** Where the server keeps its state. Left out: in memory. */
   dbFile?: string;
-  /** Default 7233; another one is taken when it is in use. */
+  /** Default 7233; another one is taken when it is in use, and any free one for 0. */
   port?: number;
-  /** Default 8233; another one is taken when it is in use. */
+  /** Default 8233; another one is taken when it is in use, and any free one for 0. */
   uiPort?: number;
   /** Created if it does not exist. Default `default`. */
   namespace?: string;
@@ -187,11 +187,11 @@ async function furnishOrStop(server: BootedServer, needs: NamespaceNeeds): Promi
 function running(server: BootedServer, { port, uiPort, say }: Settings, release: () => void): DevServer {
   const { process, address } = server;
   const uiUrl = `http://127.0.0.1:${server.uiPort}`;
-  if (server.port !== port)
+  if (port !== 0 && server.port !== port)
     say(
       `Port ${port} is in use, so Temporal is at ${address}: set TEMPORAL_ADDRESS=${address} for clients and the temporal command.`,
     );
-  if (server.uiPort !== uiPort) say(`Port ${uiPort} is in use, so Temporal's web UI is at ${uiUrl}.`);
+  if (uiPort !== 0 && server.uiPort !== uiPort) say(`Port ${uiPort} is in use, so Temporal's web UI is at ${uiUrl}.`);
   let stopping = false;
   void process.ended.then(() => {
     release();

@@ -5,9 +5,10 @@ import { connect, createServer } from 'node:net';
 
 const HOST = '127.0.0.1';
 
-/** `wanted` if nothing uses it, otherwise any free port. */
+/** `wanted` if nothing uses it, otherwise any free port; 0 wants any. */
 export async function freePort(wanted?: number): Promise<number> {
-  if (wanted !== undefined && !(await accepts(wanted)) && (await listenOn(wanted)) !== undefined) return wanted;
+  if (wanted !== undefined && wanted !== 0 && !(await accepts(wanted)) && (await listenOn(wanted)) !== undefined)
+    return wanted;
   const any = await listenOn(0);
   if (any === undefined) throw new Error(`no port of ${HOST} is free`);
   return any;

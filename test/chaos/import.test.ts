@@ -9,7 +9,7 @@ import { generateOrders } from '../../examples/import-and-build/generate-orders.
 import { OutliveClient } from '../../src/client/index.ts';
 import { startDevServer } from '../../src/server/index.ts';
 import { allEvents, eventually } from '../support/harness.ts';
-import { WorkerProcess } from '../support/killable.ts';
+import { WorkerProcess } from '../../src/testing/worker-process.ts';
 
 const WORKER = new URL('../../src/cli/worker.ts', import.meta.url);
 
@@ -19,10 +19,7 @@ test('kill -9 in the middle of the import: every good row is there once, no batc
   const truth = await generateOrders(join(out, 'orders.csv'), { rows: 30_000, seed: 7 });
   const start = async (): Promise<WorkerProcess> =>
     WorkerProcess.start(WORKER, {
-      OUTLIVE_OUT: out,
-      OUTLIVE_FILES: out,
-      OUTLIVE_PACE: '0.6',
-      TEMPORAL_ADDRESS: server.address,
+      env: { OUTLIVE_OUT: out, OUTLIVE_FILES: out, OUTLIVE_PACE: '0.6', TEMPORAL_ADDRESS: server.address },
     });
   const connection = await Connection.connect({ address: server.address });
   let worker = await start();

@@ -59,7 +59,24 @@ const LAYERS: Layer[] = [
     layers: ['domain', 'errors', 'contract', 'define', 'client', 'server', 'worker', 'config', 'examples'],
     packages: /^(node:.*|@temporalio\/.*|commander|pino|pino-pretty|chokidar)$/u,
   },
-  { name: 'examples', files: /^examples\//u, layers: ['contract', 'define', 'errors', 'client'], packages: /.*/u },
+  {
+    name: 'models',
+    files: /^src\/testing\/model\//u,
+    layers: [],
+    packages: /^(node:(crypto|events|timers\/promises)|@ai-sdk\/provider)$/u,
+  },
+  {
+    name: 'testing',
+    files: /^src\/testing\/[^/]+$/u,
+    layers: ['contract', 'define', 'client', 'server', 'worker', 'converter', 'cli', 'models'],
+    packages: /^(node:.*|@temporalio\/(client|worker))$/u,
+  },
+  {
+    name: 'examples',
+    files: /^examples\//u,
+    layers: ['contract', 'define', 'errors', 'client', 'models'],
+    packages: /.*/u,
+  },
   { name: 'config', files: /^temporal\.config\.ts$/u, layers: ['define', 'examples'], packages: /.*/u },
 ];
 

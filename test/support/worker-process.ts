@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inject } from 'vitest';
-import { WorkerProcess } from './killable.ts';
+import { WorkerProcess } from '../../src/testing/worker-process.ts';
 
 /** A folder for effects and gates, and workers that share it. */
 export class Bench implements AsyncDisposable {
@@ -30,7 +30,9 @@ export class Bench implements AsyncDisposable {
 
   /** @param env what this one is told beside what all are. */
   async worker(env: Record<string, string> = {}): Promise<WorkerProcess> {
-    const worker = await WorkerProcess.start(new URL('worker-main.ts', import.meta.url), { ...this.env, ...env });
+    const worker = await WorkerProcess.start(new URL('worker-main.ts', import.meta.url), {
+      env: { ...this.env, ...env },
+    });
     this.started.push(worker);
     return worker;
   }

@@ -1,6 +1,6 @@
 /** What has been asked for in a conversation, and how far each of it is. */
 import { basename, extname } from 'node:path';
-import { parsed, type Call, type Conversation, type Fields, type Frame } from './prompt.ts';
+import { parsed, type Call, type Conversation, type Fields, type Frame } from '../../../src/testing/model/prompt.ts';
 
 /** One dashboard that was asked for. */
 export interface Job {

@@ -3,7 +3,7 @@ import { count, writer } from '../page/format.ts';
 import { shown } from '../page/html.ts';
 import { reasonText } from '../page/quality.ts';
 import type { Job } from './jobs.ts';
-import { fields, type Call, type Fields, type Frame } from './prompt.ts';
+import { fields, type Call, type Fields, type Frame } from '../../../src/testing/model/prompt.ts';
 
 /** Shown wherever the model is named. */
 export const DEMO_SENTENCE = 'demo model: scripted, no key needed';

@@ -3,7 +3,7 @@ import type { LanguageModelV4Prompt } from '@ai-sdk/provider';
 import type { InspectedColumn } from '../roles.ts';
 import { chooseCharts } from './choose-charts.ts';
 import { broken, done, readJobs, resultOf, type Job } from './jobs.ts';
-import { readPrompt, type Call, type Conversation, type Fields } from './prompt.ts';
+import { readPrompt, type Call, type Conversation, type Fields } from '../../../src/testing/model/prompt.ts';
 import { answerOther, failedTool, outcomeText, rowsText, summary, waiting } from './lines.ts';
 
 export interface Reply {

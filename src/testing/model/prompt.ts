@@ -102,3 +102,15 @@ export function parsed(text: string): Fields {
 function plain(attribute: string): string {
   return attribute.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&amp;', '&');
 }
+
+/** The texts of a message in their order; what tools answered is JSON where it is no text. */
+export function textsOf({ role, content }: LanguageModelV4Prompt[number]): string[] {
+  if (role === 'system') return [content];
+  return content.flatMap((part) => {
+    if (part.type === 'text') return [part.text];
+    if (part.type !== 'tool-result') return [];
+    const { output } = part;
+    if (output.type === 'execution-denied') return [output.reason ?? ''];
+    return [typeof output.value === 'string' ? output.value : JSON.stringify(output.value)];
+  });
+}
