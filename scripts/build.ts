@@ -3,7 +3,7 @@
  * installs it needs a bundler or runs TypeScript under `node_modules`.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { bundleWorkflows, mark } from '../src/workflow-bundle.ts';
 
@@ -16,6 +16,8 @@ const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
 execFileSync(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.build.json')], { stdio: 'inherit' });
 namesOfTypes();
 writeFileSync(join(DIST, 'workflow-bundle.js'), mark() + withPlainMap((await bundleWorkflows()).code));
+// What `outlive init` copies.
+cpSync(join(ROOT, 'examples/first-agent'), join(DIST, 'examples/first-agent'), { recursive: true });
 chmodSync(join(DIST, 'src/cli/main.js'), 0o755);
 
 /** The compiler leaves the names of modules in declarations as they are written, with `.ts`. */

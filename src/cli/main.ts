@@ -67,6 +67,12 @@ command('close', 'Ends a session; its runs go on unless they are cancelled.')
   .option('--json', 'the receipt as JSON')
   .action(async (id: string, given: CloseArguments) => (await import('./commands/close.ts')).close(id, given));
 
+program
+  .command('init')
+  .description('Makes a project that runs: an agent, a task, a client and a test.')
+  .argument('[folder]', 'where; default: here')
+  .action(async (folder: string | undefined) => (await import('./commands/init.ts')).init(folder));
+
 // Whoever read what is written has gone.
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
 

@@ -98,52 +98,57 @@ async function saidAt(address: string): Promise<unknown> {
   try {
     const client = new OutliveClient(new Client({ connection }));
     const session = await client.startSession(uniqueId('dev'));
-    const { runId } = await session.startRun({ agent: 'say', input: null, detached: { notify: 'silent' } });
+    const { runId } = await session.startRun({ agent: 'say', input: 'please', detached: { notify: 'silent' } });
     return await session.run(runId).result();
   } finally {
     await connection.close();
   }
 }
 
-test('W-10 dev has a server of its own and a worker that comes again when killed, changed or mended, and takes all with it', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'outlive-dev-'));
-  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-  const answer = (value: string): void => writeFileSync(join(folder, 'answer.ts'), `export const answer = ${value};\n`);
-  answer("'first'");
-  writeFileSync(
-    join(folder, 'temporal.config.ts'),
-    `import { defineAgent, defineConfig, defineTask } from ${JSON.stringify(join(ROOT, 'src/index.ts'))};
+test(
+  'W-10 dev has a server of its own and a worker that comes again when killed, changed or mended',
+  { timeout: 300_000 },
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'outlive-dev-'));
+    writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+    const answer = (value: string): void =>
+      writeFileSync(join(folder, 'answer.ts'), `export const answer = ${value};\n`);
+    answer("'first'");
+    writeFileSync(
+      join(folder, 'temporal.config.ts'),
+      `import { defineAgent, defineConfig, defineTask } from ${JSON.stringify(join(ROOT, 'src/index.ts'))};
      import { demoModel } from ${JSON.stringify(join(ROOT, 'src/testing/index.ts'))};
      import { answer } from './answer.ts';
      const say = defineTask({ name: 'say', run: () => answer });
      export default defineConfig({ agents: [defineAgent({ name: 'helper', instructions: 'Help.', model: demoModel() })], tasks: [say] });`,
-  );
-  const env = { TEMPORAL_ADDRESS: '', TEMPORAL_CLI_PATH: inject('cli') };
-  try {
-    await using dev = new RunningCommand(MAIN, ['dev'], { cwd: folder, env });
-    await dev.says(/Web UI http:\/\/127\.0\.0\.1:\d+/u);
-    const [, address = ''] = await dev.says(/Temporal is at ([\d.:]+)/u);
-    const [, pid] = await dev.says(/"pid":(\d+)[^\n]*The worker is ready/u);
-    expect(await saidAt(address)).toBe('first');
+    );
+    const env = { TEMPORAL_ADDRESS: '', TEMPORAL_CLI_PATH: inject('cli') };
+    try {
+      await using dev = new RunningCommand(MAIN, ['dev'], { cwd: folder, env });
+      await dev.says(/Web UI {3}http:\/\/127\.0\.0\.1:\d+/u);
+      const [, address = ''] = await dev.says(/Temporal is at ([\d.]+:\d+)/u);
+      const [, pid] = await dev.says(/"pid":(\d+)[^\n]*The worker is ready/u);
+      expect(await saidAt(address)).toBe('first');
 
-    process.kill(Number(pid), 'SIGKILL');
-    await dev.says(/A new worker is running/u);
-    answer("'second'");
-    await dev.says(/answer\.ts has changed/u);
-    await dev.says(/A new worker is running/u, 2);
-    expect(await saidAt(address)).toBe('second');
+      process.kill(Number(pid), 'SIGKILL');
+      await dev.says(/A new worker is running/u);
+      answer("'second'");
+      await dev.says(/answer\.ts has changed/u);
+      await dev.says(/A new worker is running/u, 2);
+      expect(await saidAt(address)).toBe('second');
 
-    answer('(');
-    await dev.says(/did not start [^\n]* It is started again when one of its files changes/u);
-    answer("'third'");
-    await dev.says(/A new worker is running/u, 3);
-    expect(await saidAt(address)).toBe('third');
+      answer('(');
+      await dev.says(/did not start [^\n]* It is started again when one of its files changes/u);
+      answer("'third'");
+      await dev.says(/A new worker is running/u, 3);
+      expect(await saidAt(address)).toBe('third');
 
-    dev.signal('SIGINT');
-    expect((await dev.ended).code).toBe(0);
-    await expect(saidAt(address)).rejects.toThrow(address);
-    expect(existsSync(join(folder, '.outlive/temporal.db'))).toBe(true);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
+      dev.signal('SIGINT');
+      expect((await dev.ended).code).toBe(0);
+      await expect(saidAt(address)).rejects.toThrow(address);
+      expect(existsSync(join(folder, '.outlive/temporal.db'))).toBe(true);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);

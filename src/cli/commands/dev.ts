@@ -63,7 +63,7 @@ export async function dev(given: DevArguments): Promise<void> {
       running.restart();
     });
     const own = await server;
-    if (own !== undefined) console.log(`Web UI ${own.uiUrl}`);
+    if (own !== undefined) console.log(`Temporal ${own.address}\nWeb UI   ${own.uiUrl}`);
     await over;
   } finally {
     await started.stop();
