@@ -22,7 +22,7 @@ const SENTENCES: readonly Sentence[] = [
   {
     pattern: /ECONNREFUSED|ConnectionRefused/,
     say: (address) =>
-      `There is no Temporal server at ${address} (connection refused): start one with "npm start" or set TEMPORAL_ADDRESS to the address of one that runs.`,
+      `There is no Temporal server at ${address} (connection refused): start one with "outlive dev" or set TEMPORAL_ADDRESS to the address of one that runs.`,
   },
   {
     pattern: /name resolution failed|ENOTFOUND|EAI_AGAIN|dns error/i,
