@@ -2,6 +2,7 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import { HANDED_BACK, UNKNOWN_HERE } from '../src/contract.ts';
 import { TEXT_CHARS } from '../src/domain/state/sizes.ts';
+import { messageOf } from './fit.ts';
 import type { Registry } from './registry.ts';
 
 const RESERVED: readonly string[] = [HANDED_BACK, UNKNOWN_HERE];
@@ -9,6 +10,8 @@ const RESERVED: readonly string[] = [HANDED_BACK, UNKNOWN_HERE];
 export interface Outgoing {
   nonRetryable?: boolean;
   type?: string;
+  /** Instead of what the error says. */
+  message?: string;
   details?: unknown;
 }
 
@@ -16,7 +19,7 @@ export interface Outgoing {
 export function outgoing(
   registry: Registry,
   error: unknown,
-  { nonRetryable = false, type, details }: Outgoing = {},
+  { nonRetryable = false, type, message, details }: Outgoing = {},
 ): ApplicationFailure {
   const thrown =
     type ??
@@ -24,15 +27,15 @@ export function outgoing(
     (error instanceof Error ? error.name : 'Error');
   // These say that nothing has run, which only the runtime knows.
   const name = RESERVED.includes(thrown) ? 'Error' : thrown;
-  const text = registry.redact(error instanceof Error ? error.message : String(error));
-  const message = text.length > TEXT_CHARS ? `${text.slice(0, TEXT_CHARS - 1).toWellFormed()}…` : text;
+  const text = registry.redact(message ?? messageOf(error));
+  const cut = text.length > TEXT_CHARS ? `${text.slice(0, TEXT_CHARS - 1).toWellFormed()}…` : text;
   const failure = ApplicationFailure.create({
-    message,
+    message: cut,
     type: name.slice(0, 256),
     nonRetryable,
     details: details === undefined ? [] : [details],
   });
-  failure.stack = `${name}: ${message}`;
+  failure.stack = `${name}: ${cut}`;
   return failure;
 }
 

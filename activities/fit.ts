@@ -1,12 +1,17 @@
 /**
  * Whether a value fits what an app has declared of it, by a schema of any library that speaks Standard Schema; what does not is told in one
- * sentence that names the field.
+ * sentence that names the field, and never as the library tells it.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { ApplicationFailure } from '@temporalio/activity';
+import type { Misfit } from '../src/contract.ts';
 import type { Schema } from '../src/define.ts';
+import { misfitSentence } from '../src/domain/run/fit.ts';
+import { truncate } from '../src/domain/state/text.ts';
+import { echo, pathText } from '../src/schemas/index.ts';
 
-const SHOWN_CHARS = 80;
+/** Of a path, whose keys are what came, and of what a library says. */
+const PART_CHARS = 200;
 
 /** A part of what a validation found: beside what Standard Schema promises, what zod and valibot tell. */
 interface Issue {
@@ -21,38 +26,55 @@ interface Issue {
 export async function fitting<T>(schema: Schema<T>, value: unknown, what = 'input'): Promise<T> {
   const result = await schema['~standard'].validate(value);
   if (result.issues === undefined) return result.value;
-  throw ApplicationFailure.nonRetryable(misfit(result.issues, value, what), 'InvalidInput');
+  throw ApplicationFailure.nonRetryable(misfitSentence(misfit(result.issues, value), what), 'InvalidInput');
 }
 
 /** What is wrong with input, or nothing. */
-export async function misfitOf(schema: Schema<unknown>, input: unknown): Promise<string | undefined> {
+export async function misfitOf(schema: Schema<unknown>, input: unknown): Promise<Misfit | undefined> {
   const { issues } = await schema['~standard'].validate(input);
   return issues === undefined ? undefined : misfit(issues, input);
 }
 
-/** The sentence for an error that has issues somewhere among its causes. */
-export function misfitIn(error: unknown, input: unknown): string | undefined {
+/** What is wrong by an error that has issues somewhere among its causes. `value`: of the whole, where it is known. */
+export function misfitIn(error: unknown, ...value: [unknown?]): Misfit | undefined {
   for (let at = error; at instanceof Error; at = at.cause) {
-    const { issues } = at as { issues?: readonly Issue[] };
-    if (Array.isArray(issues) && issues.length > 0) return misfit(issues, input);
+    const { issues } = at as { issues?: unknown };
+    if (Array.isArray(issues) && issues.length > 0 && issues.every(isIssue)) return misfit(issues, ...value);
   }
   return undefined;
 }
 
-function misfit(issues: readonly Issue[], value: unknown, what = 'input'): string {
+/** Other things are called issues too. */
+function isIssue(one: unknown): one is Issue {
+  const { message, path } = (one ?? {}) as { message?: unknown; path?: unknown };
+  return typeof message === 'string' && (path === undefined || Array.isArray(path));
+}
+
+/** What an error says, in one sentence where a validation library would say it as a dump. `what`, `value`: what did not fit, where they are known. */
+export function messageOf(error: unknown, what = 'value', ...value: [unknown?]): string {
+  const misfit = misfitIn(error, ...value);
+  if (misfit !== undefined) return misfitSentence(misfit, what);
+  return error instanceof Error ? error.message : String(error);
+}
+
+function misfit(issues: readonly Issue[], ...value: [unknown?]): Misfit {
   const [first = {}, ...others] = issues;
   const path = (first.path ?? []).map((part) => (typeof part === 'object' ? part.key : part));
-  const field = [what, ...path.map(String)].join('.');
+  const got = value.length === 0 ? '' : `, got ${shown(valueAt(value[0], path))}`;
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
-  return `Expected ${field} to be ${wanted(first)}, got ${shown(valueAt(value, path))}${more}.`;
+  return { field: oneLine(pathText(path)), wrong: `to be ${wanted(first)}${got}${more}` };
 }
 
 function wanted({ code, expected, values, message = '' }: Issue): string {
   const word = typeof expected === 'string' ? WORDS[expected.toLowerCase()] : undefined;
   if (word !== undefined && (code === undefined || code === 'invalid_type')) return word;
   if (values !== undefined && values.length > 0)
-    return `${values.length === 1 ? '' : 'one of '}${values.map((value) => JSON.stringify(value)).join(', ')}`;
-  return `what its schema says (${message.split('\n')[0]?.replace(/\.$/u, '') ?? ''})`;
+    return oneLine(`${values.length === 1 ? '' : 'one of '}${values.map((value) => JSON.stringify(value)).join(', ')}`);
+  return `what its schema says (${oneLine(message).replace(/\.$/u, '')})`;
+}
+
+function oneLine(text: string): string {
+  return truncate(text.trim().split(/[\r\n]/u)[0] ?? '', PART_CHARS);
 }
 
 const WORDS: Record<string, string> = {
@@ -76,7 +98,5 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 function shown(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value) ?? typeof value;
-  return text.length > SHOWN_CHARS ? `${Array.from(text).slice(0, SHOWN_CHARS).join('')}…` : text;
+  return value === undefined ? 'nothing' : echo(value);
 }

@@ -5,6 +5,7 @@ import type { Activities } from '../src/contract.ts';
 import { RULES } from '../src/domain/state/rules.ts';
 import { describe, firstRunId, isOpen, parentEpochOf } from '../src/client/describe.ts';
 import { answerRequest } from './answer.ts';
+import { checkInputs } from './check-inputs.ts';
 import { callHandler } from './handler.ts';
 import { lookAtRuns } from './look.ts';
 import type { Registry } from './registry.ts';
@@ -24,6 +25,7 @@ export function createActivities(registry: Registry, client: Client, isStopping:
     tool: async (arg) => unlessPaused(client, async () => ({ v: 1, output: await callTool(registry, client, arg) })),
     task: async (arg) => unlessPaused(client, async () => runTask(registry, client, arg)),
     resolveName: async ({ name }) => ({ v: 1, rules: RULES, ...(await resolveName(registry, client, name)) }),
+    checkInputs: async ({ runs }) => ({ v: 1, misfits: await checkInputs(registry, client, runs) }),
     archiveLog: async () => Promise.resolve(),
     answerRequest: async ({ workflowId, answer }) => answerRequest(client, workflowId, answer),
     handler: async (arg) => unlessPaused(client, async () => callHandler(registry, client, arg)),

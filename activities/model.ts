@@ -6,9 +6,12 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import {
   APICallError,
   InvalidResponseDataError,
+  InvalidToolInputError,
+  JSONParseError,
   NoOutputGeneratedError,
   convertToModelMessages,
   NoSuchToolError,
+  TypeValidationError,
   streamText,
   type FinishReason,
   type LanguageModelUsage,
@@ -31,11 +34,12 @@ import { jsonBytes } from '../src/domain/state/json.ts';
 import { isRuntimeTool } from '../src/domain/turn/runtime-tools.ts';
 import { MESSAGE_BYTES, MOST_TOKENS, TEXT_CHARS } from '../src/domain/state/sizes.ts';
 import { promptOf } from '../src/domain/delivery/prompt.ts';
-import { isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
+import { misfitSentence } from '../src/domain/run/fit.ts';
+import { echo, isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
 import type { ModelAnswer, ModelCall } from '../src/domain/turn/model-step.ts';
 import { cutParts, inputPreview, INPUTS_BYTES } from './answer-size.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
-import { misfitIn, misfitOf } from './fit.ts';
+import { messageOf, misfitIn, misfitOf } from './fit.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
 import { ownSignal } from './signal.ts';
@@ -225,7 +229,8 @@ async function callOf(
   if ('invalid' in call && call.invalid === true) {
     const error: unknown = 'error' in call ? call.error : undefined;
     const type = NoSuchToolError.isInstance(error) ? 'UnknownTool' : 'InvalidInput';
-    const why = misfitIn(error, input) ?? (error instanceof Error ? error.message : 'The call is not valid.');
+    const misfit = misfitIn(error, input);
+    const why = misfit === undefined ? invalidity(error, call.input) : misfitSentence(misfit);
     return { kind: 'invalid', toolCallId, toolName, error: registry.redact(`${type}: ${why}`).slice(0, TEXT_CHARS) };
   }
   if (finishReason === 'length') return { kind: 'invalid', toolCallId, toolName, error: CUT_OFF };
@@ -246,6 +251,12 @@ async function callOf(
   };
 }
 
+/** Why a call cannot be made that fits no schema for another reason: there is no such tool, or its input is no JSON. */
+function invalidity(error: unknown, input: unknown): string {
+  if (InvalidToolInputError.isInstance(error)) return `Expected input to be JSON, got ${echo(input)}.`;
+  return error instanceof Error ? error.message : 'The call is not valid.';
+}
+
 /** Input that its task would refuse: the model is told at once, and not by a run that has failed. */
 async function unfitToStart(
   registry: Registry,
@@ -255,7 +266,7 @@ async function unfitToStart(
   const { agent, input = {} } = call as { agent?: Json; input?: Json };
   const schema = typeof agent === 'string' && canStart.includes(agent) ? registry.tasks.get(agent)?.input : undefined;
   const wrong = schema === undefined ? undefined : await misfitOf(schema, input);
-  return wrong === undefined ? undefined : registry.redact(wrong);
+  return wrong === undefined ? undefined : registry.redact(misfitSentence(wrong));
 }
 
 /** What the model asks for is carried and walked through like any input from outside. */
@@ -295,7 +306,24 @@ function failed(registry: Registry, agent: AgentDefinition, error: unknown): Err
     return outgoing(registry, error, { nonRetryable: !error.isRetryable, details });
   }
   const stalled = error instanceof Error && error.name === 'TimeoutError';
-  const broken = InvalidResponseDataError.isInstance(error) || NoOutputGeneratedError.isInstance(error);
-  const type = stalled ? 'ModelStalled' : broken ? 'ModelBroken' : undefined;
-  return outgoing(registry, error, { ...(type === undefined ? {} : { type }), details: { maxAttempts } });
+  const type = stalled ? 'ModelStalled' : isBroken(error) ? 'ModelBroken' : undefined;
+  const message = garbled(error);
+  return outgoing(registry, error, {
+    ...(type === undefined ? {} : { type }),
+    ...(message === undefined ? {} : { message }),
+    details: { maxAttempts },
+  });
+}
+
+function isBroken(error: unknown): boolean {
+  return [InvalidResponseDataError, NoOutputGeneratedError, TypeValidationError, JSONParseError].some((one) =>
+    one.isInstance(error),
+  );
+}
+
+/** The one sentence of an answer that no model gives: the library would tell all of it, with all that is wrong with it. */
+function garbled(error: unknown): string | undefined {
+  if (TypeValidationError.isInstance(error)) return messageOf(error, 'answer', error.value);
+  if (JSONParseError.isInstance(error)) return `Expected answer to be JSON, got ${echo(error.text)}.`;
+  return undefined;
 }

@@ -65,7 +65,8 @@ export class Registry {
     const agent = this.agents.get(name);
     if (agent !== undefined) return { kind: 'agent', ...(agent.limits === undefined ? {} : { limits: agent.limits }) };
     const task = this.tasks.get(name);
-    if (task !== undefined) return { kind: 'task', retries: task.retries ?? 2 };
+    if (task !== undefined)
+      return { kind: 'task', retries: task.retries ?? 2, ...(task.input === undefined ? {} : { hasSchema: true }) };
     if (!name.startsWith('workflow:')) return null;
     const type = name.slice('workflow:'.length);
     const served = Object.hasOwn(this.workflows, type) ? this.workflows[type] : this.workflows['*'];

@@ -22,7 +22,17 @@ import type { Sight } from './domain/run/looks.ts';
 import type { Answer, AnswerReceipt } from './domain/run/requests.ts';
 import type { LookedFor } from './domain/state/effects.ts';
 import type { NameFacts } from './domain/state/types.ts';
-import type { Json, Limits, OutliveEvent, Progress, Refusal, Row, RunKind, Usage } from './domain/state/types.ts';
+import type {
+  Json,
+  Limits,
+  Misfit,
+  OutliveEvent,
+  Progress,
+  Refusal,
+  Row,
+  RunKind,
+  Usage,
+} from './domain/state/types.ts';
 
 export type * from './domain/state/types.ts';
 
@@ -205,6 +215,8 @@ export interface Activities {
     v: 1;
     name?: string;
   }): Promise<{ v: 1; rules: number; name: string; facts?: NameFacts; known: string[] }>;
+  /** What does not fit of the input of runs that tasks with a schema are to do, in their order; `null` where it fits, or nobody can tell. */
+  checkInputs(arg: { v: 1; runs: { agent: string; input: Json }[] }): Promise<{ v: 1; misfits: (Misfit | null)[] }>;
   /** What can be seen of runs from outside; those that do not fit into one answer are left out. */
   look(arg: { v: 1; runs: LookedFor[] }): Promise<{ v: 1; sights: Sight[] }>;
   /** Sends an answer to the workflow that has asked; neither receipt nor refusal when that is closed. */

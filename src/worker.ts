@@ -42,7 +42,7 @@ const ACTIVITIES_AT_ONCE = 100;
 
 /** The activities of each task queue. */
 const ACTIVITIES: Record<Served, readonly (keyof Activities)[]> = {
-  workflows: ['resolveName', 'look', 'lookAtWorkflow', 'answerRequest', 'terminateRun', 'archiveLog'],
+  workflows: ['resolveName', 'checkInputs', 'look', 'lookAtWorkflow', 'answerRequest', 'terminateRun', 'archiveLog'],
   models: ['model'],
   tools: ['tool', 'handler'],
   tasks: ['task'],

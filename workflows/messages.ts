@@ -2,8 +2,9 @@
 import { NAMES_GLOBAL } from '../src/contract.ts';
 import { close, type Close } from '../src/domain/closing.ts';
 import { closed } from '../src/domain/log/capacity.ts';
-import { admitRuns, namesOf, presentRun, type StartRun } from '../src/domain/run/admission.ts';
+import { admitRuns, presentRun, type StartRun } from '../src/domain/run/admission.ts';
 import { admitCancelRun, cancelRun } from '../src/domain/run/cancel.ts';
+import type { Checked } from '../src/domain/run/fit.ts';
 import { admitAnswer, answerOwn, type Answer, type AnswerReceipt } from '../src/domain/run/requests.ts';
 import { startRun, startRuns } from '../src/domain/run/start.ts';
 import { admitMessage, messageRun, type MessageRun } from '../src/domain/run/to-runs.ts';
@@ -23,17 +24,19 @@ import {
 } from '../src/domain/turn/queue.ts';
 import { detachRun } from '../src/domain/turn/tool-calls.ts';
 import type { Payload } from '../src/schemas/index.ts';
+import type { AskedRun } from './inbox.ts';
 import { confirmedCancel, forwardAnswer } from './receipts.ts';
 import type { Shell } from './shell.ts';
 
 /** One message. Each exists as an update, validated by `admit`, and as a signal. */
 export interface Message {
   description: string;
-  /** The names that have to be known before it is taken. */
-  names?: (payload: any) => string[];
+  /** The runs that it asks for: their names have to be known, and their input checked, before it is taken. */
+  runs?: (payload: any) => AskedRun[];
   /** What would be refused, without changing anything. */
   admit: (state: State, payload: any, hold: boolean) => unknown;
-  apply: (cx: Cx, payload: any) => unknown;
+  /** `checked`: of the runs that it asks for. */
+  apply: (cx: Cx, payload: any, checked: Checked) => unknown;
   /** The receipt, made again once everything that follows at once has happened. */
   receipt?: (shell: Shell, answer: any) => unknown;
 }
@@ -116,16 +119,16 @@ const OF_SESSIONS: Record<string, Message> = {
   startRun: {
     description:
       'Starts a detached run: { agent, input, runId?, label?, metadata?, detached? }. Answers { runId, workflowId, status, deduplicated } at once.',
-    names: namesOf,
+    runs: (request: StartRun) => [{ at: '', request }],
     admit: (state, payload: StartRun, hold) => admitRuns(state, [payload], registered, {}, hold),
-    apply: (cx, payload: StartRun) => startRun(cx, payload),
+    apply: (cx, payload: StartRun, checked) => startRun(cx, payload, {}, checked),
   },
   startRuns: {
     description: 'Starts up to 200 detached runs, all or none: { runs: [...] }. Answers { runs: [receipt] }.',
-    names: ({ runs }: { runs: StartRun[] }) => runs.flatMap(namesOf),
+    runs: ({ runs }: { runs: StartRun[] }) => runs.map((request, i) => ({ at: `runs[${i}].`, request })),
     admit: (state, { runs }: { runs: StartRun[] }, hold) => admitRuns(state, runs, registered, {}, hold),
-    apply: (cx, { runs }: { runs: StartRun[] }) => {
-      const receipts = startRuns(cx, runs);
+    apply: (cx, { runs }: { runs: StartRun[] }, checked) => {
+      const receipts = startRuns(cx, runs, {}, checked);
       return isRefusal(receipts) ? receipts : { runs: receipts };
     },
   },

@@ -1,7 +1,7 @@
-/** What names stand for, asked of a worker: agents, tasks, workflow types and handlers. */
+/** What names stand for, asked of a worker: agents, tasks, workflow types and handlers; and whether input fits what stands behind them. */
 import type { State } from '../src/domain/state/state.ts';
-import type { NameFacts } from '../src/domain/state/types.ts';
-import { resolved, type Resolved } from '../src/schemas/index.ts';
+import type { Json, Misfit, NameFacts } from '../src/domain/state/types.ts';
+import { checkedInputs, resolved, type Resolved } from '../src/schemas/index.ts';
 import { answered } from './answered.ts';
 import { untilDone } from './proxies.ts';
 
@@ -15,4 +15,12 @@ export async function resolveName(name: string | undefined): Promise<Resolved> {
 export async function lookUpNames(state: State, names: readonly string[]): Promise<void> {
   const found = await Promise.all(names.map(resolveName));
   for (const { name, facts } of found) if (facts !== undefined) state.names[name] = facts as NameFacts;
+}
+
+/** What does not fit of the input of runs, in their order. */
+export async function checkInputs(runs: readonly { agent: string; input: Json }[]): Promise<(Misfit | null)[]> {
+  const ask = untilDone(runs.length === 1 ? `input: ${runs[0]?.agent}` : `input of ${runs.length} runs`);
+  const asked = runs.map(({ agent, input }) => ({ agent, input }));
+  const { misfits } = await answered(async () => ask.checkInputs({ v: 1, runs: asked }), checkedInputs);
+  return misfits;
 }

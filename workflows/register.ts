@@ -92,8 +92,8 @@ function registerUpdate(shell: Shell, name: SchemaName, message: Message): void 
       const parsed = parseMessage(name, payload);
       if (isRefusal(parsed)) throw refusal(parsed);
       const answer = await new Promise((resolve) => {
-        shell.inbox.add(message.names?.(parsed) ?? [], () =>
-          resolve(shell.dispatch((cx) => message.apply(cx, parsed))),
+        shell.inbox.add(message.runs?.(parsed) ?? [], (misfits) =>
+          resolve(shell.dispatch((cx) => message.apply(cx, parsed, { misfits, refuses: true }))),
         );
       });
       if (isRefusal(answer)) throw refusal(answer);
@@ -115,9 +115,9 @@ function registerUpdate(shell: Shell, name: SchemaName, message: Message): void 
 function takeSignal(shell: Shell, name: string, payload: unknown, message: Message): void {
   shell.growth.signals += 1;
   const parsed = parseMessage(name as SchemaName, payload);
-  shell.inbox.add(isRefusal(parsed) ? [] : (message.names?.(parsed) ?? []), () => {
+  shell.inbox.add(isRefusal(parsed) ? [] : (message.runs?.(parsed) ?? []), (misfits) => {
     const answer = shell.dispatch((cx) => {
-      const taken = isRefusal(parsed) ? parsed : message.apply(cx, parsed);
+      const taken = isRefusal(parsed) ? parsed : message.apply(cx, parsed, { misfits, refuses: false });
       if (isRefusal(taken)) recordRefusal(cx, name, taken.message);
       return taken;
     });

@@ -7,7 +7,9 @@
  */
 import { inWorkflowContext, workflowInfo } from '@temporalio/workflow';
 import { advance, stepInFlight } from '../src/domain/advance.ts';
+import type { StartRun } from '../src/domain/run/admission.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
+import type { Misfit } from '../src/domain/state/types.ts';
 import { LogSize, parts } from '../src/domain/carry/log-size.ts';
 import { isOver, type Cx, type State } from '../src/domain/state/state.ts';
 import { archive } from './archive.ts';
@@ -15,7 +17,7 @@ import { Deadline } from './deadline.ts';
 import { perform } from './effects.ts';
 import { Growth } from './growth.ts';
 import { Inbox } from './inbox.ts';
-import { lookUpNames } from './names.ts';
+import { checkInputs, lookUpNames } from './names.ts';
 import { nextTask, Outgoing } from './outgoing.ts';
 import { Scopes } from './scopes.ts';
 import type { Stage } from './stage.ts';
@@ -44,8 +46,13 @@ export class Shell implements Stage {
 
   constructor(state: State) {
     this.state = state;
-    this.inbox = new Inbox(state, (names, then) => {
-      this.scopes.shielded(() => this.scopes.track('errands', lookUpNames(state, names).then(then)));
+    const isInAHurry = (): boolean => this.isHandingOver;
+    this.inbox = new Inbox(state, {
+      lookUp: (names, then) => this.errand(async () => lookUpNames(state, names).then(then)),
+      check: (requests, then) => this.errand(async () => this.checked(requests).then(then)),
+      get isInAHurry() {
+        return isInAHurry();
+      },
     });
   }
 
@@ -62,6 +69,16 @@ export class Shell implements Stage {
         this.tidy();
       });
     return answer;
+  }
+
+  private errand(work: () => Promise<void>): void {
+    this.scopes.shielded(() => this.scopes.track('errands', work()));
+  }
+
+  private async checked(requests: readonly StartRun[]): Promise<(Misfit | null)[]> {
+    const room = this.outgoing.admit(requests.reduce((sum, { input }) => sum + jsonBytes(input), 0));
+    if (room !== undefined) await room;
+    return checkInputs(requests);
   }
 
   /** From here on messages take effect. */

@@ -12,9 +12,10 @@ import { jsonBytes } from '../src/domain/state/json.ts';
 import { WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
 import type { EffectOf } from '../src/domain/state/effects.ts';
 import { totalOf } from '../src/domain/state/usage.ts';
+import { misfitSentence } from '../src/domain/run/fit.ts';
 import { taskRead } from '../src/domain/run/to-runs.ts';
 import { taskAborted, taskDone, taskFailed } from '../src/domain/self/self.ts';
-import { modelAnswered, modelFailed, type ModelAnswer } from '../src/domain/turn/model-step.ts';
+import { modelAnswered, modelFailed, type ModelAnswer, type ModelCall } from '../src/domain/turn/model-step.ts';
 import { stepAborted, toolAnswered, toolFailed } from '../src/domain/turn/tool-calls.ts';
 import { runSummary } from '../src/domain/view/details.ts';
 import { foundWorkflow, isUnreadable, modelAnswer } from '../src/schemas/index.ts';
@@ -28,7 +29,7 @@ import {
   toolFailure,
   workflowFailure,
 } from './failures.ts';
-import { lookUpNames } from './names.ts';
+import { checkInputs, lookUpNames } from './names.ts';
 import { model as callModel, task, tool as callTool, untilDone } from './proxies.ts';
 import type { Stage } from './stage.ts';
 
@@ -73,13 +74,30 @@ export async function model(stage: Stage, { turnId, step, attempt }: EffectOf<'m
 
 /** What the model wants to start and its worker does not know, others may. */
 async function lookUpStarts({ state }: Stage, { calls, canStart }: ModelAnswer): Promise<void> {
-  const asked = calls.flatMap((call) =>
-    call.kind === 'runtime' && call.toolName === 'start_run' ? [(call.input as { agent?: unknown } | null)?.agent] : [],
-  );
+  const asked = calls.map((call) => (isStart(call) ? (call.input as { agent?: unknown } | null)?.agent : undefined));
   const unknown = Object.keys(canStart).filter((name) => canStart[name] === null && asked.includes(name));
   if (unknown.length === 0) return;
   await lookUpNames(state, unknown);
   for (const name of unknown) canStart[name] = state.names[name] ?? null;
+  // Nor could its worker tell what does not fit.
+  const unchecked = calls.flatMap((call, place) => {
+    const agent = asked[place];
+    if (typeof agent !== 'string' || !unknown.includes(agent) || canStart[agent]?.hasSchema !== true) return [];
+    const { input = {} } = call.kind === 'invalid' ? {} : (call.input as { input?: Json });
+    return [{ place, agent, input }];
+  });
+  if (unchecked.length === 0) return;
+  const misfits = await checkInputs(unchecked);
+  for (const [i, { place }] of unchecked.entries()) {
+    const misfit = misfits[i] ?? null;
+    const { toolCallId = '', toolName = '' } = calls[place] ?? {};
+    if (misfit !== null)
+      calls[place] = { kind: 'invalid', toolCallId, toolName, error: `InvalidInput: ${misfitSentence(misfit)}` };
+  }
+}
+
+function isStart(call: ModelCall): call is Extract<ModelCall, { kind: 'runtime' }> {
+  return call.kind === 'runtime' && call.toolName === 'start_run';
 }
 
 export async function tool(stage: Stage, { turnId, step, call }: EffectOf<'tool'>): Promise<void> {

@@ -32,6 +32,7 @@ const facts = lazily(() =>
   object({
     kind: oneOf('agent', 'task', 'workflow', 'handler'),
     retries: optional(count(0)),
+    hasSchema: optional(flag),
     limits: v.optional(limits()),
     taskQueue: optional(workflowId),
     hooks: optional(list(oneOf('onRunStart', 'onRunFinish'), 'a list of hooks')),
@@ -51,6 +52,14 @@ export const resolved = lazily(() =>
   }),
 );
 export type Resolved = v.InferOutput<ReturnType<typeof resolved>>;
+
+/** One for each run that was asked about, `null` where its input fits. */
+export const checkedInputs = lazily(() =>
+  object({
+    v: version(),
+    misfits: list(v.nullable(object({ field: words, wrong: words })), 'a list of what does not fit'),
+  }),
+);
 
 export const foundWorkflow = lazily(() =>
   object({

@@ -10,7 +10,7 @@ import type { Shape } from './shapes.ts';
 
 export * from './answers.ts';
 export type { Shape } from './shapes.ts';
-export { isDeeper, isUnreadable, MOST_LEVELS, parse, UNREADABLE } from './parse.ts';
+export { echo, isDeeper, isUnreadable, MOST_LEVELS, parse, pathText, UNREADABLE } from './parse.ts';
 export { sessionId, sessionInput } from './settings.ts';
 
 /** The argument of each message and query, by name. */

@@ -60,13 +60,7 @@ function sentence(issue: v.BaseIssue<unknown>, given: unknown, root: string): st
     (at, step) => (typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[step] : undefined),
     given,
   );
-  const field =
-    path.length === 0
-      ? root
-      : path
-          .map((step) => (typeof step === 'number' ? `[${step}]` : String(step)))
-          .join('.')
-          .replaceAll('.[', '[');
+  const field = path.length === 0 ? root : pathText(path).replace(/^\./u, '');
   return `Expected ${field} to be ${message}, got ${value === undefined || value === null ? 'nothing' : echo(value)}.`;
 }
 
@@ -77,7 +71,13 @@ function deepest(issue: v.BaseIssue<unknown>, before: PropertyKey[]): { path: Pr
   return inner === undefined ? { path, message: issue.message } : deepest(inner, path);
 }
 
-function echo(value: unknown): string {
+/** A path below something, as `.files[0].name`. */
+export function pathText(path: readonly PropertyKey[]): string {
+  return path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('');
+}
+
+/** What came, as a sentence shows it. */
+export function echo(value: unknown): string {
   const text = JSON.stringify(value) ?? typeof value;
   return text.length > ECHO_CHARS ? `${text.slice(0, ECHO_CHARS - 1).toWellFormed()}…` : text;
 }

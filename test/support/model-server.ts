@@ -39,6 +39,8 @@ export type Reply =
       usage?: { prompt_tokens: number; completion_tokens: number; total_tokens: number };
     }
   | { status: number; headers?: Record<string, string>; body?: string }
+  /** What comes on the stream instead of a chunk. */
+  | { garbled: string }
   | { hang: true };
 
 /** A plain string is text. */
@@ -91,6 +93,10 @@ export class ModelServer {
       .catch((error: unknown) => ({ status: 400, body: JSON.stringify({ error: { message: String(error) } }) }));
     const reply: Reply = typeof answer === 'string' ? { text: answer } : answer;
     if ('hang' in reply) return;
+    if ('garbled' in reply) {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`data: ${reply.garbled}\n\n`);
+      return;
+    }
     if ('status' in reply) {
       response
         .writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers })

@@ -28,12 +28,18 @@ function statuses(d: Driver): string {
   return d.state.runs.all.map((row) => `${row.runId} ${row.status}`).join(', ');
 }
 
-test('checks come in this order: closed, known key, names, caps', () => {
+test('checks come in this order: closed, known key, names, input, caps', () => {
   const d = Driver.session({ limits: { maxConcurrentRuns: 1, maxQueuedRuns: 0 } });
   d.running('a');
   expect(start(d, { runId: 'a', agent: 'nobody' })).toBe('IdempotencyConflict');
   expect(start(d, { runId: 'a' })).toMatchObject({ deduplicated: true });
   expect(start(d, { agent: 'nobody' })).toBe('UnknownAgent');
+  const request = { agent: 'load', input: 7 };
+  const misfits = new Map([[request, { at: 'runs[0].', field: '.file', wrong: 'to be a text, got 7' }]]);
+  const unfit = (refuses: boolean): unknown =>
+    d.send((cx) => startRuns(cx, [request, { ...request, agent: 'load' }], {}, { misfits, refuses }));
+  expect(unfit(true)).toEqual({ refused: 'InvalidInput', message: 'Expected runs[0].input.file to be a text, got 7.' });
+  expect(unfit(false)).toMatchObject({ refused: 'RunLimitExceeded' });
   expect(start(d)).toBe('RunLimitExceeded');
   expect(startAll(d, [{}, { agent: 'nobody' }])).toBe('UnknownAgent');
   expect(startAll(d, [{}, { agent: 'nobody' }, { runId: 'a', input: 1 }])).toBe('IdempotencyConflict');

@@ -106,8 +106,21 @@ test.each(['{"at": "here', '"text"', '[1]', ''])(
     const parts = messages.flatMap((message) => message.parts);
     expect(parts.find((part) => part.type === 'tool-look')).toMatchObject({
       state: 'output-error',
-      errorText: expect.stringMatching(/^InvalidInput: /u),
+      errorText: expect.stringMatching(/^InvalidInput: Expected input[^\n]* to be [^\n]*, got [^\n]*\.$/u),
     });
+    await session.close();
+  },
+);
+
+test.each([
+  ['{"choices": [{"index": 0, "delta": "text"}]}', /^Expected answer[^\n]* to be [^\n]*\.$/u],
+  [`{"choices": ${'['.repeat(5000)}`, /^Expected answer to be JSON, got "[^\n]{1,90}\.$/u],
+])(
+  'case 37: an answer of the provider that is none is told in one sentence, not as a dump',
+  async (garbled, sentence) => {
+    answer = () => ({ garbled });
+    const session = await h.client.startSession(uniqueId());
+    expect(await say(session, 'look')).toEqual([{ type: 'ModelBroken', message: expect.stringMatching(sentence) }]);
     await session.close();
   },
 );

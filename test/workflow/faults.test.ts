@@ -5,7 +5,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { createActivities } from '../../activities/index.ts';
 import { Registry } from '../../activities/registry.ts';
 import type { Activities } from '../../src/contract.ts';
-import { defineTool, type Config } from '../../src/define.ts';
+import { defineTask, defineTool, type Config } from '../../src/define.ts';
 import { z } from 'zod';
 import { agentAt, echo, gated } from '../support/app.ts';
 import { executionsOf } from '../support/histories.ts';
@@ -84,7 +84,7 @@ test('C-06 whatever an operator makes of an activity of ours is an input: nothin
         ],
       }),
     ],
-    tasks: [echo, held.task],
+    tasks: [echo, held.task, defineTask({ name: 'checked', input: z.number(), run: (input) => input })],
     handlers: {
       notes: ({ key }: { key: string }) => {
         told.push(key);
@@ -94,6 +94,7 @@ test('C-06 whatever an operator makes of an activity of ours is an input: nothin
   const rubbish: Hand[] = [{ completes: null }, { completes: 'rubbish' }, { completes: { v: 1, name: 7 } }];
   const hands = {
     resolveName: ['fails', ...rubbish] as Hand[],
+    checkInputs: ['fails', ...rubbish, { completes: { v: 1, misfits: [7] } }] as Hand[],
     model: [...rubbish] as Hand[],
     tool: [{ completes: 'three' }] as Hand[],
     look: [
@@ -120,6 +121,7 @@ test('C-06 whatever an operator makes of an activity of ours is an input: nothin
     args: [{ agent: 'helper' }],
   });
   await session.startRun({ agent: 'echo', input: 1, runId: 'taken', detached: { notify: 'silent' } });
+  await session.startRun({ agent: 'checked', input: 1, runId: 'checked', detached: { notify: 'silent' } });
   await session.submitTurn({ input: 'look at it' });
   await session.submitTurn({ input: 'use the tool' });
   await eventually('both turns to end', async () => {

@@ -1,6 +1,6 @@
 /**
  * Admission of runs: what a request may be, whether its id is known, and whether there is room. All of it without changing
- * anything, so that an update is refused before it is recorded. Checks come in this order: closed, known key, names, caps.
+ * anything, so that an update is refused before it is recorded. Checks come in this order: closed, known key, names, input, caps.
  */
 import { entryKey, payloadHash, recall } from '../log/dedupe.ts';
 import { workflowIdOfRun } from '../state/ids.ts';
@@ -25,6 +25,7 @@ import {
   type Refusal,
   type RunStatus,
 } from '../state/types.ts';
+import { misfitSentence, UNCHECKED, type Checked } from './fit.ts';
 
 export interface StartRun {
   agent: string;
@@ -129,6 +130,7 @@ export function admitRuns(
   kindOf: (name: string) => boolean | undefined,
   origin: Origin = {},
   hold = false,
+  checked: Checked = UNCHECKED,
 ): (RunReceipt | undefined)[] | Refusal {
   if (state.closing !== undefined) return closed(state);
   const fresh: StartRun[] = [];
@@ -145,7 +147,13 @@ export function admitRuns(
     if (runId !== undefined) payloads.set(runId, payloadOf(state, request));
     if (twice === undefined) fresh.push(request);
   }
-  return unknownName(fresh, kindOf) ?? unknownHandler(fresh, kindOf) ?? noRoom(state, fresh, origin, hold) ?? answers;
+  return (
+    unknownName(fresh, kindOf) ??
+    unknownHandler(fresh, kindOf) ??
+    unfit(fresh, checked) ??
+    noRoom(state, fresh, origin, hold) ??
+    answers
+  );
 }
 
 function unknownName(
@@ -168,6 +176,11 @@ function unknownHandler(
   return stranger === undefined
     ? undefined
     : refuse('UnknownHandler', `Expected onFinish to name a registered handler, got "${stranger}".`);
+}
+
+function unfit(requests: readonly StartRun[], { misfits, refuses }: Checked): Refusal | undefined {
+  const [misfit] = refuses ? requests.flatMap((request) => misfits.get(request) ?? []) : [];
+  return misfit === undefined ? undefined : refuse('InvalidInput', misfitSentence(misfit, `${misfit.at}input`));
 }
 
 /** The names that a request needs to be known. */

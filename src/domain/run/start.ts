@@ -18,30 +18,40 @@ import {
   type RunReceipt,
   type StartRun,
 } from './admission.ts';
+import { misfitSentence, UNCHECKED, type Checked } from './fit.ts';
 import { lookSoon, scheduleLook } from './looks.ts';
 import { settle } from './settle.ts';
 import { leaveLoop } from '../state/loop.ts';
 import { begin, begunOf, confirm, isOpenAsk, pause, type Asked, type RunState } from '../state/row.ts';
 import { iso, type Cx, type State } from '../state/state.ts';
 import { noUsage } from '../state/usage.ts';
-import { isRefusal, refuse, type Refusal } from '../state/types.ts';
+import { isRefusal, refuse, type Misfit, type Refusal } from '../state/types.ts';
 
 /** Accepts one run or says why not. It answers before the run has done anything. */
-export function startRun(cx: Cx, request: StartRun, origin: Origin = {}): RunReceipt | Refusal {
-  const receipts = startRuns(cx, [request], origin);
+export function startRun(cx: Cx, request: StartRun, origin: Origin = {}, checked?: Checked): RunReceipt | Refusal {
+  const receipts = startRuns(cx, [request], origin, checked);
   return isRefusal(receipts) ? receipts : (receipts[0] ?? refuse('InvalidInput', 'Expected a run, got none.'));
 }
 
 /** Accepts all runs or none. */
-export function startRuns(cx: Cx, requests: readonly StartRun[], origin: Origin = {}): RunReceipt[] | Refusal {
+export function startRuns(
+  cx: Cx,
+  requests: readonly StartRun[],
+  origin: Origin = {},
+  checked: Checked = UNCHECKED,
+): RunReceipt[] | Refusal {
   const { state } = cx;
-  const admitted = admitRuns(state, requests, (name) => Object.hasOwn(state.names, name), origin, cx.hold);
+  const admitted = admitRuns(state, requests, (name) => Object.hasOwn(state.names, name), origin, cx.hold, checked);
   if (isRefusal(admitted)) return admitted;
   // From outside any turn.
   if (origin.turnId === undefined) leaveLoop(state);
   const rows = requests.map((request, i) => {
     const before = admitted[i] ?? knownRun(state, request);
-    return before !== undefined && !isRefusal(before) ? { ...before, deduplicated: true } : accept(cx, request, origin);
+    if (before !== undefined && !isRefusal(before)) return { ...before, deduplicated: true };
+    const receipt = accept(cx, request, origin);
+    const misfit = checked.misfits.get(request);
+    if (misfit !== undefined) failUnfit(cx, receipt.runId, misfit);
+    return receipt;
   });
   startQueued(cx);
   return rows.map((one) => ({ ...one, status: presentRun(state, one.runId).status }));
@@ -148,6 +158,14 @@ export function startFailed(cx: Cx, runId: string, message: string): void {
   const row = runs.get(runId);
   if (row === undefined) return;
   settle(cx, row, { status: 'failed', reason: 'start_failed', error: { type: 'StartFailed', message } });
+}
+
+/** Its input is not what its task takes: it fails as it would once it had its place, and takes none. */
+function failUnfit(cx: Cx, runId: string, misfit: Misfit): void {
+  const row = cx.state.runs.get(runId);
+  if (row === undefined) return;
+  const error = { type: 'InvalidInput', message: misfitSentence(misfit) };
+  settle(cx, row, { status: 'failed', reason: 'start_failed', error });
 }
 
 /** Names are looked up anew by the next execution: a deployment may have changed what they stand for. */

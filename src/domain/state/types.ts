@@ -320,9 +320,17 @@ export interface SessionSnapshot {
   progressAt?: string;
 }
 
+/** Where input does not fit what is declared of it: the path below it, as `.files[0]`, and the phrase behind "Expected <field> ". */
+export interface Misfit {
+  field: string;
+  wrong: string;
+}
+
 /** What a name stands for, as a worker said it. */
 export interface NameFacts {
   kind: RunKind | 'handler';
+  /** Of a task that says what its input is to be: a worker can tell what does not fit. */
+  hasSchema?: true;
   retries?: number;
   limits?: Partial<Settings['limits']>;
   /** Of a workflow type: where it is served, if not with us. */
