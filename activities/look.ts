@@ -2,9 +2,9 @@
  * A look at runs from outside: what Temporal knows of their workflows, without anything that they would have to do. Only one
  * that has been silent for too long is asked itself, since its finished steps stand nowhere else.
  */
-import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
 import { WorkflowFailedError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import type { RunResult, SessionSnapshot } from '../src/contract.ts';
+import { endInTemporal } from '../src/closed-workflow.ts';
 import { ask } from '../src/client/ask.ts';
 import { describe, firstRunId, isOpen } from '../src/client/describe.ts';
 import { attemptOf, heartbeatOf, usageOf } from '../src/client/heartbeat.ts';
@@ -13,7 +13,7 @@ import { jsonBytes } from '../src/domain/state/json.ts';
 import type { Sight } from '../src/domain/run/looks.ts';
 import { resultAsTold } from '../src/domain/run/result.ts';
 import type { Settled } from '../src/domain/run/settle.ts';
-import { MIB, TEXT_CHARS } from '../src/domain/state/sizes.ts';
+import { MIB } from '../src/domain/state/sizes.ts';
 import type { LookedFor } from '../src/domain/state/effects.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { within } from './within.ts';
@@ -88,28 +88,8 @@ async function outcomeOf(
   try {
     return settledAs(workflowId, (await client.workflow.getHandle(workflowId, runId).result()) as RunResult);
   } catch (error) {
-    const cause = error instanceof WorkflowFailedError ? error.cause : undefined;
-    if (cause instanceof TimeoutFailure)
-      return {
-        status: 'failed',
-        reason: 'timed_out',
-        error: { type: 'TimedOut', message: 'Temporal timed the run out.' },
-      };
-    // A workflow that fails by a cancellation of its own making has failed.
-    if (cause instanceof CancelledFailure && status.name === 'CANCELLED')
-      return { status: 'cancelled', reason: 'cancelled_by_user' };
-    if (cause === undefined) throw error;
-    const type =
-      cause instanceof TerminatedFailure
-        ? 'Terminated'
-        : cause instanceof ApplicationFailure
-          ? (cause.type ?? 'Error')
-          : cause.name;
-    return {
-      status: 'failed',
-      reason: 'lost',
-      error: { type: type.slice(0, 256), message: cause.message.slice(0, TEXT_CHARS).toWellFormed() },
-    };
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    return endInTemporal(error.cause ?? error, status.name === 'CANCELLED');
   }
 }
 

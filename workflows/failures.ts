@@ -5,7 +5,6 @@ import {
   CancelledFailure,
   ChildWorkflowFailure,
   isCancellation,
-  TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
@@ -17,9 +16,9 @@ import {
   type Refusal,
   type TaskHeartbeat,
 } from '../src/contract.ts';
-import { TEXT_CHARS } from '../src/domain/state/sizes.ts';
+import { cut, endInTemporal, failureOf as failureOfThrown } from '../src/closed-workflow.ts';
+import type { Outcome } from '../src/domain/state/row.ts';
 import type { StepFailure } from '../src/domain/turn/model-step.ts';
-import type { Settled } from '../src/domain/run/settle.ts';
 
 /** What an activity throws on purpose carries these details. */
 interface Details {
@@ -43,15 +42,7 @@ function detailsOf(error: unknown): Details {
 }
 
 export function failureOf(error: unknown): Failure {
-  const cause = causeOf(error);
-  if (cause instanceof ApplicationFailure)
-    return { type: (cause.type ?? 'Error').slice(0, 256), message: cut(cause.message) };
-  if (cause instanceof Error) return { type: cause.name, message: cut(cause.message) };
-  return { type: 'Error', message: cut(String(cause)) };
-}
-
-function cut(text: string): string {
-  return text.length > TEXT_CHARS ? text.slice(0, TEXT_CHARS).toWellFormed() : text;
+  return failureOfThrown(causeOf(error));
 }
 
 /** Losing a worker and running out of an attempt's time are retried; what the activity threw says itself whether it may be. */
@@ -154,18 +145,8 @@ export function isThrown(error: unknown): boolean {
 }
 
 /** How a run ended whose workflow Temporal closed without a settle. */
-export function endOfChild(error: unknown): Settled {
-  const cause = causeOf(error);
-  if (cause instanceof TimeoutFailure)
-    return {
-      status: 'failed',
-      reason: 'timed_out',
-      error: { type: 'TimedOut', message: 'Temporal timed the run out.' },
-    };
-  if (cause instanceof TerminatedFailure)
-    return { status: 'failed', reason: 'lost', error: { type: 'Terminated', message: cut(cause.message) } };
-  if (cause instanceof CancelledFailure) return { status: 'cancelled', reason: 'cancelled_by_user' };
-  return { status: 'failed', reason: 'lost', error: failureOf(error) };
+export function endOfChild(error: unknown): Outcome {
+  return endInTemporal(causeOf(error));
 }
 
 /** A refusal as the failure that a client, the CLI or any SDK sees. */

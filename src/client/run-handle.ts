@@ -6,7 +6,7 @@ import {
   type Client,
   type WorkflowExecutionDescription,
 } from '@temporalio/client';
-import { TimeoutFailure } from '@temporalio/common';
+import { endInTemporal } from '../closed-workflow.ts';
 import type { ForgottenRow, Json, Progress, Row, RunResult } from '../contract.ts';
 import { workflowIdOfRun } from '../domain/state/ids.ts';
 import { resultAsTold } from '../domain/run/result.ts';
@@ -216,12 +216,8 @@ export class RunHandle {
       if (error instanceof WorkflowNotFoundError) return undefined;
       if (!(error instanceof WorkflowFailedError)) throw error;
       if (!orLost) return undefined;
-      const { cause } = error;
-      return {
-        status: 'failed',
-        reason: cause instanceof TimeoutFailure ? 'timed_out' : 'lost',
-        error: { type: cause?.name ?? 'Error', message: cause?.message ?? error.message },
-      };
+      const isCancelled = (await describe(this.client, this.workflowId))?.status.name === 'CANCELLED';
+      return endInTemporal(error.cause ?? error, isCancelled);
     }
   }
 

@@ -16,6 +16,12 @@ const LAYERS: Layer[] = [
   { name: 'sdk', files: /^src\/sdk\.ts$/u, layers: ['errors'], packages: /^node:module$/u },
   { name: 'contract', files: /^src\/(contract\.ts|schemas\/)/u, layers: ['domain', 'errors'], packages: /^valibot$/u },
   {
+    name: 'closed',
+    files: /^src\/closed-workflow\.ts$/u,
+    layers: ['domain', 'contract'],
+    packages: /^@temporalio\/common$/u,
+  },
+  {
     name: 'define',
     files: /^src\/define\.ts$/u,
     layers: ['domain', 'errors', 'contract'],
@@ -30,19 +36,19 @@ const LAYERS: Layer[] = [
   {
     name: 'workflows',
     files: /^workflows\//u,
-    layers: ['domain', 'errors', 'contract'],
+    layers: ['domain', 'errors', 'contract', 'closed'],
     packages: /^@temporalio\/(workflow(\/lib\/global-attributes\.js)?|common)$/u,
   },
   {
     name: 'activities',
     files: /^activities\//u,
-    layers: ['domain', 'errors', 'contract', 'define', 'client'],
+    layers: ['domain', 'errors', 'contract', 'closed', 'define', 'client'],
     packages: /^(node:.*|ai|zod|@standard-schema\/spec|@temporalio\/(activity|client|common))$/u,
   },
   {
     name: 'client',
     files: /^src\/client\//u,
-    layers: ['domain', 'errors', 'contract', 'sdk'],
+    layers: ['domain', 'errors', 'contract', 'closed', 'sdk'],
     packages: /^(node:.*|@temporalio\/(client|common|proto))$/u,
   },
   { name: 'index', files: /^src\/index\.ts$/u, layers: ['contract', 'define', 'errors', 'client'], packages: /^$/u },

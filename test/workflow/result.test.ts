@@ -41,6 +41,7 @@ async function running(session: SessionHandle): Promise<{ runId: string; workflo
 }
 
 const lost = { status: 'failed', reason: 'lost' };
+const terminated = { ...lost, error: { type: 'Terminated', message: 'by an operator' } };
 
 test.each(['closes', 'is terminated'])(
   'case 23 D-35 a run that is terminated after its session %s has failed, for whoever waited and for whoever asks',
@@ -55,10 +56,45 @@ test.each(['closes', 'is terminated'])(
       await handle.result();
     } else await handle.terminate();
     await h.temporal.workflow.getHandle(workflowId).terminate('by an operator');
-    await expect(waited).rejects.toMatchObject(lost);
+    await expect(waited).rejects.toMatchObject(terminated);
     await expect(session.run(runId).result()).rejects.toThrow(RunFailed);
   },
 );
+
+/** Answers the first workflow task of a workflow whose queue has no worker. */
+async function decide(taskQueue: string, command: object): Promise<void> {
+  const { workflowService } = h.temporal;
+  const namespace = 'default';
+  const { taskToken } = await h.temporal.withDeadline(Date.now() + 60_000, async () =>
+    workflowService.pollWorkflowTaskQueue({ namespace, taskQueue: { name: taskQueue } }),
+  );
+  await workflowService.respondWorkflowTaskCompleted({ namespace, taskToken, commands: [command] });
+}
+
+/** `temporal.api.enums.v1.CommandType` */
+const FAIL = 5;
+const CANCEL = 7;
+const cancellation = { message: 'Nobody has asked.', canceledFailureInfo: {} };
+
+test.each([
+  [
+    'that Temporal calls Canceled is cancelled',
+    { commandType: CANCEL, cancelWorkflowExecutionCommandAttributes: {} },
+    { status: 'cancelled', reason: 'cancelled_by_user', error: undefined },
+  ],
+  [
+    'that fails by a cancellation of its own making has failed',
+    { commandType: FAIL, failWorkflowExecutionCommandAttributes: { failure: cancellation } },
+    { ...lost, error: { type: 'CancelledFailure', message: cancellation.message } },
+  ],
+])('D-10 D-32 D-35 a run whose session is gone %s', async (_, command, expected) => {
+  const session = h.client.session(uniqueId());
+  const taskQueue = uniqueId('empty');
+  await h.temporal.workflow.start('run', { workflowId: `${session.sessionId}/x`, taskQueue });
+  await decide(taskQueue, command);
+  await expect(session.run('x').result()).rejects.toMatchObject(expected);
+  expect(await session.run('x').inspect()).toMatchObject({ status: expected.status });
+});
 
 describe('case 14 D-35 of a run that retention has taken', () => {
   test('a result that its session has is answered, one that only the run had is ResultGone, a failure is RunFailed', async () => {
