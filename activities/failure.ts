@@ -8,6 +8,7 @@ import type { Registry } from './registry.ts';
 const RESERVED: readonly string[] = [HANDED_BACK, UNKNOWN_HERE];
 
 export interface Outgoing {
+  /** Trying again would change nothing. Default: what `isFinal` says of the error. */
   nonRetryable?: boolean;
   type?: string;
   /** Instead of what the error says. */
@@ -15,11 +16,17 @@ export interface Outgoing {
   details?: unknown;
 }
 
+/** True of what its thrower says not to try again, and of a result that nothing can carry. */
+export function isFinal(error: unknown): boolean {
+  if (error instanceof ApplicationFailure) return error.nonRetryable === true;
+  return error instanceof Error && error.name === 'ResultTooLarge';
+}
+
 /** The failure that stands in history for an error. */
 export function outgoing(
   registry: Registry,
   error: unknown,
-  { nonRetryable = false, type, message, details }: Outgoing = {},
+  { nonRetryable = isFinal(error), type, message, details }: Outgoing = {},
 ): ApplicationFailure {
   const thrown =
     type ??

@@ -23,7 +23,8 @@ export async function callHandler(registry: Registry, client: Client, arg: Handl
     await withHeartbeat(() => undefined, call);
   } catch (error) {
     if (isShutdown(signal)) throw handedBack();
-    throw outgoing(registry, error);
+    // A handler is called until it has succeeded, whatever it says of that.
+    throw outgoing(registry, error, { nonRetryable: false });
   }
 }
 

@@ -2,7 +2,7 @@
  * A task in the place of a run's turns. Its heartbeat carries the latest progress, the checkpoint and how often it threw; the
  * server keeps the last one and hands it to the next attempt, so losing the worker loses nothing and uses up no retry.
  */
-import { activityInfo, ApplicationFailure, CancelledFailure, Context, log } from '@temporalio/activity';
+import { activityInfo, type ApplicationFailure, CancelledFailure, Context, log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import {
   NAME_PATTERN,
@@ -17,7 +17,7 @@ import { waitForWorker } from '../src/domain/state/backoff.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { SMALL_BYTES, TEXT_CHARS, WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
 import { InvalidInput } from '../src/errors.ts';
-import { handedBack, isShutdown, outgoing } from './failure.ts';
+import { handedBack, isFinal, isShutdown, outgoing } from './failure.ts';
 import { fitting } from './fit.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { openInbox, type Inbox } from './messages.ts';
@@ -74,10 +74,7 @@ export async function runTask(registry: Registry, client: Client, arg: TaskArg):
       throw handedBack();
     }
     if (signal.aborted) throw new CancelledFailure('The task was cancelled.', [details]);
-    const final =
-      (error instanceof ApplicationFailure && error.nonRetryable === true) ||
-      (error instanceof Error && error.name === 'ResultTooLarge');
-    const nonRetryable = final || beat.errors >= arg.retries;
+    const nonRetryable = isFinal(error) || beat.errors >= arg.retries;
     beat.errors += 1;
     Context.current().heartbeat(beat);
     throw outgoing(registry, error, { nonRetryable, details });

@@ -83,7 +83,7 @@ export interface ToolDefinition<Input = unknown, Output = unknown> {
   idempotent?: boolean;
   /** Longest time of one attempt, milliseconds. Default 10 minutes. */
   timeoutMs?: number;
-  /** How often a call that throws is tried again. Default 0: the model reads the error. */
+  /** How often a call that throws is tried again, unless by an `ApplicationFailure.nonRetryable`. Default 0: the model reads the error. */
   retries?: number;
 }
 

@@ -19,6 +19,7 @@ import {
 import { cut, endInTemporal, failureOf as failureOfThrown } from '../src/closed-workflow.ts';
 import type { Outcome } from '../src/domain/state/row.ts';
 import type { StepFailure } from '../src/domain/turn/model-step.ts';
+import type { ToolFailure } from '../src/domain/turn/tool-calls.ts';
 
 /** What an activity throws on purpose carries these details. */
 interface Details {
@@ -49,17 +50,14 @@ export function failureOf(error: unknown): Failure {
 export function stepFailure(error: unknown): StepFailure {
   const cause = causeOf(error);
   const unknown = unknownHere(error);
-  if (unknown !== undefined) return { error: unknown, retryable: false, unknown: true };
+  if (unknown !== undefined) return { how: 'unknown', error: unknown };
+  if (cause instanceof TimeoutFailure) return { how: 'lost' };
+  const failure = failureOf(error);
+  if (cause instanceof ApplicationFailure && cause.nonRetryable === true) return { how: 'final', error: failure };
   const { maxAttempts, retryAfterMs } = detailsOf(error);
-  const retryable = !(cause instanceof ApplicationFailure && cause.nonRetryable === true);
-  const isLost = cause instanceof TimeoutFailure;
-  const lost = isLost
-    ? { type: 'WorkerLost', message: 'The worker that took this step was lost, again and again.' }
-    : failureOf(error);
   return {
-    error: lost,
-    retryable,
-    ...(isLost ? { lost: true } : {}),
+    how: 'failed',
+    error: failure,
     ...(maxAttempts === undefined ? {} : { maxAttempts }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
@@ -92,21 +90,17 @@ export function unknownHere(error: unknown): Failure | undefined {
 
 const TIMED_OUT: Failure = { type: 'ToolTimedOut', message: 'The tool took longer than its timeoutMs allows.' };
 
-export function toolFailure(error: unknown): {
-  error: Failure;
-  threw: boolean;
-  retryable: boolean;
-  unknown?: boolean;
-  unseen?: boolean;
-} {
+export function toolFailure(error: unknown): ToolFailure {
   const cause = causeOf(error);
   const unknown = unknownHere(error);
-  if (unknown !== undefined) return { error: unknown, threw: true, retryable: false, unknown: true };
+  if (unknown !== undefined) return { how: 'unknown', error: unknown };
+  if (isHandedBack(error)) return { how: 'handed-back' };
   // Out of its own time: that is the tool's doing, unlike the loss of its worker.
   if (cause instanceof TimeoutFailure && cause.timeoutType === 'START_TO_CLOSE')
-    return { error: TIMED_OUT, threw: true, retryable: true, unseen: true };
-  const threw = cause instanceof ApplicationFailure && !isHandedBack(error);
-  return { error: failureOf(error), threw, retryable: threw && cause.nonRetryable !== true };
+    return { how: 'timed-out', error: TIMED_OUT };
+  return cause instanceof ApplicationFailure
+    ? { how: 'threw', error: failureOf(error), isFinal: cause.nonRetryable === true }
+    : { how: 'lost' };
 }
 
 export function taskFailure(error: unknown): {

@@ -62,11 +62,11 @@ export async function model(stage: Stage, { turnId, step, attempt }: EffectOf<'m
   stage.dispatch((cx) => {
     if (fit === undefined)
       modelFailed(cx, at, {
+        how: 'failed',
         error: {
           type: 'InvalidAnswer',
           message: 'Expected the model call to be answered with a message, got something else.',
         },
-        retryable: true,
       });
     else modelAnswered(cx, at, fit);
   });
@@ -118,7 +118,7 @@ export async function tool(stage: Stage, { turnId, step, call }: EffectOf<'tool'
     return;
   }
   stage.dispatch((cx) => {
-    if (isUnreadable(answer)) toolFailed(cx, at, { error: NOT_JSON, threw: true, retryable: false });
+    if (isUnreadable(answer)) toolFailed(cx, at, { how: 'threw', error: NOT_JSON, isFinal: true });
     else toolAnswered(cx, at, isOurs(answer, 'output') ? answer.output : ((answer ?? null) as Json));
   });
 }

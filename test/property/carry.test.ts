@@ -179,7 +179,7 @@ test.each<[Filler['fill'], string]>([
     fillers: fillers.filter((one) => one.fill === fill),
   });
   expect(LIVE_BYTES - toTheBrim(d), 'it is full').toBeLessThan(1000);
-  while (d.asks('tool')) d.failTool({ threw: true });
+  while (d.asks('tool')) d.failTool('threw');
   const passage = carry(d);
   kept(passage);
   whole(passage);

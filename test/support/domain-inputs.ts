@@ -183,7 +183,7 @@ export class World {
       case 'tool':
         if (!d.asks('tool')) return;
         if (one.how === 'answer') d.answerTool({ ok: true });
-        else d.failTool({ threw: one.how === 'throw' });
+        else d.failTool(one.how === 'throw' ? 'threw' : 'lost');
         return;
       case 'confirm': {
         const first = d.asked.find((effect) => effect.do === 'start');

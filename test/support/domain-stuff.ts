@@ -141,7 +141,7 @@ export function stuffed(given: {
   begin(d, given.step);
   for (const one of given.fillers) fill(d, one);
   d.confirm();
-  while (d.asks('tool')) d.failTool({ threw: true });
+  while (d.asks('tool')) d.failTool('threw');
   // What has left and was not acknowledged leaves again.
   while (d.asks('tell')) {
     const { key, letter } = d.take('tell');
@@ -195,7 +195,7 @@ function begin(d: Driver, { text: letter, inputs, outputs, calls, open }: Step):
   const { turn } = d.state;
   for (let i = open; i < calls && d.asked.filter((effect) => effect.do === 'tool').length > 1; i++)
     d.answerTool(blob(letter, outputs), turn?.calls.at(-1)?.toolCallId);
-  while (d.asks('tool')) d.failTool({ threw: true });
+  while (d.asks('tool')) d.failTool('threw');
   if (d.asks('model')) begin(d, { text: letter, inputs: 1, outputs: 1, calls: 1, open: 1 });
 }
 
@@ -272,7 +272,7 @@ function fill(d: Driver, one: Filler): void {
       d.send(() => undefined);
       for (const row of d.state.runs.all.filter((each) => each.status === 'interrupted'))
         if (one.comment) d.send((cx) => cancelRun(cx, { runId: row.runId, reason: letters(one.text, 2000) }));
-      while (d.asks('tool')) d.failTool({ threw: true });
+      while (d.asks('tool')) d.failTool('threw');
       return;
     }
     case 'milestones':

@@ -30,7 +30,7 @@ import {
   type Usage,
 } from '../../src/domain/state/types.ts';
 import { modelAnswered, modelFailed, type ModelCall, type StepFailure } from '../../src/domain/turn/model-step.ts';
-import { toolAnswered, toolFailed } from '../../src/domain/turn/tool-calls.ts';
+import { toolAnswered, toolFailed, type ToolFailure } from '../../src/domain/turn/tool-calls.ts';
 import { submitTurn, type SubmitTurn, type TurnReceipt } from '../../src/domain/turn/queue.ts';
 
 export const START = Date.parse('2030-01-01T00:00:00.000Z');
@@ -343,7 +343,7 @@ export class Driver {
       modelFailed(
         cx,
         { turnId, step, attempt },
-        { error: { type: 'APICallError', message: 'overloaded' }, retryable: true, ...failure },
+        { how: 'failed', error: { type: 'APICallError', message: 'overloaded' }, ...failure },
       ),
     );
   }
@@ -356,18 +356,13 @@ export class Driver {
     this.send((cx) => toolAnswered(cx, { turnId, step, toolCallId: call.toolCallId, attempt: call.attempt }, output));
   }
 
-  failTool(failure: { threw: boolean; retryable?: boolean; message?: string; unseen?: boolean }): void {
+  failTool(how: Exclude<ToolFailure['how'], 'unknown'>, message = 'broken'): void {
     const { turnId, step, call } = this.take('tool');
     this.send((cx) =>
       toolFailed(
         cx,
         { turnId, step, toolCallId: call.toolCallId, attempt: call.attempt },
-        {
-          error: { type: 'Error', message: failure.message ?? 'broken' },
-          threw: failure.threw,
-          retryable: failure.retryable ?? true,
-          ...(failure.unseen === undefined ? {} : { unseen: failure.unseen }),
-        },
+        { how, error: { type: 'Error', message }, isFinal: false },
       ),
     );
   }

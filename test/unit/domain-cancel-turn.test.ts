@@ -97,7 +97,7 @@ test('a delivered message stays when its turn is cancelled or fails, and the nex
   expect(d.row('a').delivery.finish.state).toBe('delivered');
   d.running('b');
   d.settled('b');
-  d.stumble({ retryable: false });
+  d.stumble({ how: 'final' });
   expect(d.state.past.map((turn) => turn.status)).toEqual(['cancelled', 'failed']);
   expect(d.state.transcript).toHaveLength(2);
 });
@@ -141,7 +141,7 @@ test('cancelTurn without a running turn, or of an unknown one: UnknownTurn; of a
 test('an ended turn is still known by its id when a hundred others have ended since', () => {
   const d = Driver.session();
   d.submit('one', { turnId: 'one' });
-  d.stumble({ retryable: false });
+  d.stumble({ how: 'final' });
   for (let i = 0; i < 150; i++) {
     d.submit('x');
     d.say('y');

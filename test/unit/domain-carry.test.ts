@@ -22,7 +22,7 @@ function carried(d: Driver): Carried {
 function held(d: Driver, input: string | number = 'x'): void {
   d.submit('hold the lane');
   d.say([{ id: 'open', input, retries: 1000 }]);
-  d.failTool({ threw: true });
+  d.failTool('threw');
 }
 
 /** A session with something of everything. */

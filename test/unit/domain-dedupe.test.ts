@@ -52,7 +52,7 @@ describe.each(ways)('%s', (_name, again) => {
     const d = Driver.session();
     d.submit('busy', { turnId: 'busy' });
     d.say([{ id: 'c1', retries: 1 }]);
-    d.failTool({ threw: true });
+    d.failTool('threw');
     d.submit('go', { turnId: 'one' });
     again(d);
     expect(submit(d, { input: user('go'), turnId: 'one' })).toEqual({
@@ -84,7 +84,7 @@ describe.each(ways)('%s', (_name, again) => {
     const d = Driver.session();
     d.submit('busy');
     d.say([{ id: 'c1', retries: 1 }]);
-    d.failTool({ threw: true });
+    d.failTool('threw');
     d.submit('go', { turnId: 'one' });
     d.submit('more', { turnId: 'two', idempotencyKey: 'k', onBusy: 'merge' });
     again(d);

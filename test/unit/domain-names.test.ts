@@ -13,7 +13,7 @@ import { agentAt, echo } from '../support/app.ts';
 const UNKNOWN = { type: 'UnknownAgent', message: 'Expected agent to name a registered agent, got "chat".' };
 
 function giveBackModel(d: Driver): void {
-  d.stumble({ error: UNKNOWN, retryable: false, unknown: true });
+  d.stumble({ how: 'unknown', error: UNKNOWN });
 }
 
 test('V-03 a step that is given back is taken again by another worker, and uses up no attempt', () => {
@@ -48,7 +48,7 @@ test('V-03 the two minutes begin anew once a worker has known the agent', () => 
   giveBackModel(d);
   d.pass(1000);
   d.pass(600_000);
-  d.stumble({ lost: true });
+  d.stumble({ how: 'lost' });
   d.pass(60_000);
   giveBackModel(d);
   d.pass(1000);
@@ -66,7 +66,7 @@ test('V-03 a tool too, also one that must not run twice: it has not run', () => 
       toolFailed(
         cx,
         { turnId, step, toolCallId: call.toolCallId, attempt: call.attempt },
-        { error: UNKNOWN, threw: true, retryable: false, unknown: true },
+        { how: 'unknown', error: UNKNOWN },
       ),
     );
   };

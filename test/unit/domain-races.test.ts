@@ -144,13 +144,13 @@ test('D-36 losing workers uses up no attempt of a step, but maxLosses in a row e
   const d = Driver.session({ limits: { maxLosses: 3 } });
   d.submit('go');
   for (let i = 0; i < 7; i++) {
-    d.stumble(i % 3 === 2 ? { maxAttempts: 4 } : { lost: true, error: { type: 'WorkerLost', message: 'lost' } });
+    d.stumble(i % 3 === 2 ? { maxAttempts: 4 } : { how: 'lost' });
     d.pass(60_000);
   }
-  d.stumble({ lost: true, error: { type: 'WorkerLost', message: 'lost' } });
+  d.stumble({ how: 'lost' });
   d.pass(60_000);
   expect(d.state.turn).not.toBeNull();
-  d.stumble({ lost: true, error: { type: 'WorkerLost', message: 'lost' } });
+  d.stumble({ how: 'lost' });
   expect(d.state.past.at(-1)).toMatchObject({ status: 'failed', error: { type: 'WorkerLost' } });
 });
 
@@ -159,20 +159,32 @@ test('case 17 D-36 a tool that takes maxLosses workers with it in a row is an er
   d.submit('go');
   d.say([{ id: 'c', retries: 5 }]);
   for (let i = 0; i < 2; i++) {
-    d.failTool({ threw: false });
+    d.failTool('lost');
     d.pass(60_000);
   }
   // What throws has not lost its worker.
-  d.failTool({ threw: true });
+  d.failTool('threw');
   d.pass(60_000);
   for (let i = 0; i < 3; i++) {
     expect(d.asks('tool')).toBe(true);
-    d.failTool({ threw: false });
+    d.failTool('lost');
     d.pass(60_000);
   }
   expect(JSON.stringify(d.state.transcript.at(-1))).toContain('WorkerLost: ');
   d.say('noted');
   expect(d.state.past.at(-1)?.status).toBe('completed');
+});
+
+test('D-36 a worker that stops in order was not taken by its tool: however many do so in a row, the call is run again', () => {
+  const d = Driver.session({ limits: { maxLosses: 3 } });
+  d.submit('go');
+  d.say([{ id: 'c' }]);
+  for (let i = 0; i < 5; i++) {
+    d.failTool('handed-back');
+    d.pass(60_000);
+  }
+  d.answerTool('done');
+  expect(JSON.stringify(d.state.transcript.at(-1))).toContain('done');
 });
 
 test('T-10 a call that must not run twice, given up because the history takes no more, is not run again: its outcome is unknown', () => {
@@ -195,7 +207,7 @@ test('a merged input keeps its own metadata, and its id answers with the turn it
   d.submit('one', { metadata: { from: 'A' } });
   d.submit('two', { metadata: { from: 'B' }, onBusy: 'merge' });
   d.say([{ id: 'open', retries: 9 }]);
-  d.failTool({ threw: true });
+  d.failTool('threw');
   d.continueAsNew();
   d.pass(2000);
   d.answerTool(1);

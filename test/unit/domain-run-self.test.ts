@@ -63,7 +63,7 @@ describe('an agent run', () => {
     d.confirm();
     d.settled('b');
     const before = d.state.lastSeq;
-    d.stumble({ retryable: false, error: { type: 'APICallError', message: 'unknown model' } });
+    d.stumble({ how: 'final', error: { type: 'APICallError', message: 'unknown model' } });
     expect(d.asks('model')).toBe(false);
     expect(d.hasSettled).toBe(false);
     d.settled('a', { status: 'cancelled', reason: 'cancelled_by_parent' });

@@ -44,7 +44,7 @@ test('T-19 a failed model call is retried with backoff; the session reads recove
 });
 
 test('T-08 T-16 after the last attempt, or at once when it is not worth another, the turn fails with the error and the next one starts', () => {
-  for (const failure of [{ retryable: false }, { retryable: true, maxAttempts: 1 }]) {
+  for (const failure of [{ how: 'final' }, { how: 'failed', maxAttempts: 1 }] as const) {
     const d = Driver.session();
     d.submit('go', { turnId: 'one' });
     d.submit('next', { turnId: 'two' });
@@ -78,7 +78,7 @@ test('T-10 a tool that must not run twice is not run again when its worker was l
   const d = Driver.session();
   d.submit('go', { turnId: 'one' });
   d.say([{ id: 'c1', idempotent: false, retries: 3 }]);
-  d.failTool({ threw: false });
+  d.failTool('lost');
   expect(d.asks('tool')).toBe(false);
   expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({
     state: 'output-error',
@@ -90,7 +90,7 @@ test('a tool that must not run twice is not run again either when it threw, what
   const d = Driver.session();
   d.submit('go', { turnId: 'one' });
   d.say([{ id: 'c1', idempotent: false, retries: 3 }]);
-  d.failTool({ threw: true, message: 'disk full' });
+  d.failTool('threw', 'disk full');
   d.pass(MINUTE);
   expect(d.asks('tool')).toBe(false);
   expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({
@@ -107,7 +107,7 @@ test('case 29 of a tool that must not run twice and ran out of its time the mode
     const d = Driver.session();
     d.submit('go', { turnId: 'one' });
     d.say([{ id: 'c1', idempotent, retries: 0 }]);
-    d.failTool({ threw: true, message: 'it took too long', unseen: true });
+    d.failTool('timed-out', 'it took too long');
     expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({
       state: 'output-error',
       errorText: expect.stringMatching(words),
@@ -119,13 +119,13 @@ test('an idempotent tool whose worker was lost is run again and uses up no retry
   const d = Driver.session();
   d.submit('go', { turnId: 'one' });
   d.say([{ id: 'c1', retries: 1 }]);
-  d.failTool({ threw: false });
+  d.failTool('lost');
   d.pass(MINUTE);
-  d.failTool({ threw: true });
+  d.failTool('threw');
   d.pass(MINUTE);
-  d.failTool({ threw: false });
+  d.failTool('lost');
   d.pass(MINUTE);
-  d.failTool({ threw: true, message: 'disk full' });
+  d.failTool('threw', 'disk full');
   expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({
     state: 'output-error',
     errorText: 'disk full',

@@ -1,5 +1,6 @@
 /** Turns: one at a time, in order, made of durable steps. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { EventItem } from '../../src/client/index.ts';
 import { defineTool } from '../../src/define.ts';
@@ -47,11 +48,34 @@ const sleeps = defineTool({
   },
 });
 
+const called: string[] = [];
+/** Tools that may be tried again, and do what no further attempt would change. */
+const hopeless = Object.entries<() => unknown>({
+  refuses: () => {
+    throw ApplicationFailure.nonRetryable('There is no such account.');
+  },
+  bloats: () => 'x'.repeat(300_000),
+  misfits: () => 1,
+}).map(([name, execute]) =>
+  defineTool({
+    name,
+    description: 'Never succeeds.',
+    input: z.object({}),
+    output: z.string(),
+    idempotent: true,
+    retries: 2,
+    execute: (): string => {
+      called.push(name);
+      return execute() as string;
+    },
+  }),
+);
+
 beforeAll(async () => {
   h = await harness();
   model = await ModelServer.start((call) => answer(call));
   await h.work({
-    agents: [agentAt(model.url, { tools: [add, sleeps], canStart: ['echo', 'helper'], maxAttempts: 3 })],
+    agents: [agentAt(model.url, { tools: [add, sleeps, ...hopeless], canStart: ['echo', 'helper'], maxAttempts: 3 })],
     tasks: [echo],
   });
 });
@@ -318,6 +342,23 @@ test('a tool that takes longer than its timeoutMs is tried as often as its retri
     errorText: expect.stringContaining('timeoutMs'),
   });
   expect(slept).toBe(1);
+});
+
+test.each([
+  ['refuses', 'There is no such account.'],
+  ['bloats', 'Expected the output of tool bloats to be at most'],
+  ['misfits', 'Expected output to be a text'],
+])('a tool that %s for good is not called again, whatever its retries say', async (name, words) => {
+  answer = (call) => (last(call).role === 'user' ? { tools: [{ name, input: {} }] } : 'noted');
+  const session = await h.client.startSession(uniqueId());
+  const { turnId } = await session.submitTurn({ input: 'go' });
+  await atRest(session);
+  const parts = (await session.getTurn({ turnId }))?.messages.flatMap((message) => message.parts);
+  expect(parts?.find((part) => part.type === `tool-${name}`)).toMatchObject({
+    state: 'output-error',
+    errorText: expect.stringContaining(words),
+  });
+  expect(called.filter((one) => one === name)).toHaveLength(1);
 });
 
 test('getSession answers when it was asked, also of a session that has rested since', async () => {

@@ -32,17 +32,20 @@ export type ModelCall =
   | { kind: 'invalid'; toolCallId: string; toolName: string; error: string };
 
 /**
- * A step's failure. `retryable` ones are tried again at most `maxAttempts` times. `lost`: its worker was; that uses up no attempt,
- * but a step that takes every worker with it ends too. `unknown`: the worker did not know the agent, another one might.
+ * How a model call failed.
+ *
+ * `failed`: it is tried again, `maxAttempts` times in all (default 5), and not before `retryAfterMs`. `final`: trying again would change
+ * nothing. `lost`: its worker was; that uses up no attempt, but a step that takes every worker with it ends too. `unknown`: the worker
+ * did not know the agent, another one might.
  */
-export interface StepFailure {
-  error: Failure;
-  retryable: boolean;
-  maxAttempts?: number;
-  retryAfterMs?: number;
-  lost?: boolean;
-  unknown?: boolean;
-}
+export type StepFailure =
+  | { how: 'failed'; error: Failure; maxAttempts?: number; retryAfterMs?: number }
+  | { how: 'final'; error: Failure }
+  | { how: 'lost' }
+  | { how: 'unknown'; error: Failure };
+
+const MOST_ATTEMPTS = 5;
+const LOST: Failure = { type: 'WorkerLost', message: 'The worker that took this step was lost, again and again.' };
 
 export function modelAnswered(
   cx: Cx,
@@ -132,22 +135,41 @@ function callRuntime(
 export function modelFailed(cx: Cx, at: { turnId: string; step: number; attempt: number }, failure: StepFailure): void {
   const turn = present(cx, at.turnId, at.step);
   if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
-  const { maxLosses } = cx.state.settings.limits;
-  if (failure.unknown === true && waitForName(turn, cx.now)) {
+  if (failure.how === 'unknown' && waitForName(turn, cx.now)) {
     turn.phase = 'backoff';
     return;
   }
   delete turn.unknownSince;
-  if (failure.lost === true) turn.losses += 1;
+  countFailure(turn, failure);
+  if (isLast(cx, turn, failure)) {
+    endTurn(cx, 'failed', { error: failure.how === 'lost' ? LOST : failure.error });
+    return;
+  }
+  const least = failure.how === 'failed' ? (failure.retryAfterMs ?? 0) : 0;
+  turn.phase = 'backoff';
+  turn.retryAt = cx.now + Math.max(least, pauseAfter(turn.attempt));
+  turn.attempt += 1;
+}
+
+function countFailure(turn: ActiveTurn, { how }: StepFailure): void {
+  if (how === 'lost') turn.losses += 1;
   else {
     turn.losses = 0;
     turn.failures += 1;
   }
-  if (!failure.retryable || turn.losses >= maxLosses || turn.failures >= (failure.maxAttempts ?? 5)) {
-    endTurn(cx, 'failed', { error: failure.error });
-    return;
+}
+
+/** True when the step is not tried again. */
+function isLast({ state }: Cx, { losses, failures }: ActiveTurn, failure: StepFailure): boolean {
+  switch (failure.how) {
+    case 'failed':
+      return failures >= (failure.maxAttempts ?? MOST_ATTEMPTS);
+    case 'lost':
+      return losses >= state.settings.limits.maxLosses;
+    case 'final':
+    case 'unknown':
+      return true;
+    default:
+      return failure satisfies never;
   }
-  turn.phase = 'backoff';
-  turn.retryAt = cx.now + Math.max(failure.retryAfterMs ?? 0, pauseAfter(turn.attempt));
-  turn.attempt += 1;
 }

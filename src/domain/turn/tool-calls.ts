@@ -82,35 +82,76 @@ export function giveUpLargestCall(cx: Cx, turn: ActiveTurn): number {
 }
 
 /**
- * `threw`: the tool itself did, and its `retries` count; otherwise its worker was lost, which uses up no retry. `unseen`: it ran out of time, so
- * that nobody has seen how it ended.
+ * How a call of a custom tool failed.
+ *
+ * `threw`: the tool itself did, and its `retries` count unless that is `final`. `timed-out`: it took longer than its `timeoutMs`, which counts
+ * too, and nobody has seen how it ended. `lost`: its worker was, which uses up no retry. `handed-back`: its worker has stopped in order,
+ * which is not even a loss. `unknown`: the worker that took it does not have the tool, another one might; nothing has run.
  */
+export type ToolFailure =
+  | { how: 'threw'; error: Failure; isFinal: boolean }
+  | { how: 'timed-out'; error: Failure }
+  | { how: 'lost' }
+  | { how: 'handed-back' }
+  | { how: 'unknown'; error: Failure };
+
 export function toolFailed(
   cx: Cx,
   at: { turnId: string; step: number; toolCallId: string; attempt: number },
-  failure: { error: Failure; threw: boolean; retryable: boolean; unknown?: boolean; unseen?: boolean },
+  failure: ToolFailure,
 ): void {
   const turn = present(cx, at.turnId, at.step);
   const call = presentCall(turn, at.toolCallId, at.attempt);
   if (turn === undefined || call === undefined) return;
-  if (failure.unknown === true && waitForName(call, cx.now)) {
+  if (failure.how === 'unknown' && waitForName(call, cx.now)) {
     call.state = 'backoff';
     return;
   }
   delete call.unknownSince;
-  call.losses = failure.threw ? 0 : call.losses + 1;
-  const { maxLosses } = cx.state.settings.limits;
-  const mayTry = failure.threw ? failure.retryable && call.policy.retries > 0 : call.losses < maxLosses;
-  if (call.policy.idempotent && mayTry) {
-    if (failure.threw) call.policy = { ...call.policy, retries: call.policy.retries - 1 };
-    call.state = 'backoff';
-    call.retryAt = cx.now + pauseAfter(call.attempt);
-    call.attempt += 1;
+  call.losses = failure.how === 'lost' ? call.losses + 1 : 0;
+  if (!mayTryAgain(cx, call, failure)) {
+    answerCall(cx, turn, call, { errorText: errorTextOf(cx, call, failure) });
     return;
   }
-  const lost = call.policy.idempotent
-    ? `WorkerLost: This call took ${maxLosses} workers with it, one after another, and is not tried again (limits.maxLosses).`
-    : UNKNOWN_OUTCOME;
-  const why = failure.unseen === true && !call.policy.idempotent ? UNSEEN_OUTCOME : failure.error.message;
-  answerCall(cx, turn, call, { errorText: failure.threw ? why : lost });
+  if (failure.how === 'threw' || failure.how === 'timed-out')
+    call.policy = { ...call.policy, retries: call.policy.retries - 1 };
+  call.state = 'backoff';
+  call.retryAt = cx.now + pauseAfter(call.attempt);
+  call.attempt += 1;
+}
+
+function mayTryAgain({ state }: Cx, { policy, losses }: ToolCall, failure: ToolFailure): boolean {
+  if (!policy.idempotent) return false;
+  switch (failure.how) {
+    case 'threw':
+      return !failure.isFinal && policy.retries > 0;
+    case 'timed-out':
+      return policy.retries > 0;
+    case 'lost':
+      return losses < state.settings.limits.maxLosses;
+    case 'handed-back':
+      return true;
+    case 'unknown':
+      return false;
+    default:
+      return failure satisfies never;
+  }
+}
+
+/** What the model reads of a call that is not tried again. */
+function errorTextOf({ state }: Cx, { policy }: ToolCall, failure: ToolFailure): string {
+  switch (failure.how) {
+    case 'threw':
+    case 'unknown':
+      return failure.error.message;
+    case 'timed-out':
+      return policy.idempotent ? failure.error.message : UNSEEN_OUTCOME;
+    case 'lost':
+    case 'handed-back':
+      return policy.idempotent
+        ? `WorkerLost: This call took ${state.settings.limits.maxLosses} workers with it, one after another, and is not tried again (limits.maxLosses).`
+        : UNKNOWN_OUTCOME;
+    default:
+      return failure satisfies never;
+  }
 }
