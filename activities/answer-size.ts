@@ -9,8 +9,6 @@ import { cutText } from '../src/domain/turn/step-size.ts';
 
 /** All texts together, and all reasoning. */
 const MOST: Readonly<Record<string, number>> = { text: MESSAGE_BYTES, reasoning: 64 * KIB };
-/** Of the inputs of all calls together; each stands in its part and in its call. */
-export const INPUTS_BYTES = 320 * KIB;
 const NOTE_BYTES = 64;
 
 /** The parts, with texts cut; `cut`: how many characters the texts had, if they were. */

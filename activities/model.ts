@@ -31,13 +31,14 @@ import {
 } from '../src/contract.ts';
 import type { AgentDefinition } from '../src/define.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
+import { withinBound } from '../src/domain/turn/calls.ts';
 import { isRuntimeTool } from '../src/domain/turn/runtime-tools.ts';
 import { MESSAGE_BYTES, MOST_TOKENS, TEXT_CHARS } from '../src/domain/state/sizes.ts';
 import { promptOf } from '../src/domain/delivery/prompt.ts';
 import { misfitSentence } from '../src/domain/run/fit.ts';
 import { echo, isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
 import type { ModelAnswer, ModelCall } from '../src/domain/turn/model-step.ts';
-import { cutParts, inputPreview, INPUTS_BYTES } from './answer-size.ts';
+import { cutParts, inputPreview } from './answer-size.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { messageOf, misfitIn, misfitOf } from './fit.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -123,14 +124,8 @@ async function ask(
   if (finishReason === 'error' || (finishReason === 'other' && raw === undefined))
     throw new BrokenAnswer('The answer of the model broke off before its end.');
   // In the order of their parts, which is how the two belong together: ids may repeat.
-  let inputs = INPUTS_BYTES;
   const asked = content.filter((part) => part.type === 'tool-call');
-  const called = await Promise.all(asked.map(async (part) => callOf(registry, agent, part, finishReason)));
-  const calls = called.map((call) => {
-    if (call.kind === 'invalid') return call;
-    inputs -= jsonBytes(call.input);
-    return inputs >= 0 ? call : { ...nameOf(call), kind: 'invalid' as const, error: TOO_LARGE };
-  });
+  const calls = withinBound(await Promise.all(asked.map(async (part) => callOf(registry, agent, part, finishReason))));
   let place = 0;
   const parts = content.flatMap((part) => partOf(part as { type: string; [field: string]: unknown }));
   const { parts: kept, cut } = cutParts(
@@ -155,12 +150,7 @@ class BrokenAnswer extends Error {
   override readonly name = 'ModelBroken';
 }
 
-const TOO_LARGE = `InvalidInput: Expected the inputs of one answer's calls to be at most ${INPUTS_BYTES} bytes of JSON, got more.`;
 const CUT_OFF = 'InvalidInput: Expected a whole call, got one of an answer that was cut off at its longest length.';
-
-function nameOf({ toolCallId, toolName }: ModelCall): { toolCallId: string; toolName: string } {
-  return { toolCallId, toolName };
-}
 
 /** Aborts a call that produces nothing for so long, also before its first word: a provider may never answer at all. */
 class Watchdog {

@@ -216,3 +216,20 @@ test('a turn that starts later sees what came before it', () => {
   d.say('1');
   expect(d.state.transcript.map((entry) => textOf(entry.message))).toEqual(['one', '1', 'two']);
 });
+
+test('case 34 one bound holds for the inputs of an answer, of runs that it starts too; what still fits beside the others is run', () => {
+  const d = Driver.session();
+  d.submit('go');
+  d.say([
+    { id: 'a', start: { agent: 'load', input: 'x'.repeat(200_000) } },
+    { id: 'b', input: 'y'.repeat(200_000) },
+    { id: 'c', input: 'z' },
+  ]);
+  expect(d.take('tool').call.toolCallId).toBe('c');
+  expect(d.asks('tool')).toBe(false);
+  expect(d.state.turn?.parts.map((part) => part['errorText'])).toEqual([
+    undefined,
+    expect.stringMatching(/^InvalidInput: Expected the inputs of one answer's calls to be at most 262144 bytes/u),
+    undefined,
+  ]);
+});

@@ -5,12 +5,37 @@
  * the place.
  */
 import { hashHex } from '../state/ids.ts';
-import { MAX_CALLS } from '../state/sizes.ts';
+import { jsonBytes } from '../state/json.ts';
+import { MAX_CALLS, MESSAGE_BYTES } from '../state/sizes.ts';
 import type { State } from '../state/state.ts';
 import type { MessagePart } from '../state/types.ts';
 
 /** A call as the model has asked for it, with its place. */
 export type Placed<C> = C & { toolCallId: string; place: string };
+
+/** Of the inputs of all calls of one answer together, bytes of JSON: each stands in its part, in its call, and in what is carried. */
+export const INPUTS_BYTES = MESSAGE_BYTES;
+
+const TOO_LARGE = `InvalidInput: Expected the inputs of one answer's calls to be at most ${INPUTS_BYTES} bytes of JSON, got more.`;
+
+interface Invalid {
+  kind: 'invalid';
+  toolCallId: string;
+  toolName: string;
+  error: string;
+}
+
+/** The calls of an answer; those whose input does not fit beside those before them cannot be run. */
+export function withinBound<C extends { toolCallId: string; toolName: string }>(calls: readonly C[]): (C | Invalid)[] {
+  let left = INPUTS_BYTES;
+  return calls.map((call) => {
+    const bytes = 'input' in call ? jsonBytes(call.input) : 0;
+    if (bytes > left)
+      return { kind: 'invalid', toolCallId: call.toolCallId, toolName: call.toolName, error: TOO_LARGE };
+    left -= bytes;
+    return call;
+  });
+}
 
 /** What the strictest providers take as the id of a call. */
 const ID = /^[A-Za-z0-9_-]{1,40}$/u;

@@ -1,10 +1,9 @@
 /** A model call of a step: what it came to, what it asks for, and when it is tried again. */
 import { endTurn, finishStep, output, pauseAfter, present } from './turn.ts';
 import type { ActiveTurn, ToolPolicy } from '../state/turn.ts';
-import { jsonBytes } from '../state/json.ts';
 import { waitForName } from '../state/backoff.ts';
-import { MESSAGE_BYTES, STEP_BYTES } from '../state/sizes.ts';
-import { placed, type Placed } from './calls.ts';
+import { STEP_BYTES } from '../state/sizes.ts';
+import { placed, withinBound, type Placed } from './calls.ts';
 import { callRuntimeTool, type RuntimeTool } from './runtime-tools.ts';
 import type { Cx } from '../state/state.ts';
 import type { Failure, Json, MessagePart, NameFacts, Usage } from '../state/types.ts';
@@ -57,7 +56,8 @@ export function modelAnswered(
   const turn = present(cx, at.turnId, at.step);
   if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
   addUsage(turn.usage, answer.usage);
-  const { parts, calls } = placed(cx.state, at, answer);
+  // An operator may have completed it with anything.
+  const { parts, calls } = placed(cx.state, at, { ...answer, calls: withinBound(answer.calls) });
   turn.parts = fitParts(parts, STEP_BYTES);
   turn.about = aboutOf(answer);
   turn.messageId = freshMessageId(cx);
@@ -68,14 +68,7 @@ export function modelAnswered(
   delete turn.retryAt;
   delete turn.unknownSince;
   turn.calls = [];
-  let room = MESSAGE_BYTES;
   for (const call of calls) {
-    if (call.kind === 'tool' && (room -= jsonBytes(call.input)) < 0) {
-      output(turn, call.toolCallId, {
-        errorText: `Expected the inputs of one step's calls to be at most ${MESSAGE_BYTES} bytes of JSON, got more.`,
-      });
-      continue;
-    }
     switch (call.kind) {
       case 'invalid':
         output(turn, call.toolCallId, { errorText: call.error });
