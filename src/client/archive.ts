@@ -7,10 +7,8 @@ import type { Client } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
 import type { Archived, OutliveEvent } from '../contract.ts';
 import { MIB } from '../domain/state/sizes.ts';
-import { serverError } from './failures.ts';
+import { isNotFound } from './server-codes.ts';
 import { firstPayload } from './payloads.ts';
-
-const NOT_FOUND = 5;
 
 const WHOLE_PAGE = 250;
 /** The server does not part what one workflow task has brought, of which the archive is one part. */
@@ -18,7 +16,7 @@ const SHORT_PAGE = 1;
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
-/** The history of one execution, newest event first; ends with an error of `NOT_FOUND` when it is gone. */
+/** The history of one execution, newest event first; throws that it is not found when it is gone. */
 async function* backwards(client: Client, workflowId: string, runId: string): AsyncGenerator<HistoryEvent> {
   const execution = { workflowId, runId };
   const { namespace } = client.options;
@@ -79,7 +77,7 @@ export async function* archivedParts({ client, workflowId, newest }: ArchivedIn)
       }
     }
   } catch (error) {
-    if (serverError(error)?.code !== NOT_FOUND) throw error;
+    if (!isNotFound(error)) throw error;
   }
 }
 

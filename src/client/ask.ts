@@ -4,11 +4,10 @@
  */
 import { QueryNotRegisteredError, type WorkflowHandle } from '@temporalio/client';
 import { ASK_AGAIN } from '../contract.ts';
-import { serverError } from './failures.ts';
+import { CANCELLED, serverError } from './server-codes.ts';
 
 /** The answer waits for the workflow task from then on, so that twice is once more than needed. */
 const MOST_TIMES = 5;
-const CANCELLED = 1;
 
 export async function ask<T>(handle: Pick<WorkflowHandle, 'query'>, name: string, argument: unknown = {}): Promise<T> {
   for (let times = 1; ; times++) {

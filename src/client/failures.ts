@@ -1,15 +1,8 @@
 /** Failures as they come from Temporal, as the classes of `errors.ts`. */
-import {
-  QueryNotRegisteredError,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-  isGrpcServiceError,
-} from '@temporalio/client';
+import { QueryNotRegisteredError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { errorOfType, InvalidInput, isErrorType, SessionClosed } from '../errors.ts';
-
-/** What an update is answered whose workflow task the server has rejected, as something came while the execution ended. */
-const FAILED_PRECONDITION = 9;
+import { FAILED_PRECONDITION, serverError } from './server-codes.ts';
 
 /** What the server says of an update that it has not recorded. */
 const CUT_OFF =
@@ -24,12 +17,6 @@ export function typed(error: unknown, sessionId: string): unknown {
   if (error instanceof WorkflowNotFoundError)
     return new SessionClosed(`Expected an open session, got "${sessionId}", which is closed or does not exist.`);
   return error;
-}
-
-/** The server's own error, which the client wraps. */
-export function serverError(error: unknown): { code: number; message: string } | undefined {
-  if (isGrpcServiceError(error)) return error;
-  return error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : undefined;
 }
 
 /** An update that the end of an execution or of a workflow task cut off before it was recorded; it can be sent again. */

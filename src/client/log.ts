@@ -8,7 +8,7 @@ import { ask } from './ask.ts';
 import { archivedParts, readArchive, type ArchivedIn } from './archive.ts';
 import { BEGINNING, type Place } from './cursor.ts';
 import { describe, firstRunId, isOpen, isRun, parentEpochOf } from './describe.ts';
-import { serverError } from './failures.ts';
+import { isUnanswered } from './server-codes.ts';
 
 export interface Log {
   /** The execution chain that it is the log of. */
@@ -34,8 +34,6 @@ const PAGE = 1000;
 
 /** So long the last execution of a closed workflow may take to be replayed and to answer. */
 const CLOSED_MS = 10_000;
-/** Cancelled at the deadline, deadline exceeded, no poller seen. */
-const NO_WORKER = [1, 4, 9];
 
 interface Page {
   events: OutliveEvent[];
@@ -89,7 +87,7 @@ async function readExecution(
     const whole = await client.withDeadline(Date.now() + CLOSED_MS, async () => readState(archive, from));
     return { ...log, ...whole, complete: true };
   } catch (error) {
-    if (!orArchived || !NO_WORKER.includes(serverError(error)?.code ?? 0)) throw error;
+    if (!orArchived || !isUnanswered(error)) throw error;
     return { ...log, ...archived, complete: false };
   }
 }

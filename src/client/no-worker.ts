@@ -2,11 +2,10 @@
 import type { Client } from '@temporalio/client';
 import { NoWorker } from '../errors.ts';
 import { describe } from './describe.ts';
-import { serverError } from './failures.ts';
+import { isUnanswered, isUnavailable } from './server-codes.ts';
 
-const ANSWER_MS = 30_000;
-/** Cancelled at the deadline, deadline exceeded, no poller seen, unavailable. */
-const UNANSWERED = [1, 4, 9, 14];
+/** So long a worker is waited for, milliseconds. */
+export const ANSWER_MS = 30_000;
 /** `temporal.api.enums.v1.TaskQueueType` */
 const WORKFLOW_QUEUE = 1;
 
@@ -25,7 +24,7 @@ export async function fromWorker<T>(
     try {
       return await client.withDeadline(since + ANSWER_MS, ask);
     } catch (error) {
-      if (!UNANSWERED.includes(serverError(error)?.code ?? 0)) throw error;
+      if (!isUnanswered(error) && !isUnavailable(error)) throw error;
       const missing = await noWorker(client, workflowId, since, started).catch(() => undefined);
       if (missing !== undefined) throw missing;
       if (!goesOn || Date.now() < since + ANSWER_MS) throw error;

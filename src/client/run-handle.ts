@@ -13,9 +13,10 @@ import { resultAsTold } from '../domain/run/result.ts';
 import { ResultGone, RunFailed, SessionClosed, UnknownRun } from '../errors.ts';
 import { ask } from './ask.ts';
 import { describe, firstRunId, isOpen, parentEpochOf } from './describe.ts';
-import { serverError, typed } from './failures.ts';
+import { typed } from './failures.ts';
+import { isForbidden } from './server-codes.ts';
 import { heartbeatOf } from './heartbeat.ts';
-import { noWorker } from './no-worker.ts';
+import { ANSWER_MS, noWorker } from './no-worker.ts';
 
 /**
  * What `inspect` answers: the row with the live progress, what is kept of a forgotten one, what Temporal alone can tell while no
@@ -46,12 +47,8 @@ interface Rows {
 /** A request that was just fired may not have arrived: nothing is called unknown before this time. */
 const UNKNOWN_AFTER_MS = 5000;
 const LOOK_AGAIN_MS = 250;
-/** So long only a session that cannot be asked is waited for. */
-const NO_WORKER_AFTER_MS = 30_000;
 /** So long the session may take to answer; without a worker it never does. */
 const ASK_MS = 5000;
-/** Permission denied, unauthenticated: asking again will not help. */
-const FOR_GOOD = [7, 16];
 
 export class RunHandle {
   readonly runId: string;
@@ -108,7 +105,7 @@ export class RunHandle {
       };
     } catch (error) {
       if (typed(error, this.session.sessionId) instanceof SessionClosed) return { known: null };
-      if (FOR_GOOD.includes(serverError(error)?.code ?? 0)) throw error;
+      if (isForbidden(error)) throw error;
       return { error };
     }
   }
@@ -135,7 +132,7 @@ export class RunHandle {
         );
       }
       const waited = Date.now() - since;
-      if ('error' in row && waited >= NO_WORKER_AFTER_MS && !(await this.isOpen())) {
+      if ('error' in row && waited >= ANSWER_MS && !(await this.isOpen())) {
         const missing = await noWorker(this.client, this.session.sessionId, since);
         if (missing !== undefined) throw missing;
       }

@@ -1,0 +1,46 @@
+/** What the server's refusals mean, by their gRPC code. */
+import { isGrpcServiceError } from '@temporalio/client';
+
+export const CANCELLED = 1;
+const NOT_FOUND = 5;
+/** Of an update: its workflow task was rejected, as something came while the execution ended. */
+export const FAILED_PRECONDITION = 9;
+
+const DEADLINE_EXCEEDED = 4;
+const PERMISSION_DENIED = 7;
+const UNAVAILABLE = 14;
+const UNAUTHENTICATED = 16;
+
+/** No worker has answered: it was cancelled at the deadline, the deadline has passed, or no poller was seen. */
+const UNANSWERED: readonly number[] = [CANCELLED, DEADLINE_EXCEEDED, FAILED_PRECONDITION];
+
+/** The server's own error, which the client wraps. */
+export function serverError(error: unknown): { code: number; message: string } | undefined {
+  if (isGrpcServiceError(error)) return error;
+  return error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : undefined;
+}
+
+function codeOf(error: unknown): number {
+  return serverError(error)?.code ?? 0;
+}
+
+/** No worker has answered, as far as the server can say. */
+export function isUnanswered(error: unknown): boolean {
+  return UNANSWERED.includes(codeOf(error));
+}
+
+/** The server itself could not be reached just now. */
+export function isUnavailable(error: unknown): boolean {
+  return codeOf(error) === UNAVAILABLE;
+}
+
+/** Asking again will not help: whoever asks may not. */
+export function isForbidden(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === PERMISSION_DENIED || code === UNAUTHENTICATED;
+}
+
+/** There is no such workflow, or no longer. */
+export function isNotFound(error: unknown): boolean {
+  return codeOf(error) === NOT_FOUND;
+}
