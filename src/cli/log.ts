@@ -19,7 +19,13 @@ export function createLog(env: NodeJS.ProcessEnv = process.env): Logger {
   if (!(LEVELS as readonly string[]).includes(level))
     throw new Problem(`Expected OUTLIVE_LOG to be one of ${LEVELS.join(', ')}, got ${JSON.stringify(level)}.`);
   const destination = process.stderr.isTTY
-    ? pretty({ destination: STDERR, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' })
+    ? pretty({
+        destination: STDERR,
+        sync: true,
+        ignore: 'pid,hostname',
+        translateTime: 'SYS:HH:MM:ss',
+        singleLine: true,
+      })
     : pino.destination({ dest: STDERR, sync: true });
   return pino({ level, base: { pid: process.pid } }, destination);
 }

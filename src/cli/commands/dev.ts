@@ -64,6 +64,7 @@ export async function dev(given: DevArguments): Promise<void> {
     });
     const own = await server;
     if (own !== undefined) console.log(`Temporal ${own.address}\nWeb UI   ${own.uiUrl}`);
+    console.log(`Worker   pid ${running.pid ?? '?'}; Ctrl-C ends everything that was started here`);
     await over;
   } finally {
     await started.stop();
