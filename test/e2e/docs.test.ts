@@ -8,9 +8,9 @@ import { expect, test } from 'vitest';
 const ROOT = join(import.meta.dirname, '../..');
 const documents = ['README.md', ...globSync('docs/**/*.md', { cwd: ROOT })];
 
-test('every TypeScript example of the README compiles against the package', async () => {
-  const blocks = [...readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/```ts\n([\s\S]*?)```/gu)].map(
-    ([, code = '']) => code,
+test('every TypeScript example of the README and of docs/testing.md compiles against the package', async () => {
+  const blocks = ['README.md', 'docs/testing.md'].flatMap((document) =>
+    [...readFileSync(join(ROOT, document), 'utf8').matchAll(/```ts\n([\s\S]*?)```/gu)].map(([, code = '']) => code),
   );
   expect(blocks.length).toBeGreaterThan(0);
   const folder = join(ROOT, 'out', `docs-${process.pid}`);

@@ -85,6 +85,7 @@ const helper = defineAgent({ name: 'helper', instructions: 'Help.', model, canSt
 export default defineConfig({ taskQueue: '${uniqueId('q')}', agents: [helper], tasks: [count] });
 `,
       );
+      app.write('testing.ts', "export * from 'outlive/testing';\n");
       app.write(
         'main.ts',
         `import { Client, Connection } from '@temporalio/client';
@@ -141,7 +142,28 @@ process.exit(0);
 );
 
 test(
-  'X-10 without the AI SDK installed, client and task-only worker import and run',
+  'the test that docs/testing.md shows passes in a project that has the package and vitest',
+  { timeout: 600_000 },
+  async () => {
+    using app = new Project();
+    const examples = [
+      ...readFileSync(join(ROOT, 'docs/testing.md'), 'utf8').matchAll(
+        /`([\w.]+\.js)`[^`]*(?:`[^`]+`[^`]*)*?:\n\n```js\n([\s\S]*?)```/gu,
+      ),
+    ];
+    expect(examples.map(([, name]) => name)).toEqual(['temporal.config.js', 'helper.test.js']);
+    for (const [, name = '', code = ''] of examples) app.write(name, code);
+    app.write('package.json', { name: 'app', private: true, type: 'module' });
+    await app.install(packed, exactly('ai'), exactly('vitest'), exactly('vite'));
+    const report = ['--reporter', 'json', '--outputFile', 'report.json'];
+    await app.run(process.execPath, 'node_modules/vitest/vitest.mjs', 'run', ...report);
+    const told = JSON.parse(readFileSync(join(app.folder, 'report.json'), 'utf8')) as object;
+    expect(told).toMatchObject({ success: true, numPassedTests: 2, numTotalTests: 2 });
+  },
+);
+
+test(
+  'X-10 without the AI SDK installed, client and task-only worker import and run, and outlive/testing imports',
   { timeout: 300_000 },
   async () => {
     using app = new Project();
@@ -155,21 +177,25 @@ test(
         'main.js',
         `import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
-import { defineConfig, defineTask, OutliveClient } from 'outlive';
+import { defineConfig, OutliveClient } from 'outlive';
 import { OutliveClient as Same } from 'outlive/client';
+import { demoModel, manualTask, scriptedModel } from 'outlive/testing';
 import { createWorker } from 'outlive/worker';
 
 const [address, taskQueue, sessionId] = process.argv.slice(2);
-const double = defineTask({ name: 'double', run: ({ n }) => ({ doubled: 2 * n }) });
+const double = manualTask('double');
 const config = defineConfig({ taskQueue, agents: [], tasks: [double], serve: ['tasks'] });
 const worker = await createWorker(config, { connection: await NativeConnection.connect({ address }) });
+const models = [demoModel(), scriptedModel(['ok'])].map(({ modelId }) => modelId);
 const client = new OutliveClient(new Client({ connection: await Connection.connect({ address }) }), { taskQueue });
 await worker.runUntil(async () => {
   const session = await client.startSession(sessionId);
   const { runId } = await session.startRun({ agent: 'double', input: { n: 21 } });
+  const run = await double.started();
+  await run.finish({ doubled: 2 * run.input.n });
   const result = await session.run(runId).result();
   await session.close();
-  console.log(JSON.stringify({ result, same: Same === OutliveClient, queues: worker.taskQueues }));
+  console.log(JSON.stringify({ result, models, same: Same === OutliveClient, queues: worker.taskQueues }));
 });
 process.exit(0);
 `,
@@ -183,6 +209,7 @@ process.exit(0);
       const { stdout } = await app.run(process.execPath, 'main.js', rest.address, rest.taskQueue, uniqueId());
       expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).toEqual({
         result: { doubled: 42 },
+        models: ['demo', 'scripted'],
         same: true,
         queues: [`${rest.taskQueue}.tasks`],
       });
