@@ -10,24 +10,40 @@ import { anything, MOST_LEVELS, parse, type Shape } from '../src/schemas/index.t
 const PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
 
+/** What the server may refuse for good, as where the worker has no permission, is asked so often: whoever waits for it could never end. */
+const FEW = 5;
+
 /** Calls until the answer fits its shape. */
 export async function answered<T>(call: () => Promise<unknown>, shape: () => Shape<T>): Promise<T> {
+  for (;;) {
+    const answer = await answeredSoon(call, shape, Infinity);
+    if (answer !== undefined) return answer;
+  }
+}
+
+/** Calls a few times; nothing when no answer has fitted its shape. */
+export async function answeredSoon<T>(
+  call: () => Promise<unknown>,
+  shape: () => Shape<T>,
+  most = FEW,
+): Promise<T | undefined> {
   for (let attempt = 1; ; attempt++) {
     const answer = await call().then(
       (given) => fitting(given, shape),
       () => undefined,
     );
-    if (answer !== undefined) return answer;
+    if (answer !== undefined || attempt >= most) return answer;
     await sleep(backoff(attempt, PAUSE_MS, LONGEST_PAUSE_MS), { summary: 'asking again' });
   }
 }
 
-/** Calls until it has been done. */
-export async function done(call: () => Promise<void>): Promise<void> {
-  await answered(async () => {
+/** Calls a few times; true once it has been done. */
+export async function doneSoon(call: () => Promise<void>): Promise<boolean> {
+  const answer = await answeredSoon(async () => {
     await call();
     return {};
   }, anything);
+  return answer !== undefined;
 }
 
 /** An answer in its parsed form, or nothing when it is none. */

@@ -3,7 +3,7 @@ import { ParentClosePolicy, startChild, type ChildWorkflowHandle, type Workflow 
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { PARENT_EPOCH, type RunInput } from '../src/contract.ts';
 import { runsToldGone } from '../src/domain/closing.ts';
-import { terminated } from '../src/domain/deadlines.ts';
+import { notTerminated, terminated } from '../src/domain/deadlines.ts';
 import { looked, type Sight } from '../src/domain/run/looks.ts';
 import { settle, type Settled } from '../src/domain/run/settle.ts';
 import { adoptRun, startConfirmed, startFailed } from '../src/domain/run/start.ts';
@@ -15,10 +15,10 @@ import { epochOf, isSettled, type RunState } from '../src/domain/state/row.ts';
 import { iso, type State } from '../src/domain/state/state.ts';
 import type { Usage } from '../src/domain/state/types.ts';
 import { runSummary } from '../src/domain/view/details.ts';
-import { foundWorkflow, outcome, sights } from '../src/schemas/index.ts';
-import { answered, done, fitting } from './answered.ts';
+import { foundWorkflow, outcome, sights, type FoundWorkflow } from '../src/schemas/index.ts';
+import { answeredSoon, doneSoon, fitting } from './answered.ts';
 import { endOfChild, failureOf } from './failures.ts';
-import { looks, untilDone } from './proxies.ts';
+import { aFewTimes, looks } from './proxies.ts';
 import { FEW, ONCE, send } from './send.ts';
 import type { Stage } from './stage.ts';
 
@@ -78,8 +78,7 @@ export async function start(stage: Stage, { runId }: EffectOf<'start'>): Promise
 
 /** After a reset of this workflow a run may have been started already, by itself in an earlier life: then it goes on with that one. */
 async function adopt(stage: Stage, runId: string, workflowId: string): Promise<void> {
-  const look = untilDone(`is ${runId} there`);
-  const { found } = await answered(async () => look.lookAtWorkflow({ v: 1, workflowId }), foundWorkflow);
+  const found = await workflowAt(stage, runId, workflowId);
   stage.dispatch((cx) => {
     if (found?.parentEpoch === cx.state.epoch) adoptRun(cx, runId, found.epoch);
     else
@@ -91,6 +90,15 @@ async function adopt(stage: Stage, runId: string, workflowId: string): Promise<v
           : `The workflow ${workflowId} exists from an earlier session of this id; choose another runId.`,
       );
   });
+}
+
+/** Who has a workflow id; nothing when nobody has, or when it cannot be found out and somebody wants to close. */
+async function workflowAt({ state }: Stage, runId: string, workflowId: string): Promise<FoundWorkflow['found']> {
+  const look = aFewTimes(`is ${runId} there`);
+  for (;;) {
+    const seen = await answeredSoon(async () => look.lookAtWorkflow({ v: 1, workflowId }), foundWorkflow);
+    if (seen !== undefined || state.closing !== undefined) return seen?.found;
+  }
 }
 
 /** While this execution lasts, Temporal tells how the child ended; usually its own settle has come before. */
@@ -152,8 +160,11 @@ export async function terminate(stage: Stage, { runId, reason }: EffectOf<'termi
   const row = stage.state.runs.peek(runId);
   if (row === undefined || isSettled(row)) return;
   const { workflowId } = row;
-  const end = untilDone(`end ${row.runId}`);
-  await done(async () => end.terminateRun({ v: 1, workflowId, epoch: epochOf(row), reason }));
+  const end = aFewTimes(`end ${row.runId}`);
+  if (!(await doneSoon(async () => end.terminateRun({ v: 1, workflowId, epoch: epochOf(row), reason })))) {
+    stage.dispatch((cx) => notTerminated(cx, runId));
+    return;
+  }
   const usage = await usageOf(row);
   stage.dispatch((cx) => terminated(cx, runId, usage));
 }

@@ -10,11 +10,11 @@ import type { Effect, EffectOf } from '../src/domain/state/effects.ts';
 import { nameOfHandler } from '../src/domain/state/outbox.ts';
 import { letterSent } from '../src/domain/run/outbox.ts';
 import { rowView } from '../src/domain/view/queries.ts';
-import { done } from './answered.ts';
+import { doneSoon } from './answered.ts';
 import { cancelChild, look, start, tellGone, terminate } from './children.ts';
 import { failureOf, isHandedBack, isKnownNowhere, unknownHere } from './failures.ts';
 import { checkParent } from './parent.ts';
-import { handler as callHandler, untilDone } from './proxies.ts';
+import { aFewTimes, handler as callHandler } from './proxies.ts';
 import { FEW, ONCE, send } from './send.ts';
 import type { Stage } from './stage.ts';
 import { model, runTask, runWorkflow, tool } from './steps.ts';
@@ -54,8 +54,8 @@ const PERFORMERS: Performers = {
     as: 'errands',
     perform: async ({ state }) => {
       const workflowId = workflowIdOfTarget(state.workflowId);
-      const end = untilDone('end the workflow');
-      return done(async () => end.terminateRun({ v: 1, workflowId, epoch: '', reason: 'The run was cancelled.' }));
+      const end = aFewTimes('end the workflow');
+      return doneSoon(async () => end.terminateRun({ v: 1, workflowId, epoch: '', reason: 'The run was cancelled.' }));
     },
   },
 };

@@ -4,8 +4,8 @@ import { cancelSelf } from '../src/domain/self/self.ts';
 import type { EffectOf } from '../src/domain/state/effects.ts';
 import type { State } from '../src/domain/state/state.ts';
 import { foundWorkflow } from '../src/schemas/index.ts';
-import { answered } from './answered.ts';
-import { untilDone } from './proxies.ts';
+import { answeredSoon } from './answered.ts';
+import { aFewTimes } from './proxies.ts';
 import type { Stage } from './stage.ts';
 
 /** At its own ceiling a run looks whether its parent is there to give up on it; if not, it keeps the ceiling itself. */
@@ -19,11 +19,12 @@ export async function checkParent(stage: Stage, { why }: EffectOf<'check-parent'
   });
 }
 
-/** True when the workflow that started this run is still there to hear it. */
+/** True when the workflow that started this run is still there to hear it, or when that cannot be found out. */
 export async function isParentThere({ self }: State): Promise<boolean> {
   if (self === undefined || self.parentGone === true) return false;
   const { workflowId, epoch } = self.parent;
-  const look = untilDone('is the parent there');
-  const { found } = await answered(async () => look.lookAtWorkflow({ v: 1, workflowId }), foundWorkflow);
-  return found !== undefined && found.open && found.epoch === epoch;
+  const look = aFewTimes('is the parent there');
+  const seen = await answeredSoon(async () => look.lookAtWorkflow({ v: 1, workflowId }), foundWorkflow);
+  if (seen === undefined) return true;
+  return seen.found !== undefined && seen.found.open && seen.found.epoch === epoch;
 }

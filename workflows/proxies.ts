@@ -95,6 +95,14 @@ export function untilDone(summary: string): Calls {
   });
 }
 
+/** Something that the server may refuse for good, so that it is given up after some attempts. */
+export function aFewTimes(summary: string): Calls {
+  return calls('workflows', summary, {
+    startToCloseTimeout: '10s',
+    retry: { initialInterval: '1s', maximumAttempts: 3 },
+  });
+}
+
 /** Something that nobody waits for, and that need not even run. */
 export function unattended(summary: string): Calls {
   return calls('workflows', summary, { startToCloseTimeout: '10s' });

@@ -19,7 +19,7 @@ import { modelAnswered, modelFailed, type ModelAnswer, type ModelCall } from '..
 import { stepAborted, toolAnswered, toolFailed } from '../src/domain/turn/tool-calls.ts';
 import { runSummary } from '../src/domain/view/details.ts';
 import { foundWorkflow, isUnreadable, modelAnswer } from '../src/schemas/index.ts';
-import { answered, fitting } from './answered.ts';
+import { answeredSoon, fitting } from './answered.ts';
 import {
   isAborted,
   isHandedBack,
@@ -30,7 +30,7 @@ import {
   workflowFailure,
 } from './failures.ts';
 import { checkInputs, lookUpNames } from './names.ts';
-import { model as callModel, task, tool as callTool, untilDone } from './proxies.ts';
+import { aFewTimes, model as callModel, task, tool as callTool } from './proxies.ts';
 import type { Stage } from './stage.ts';
 
 export async function model(stage: Stage, { turnId, step, attempt }: EffectOf<'model'>): Promise<void> {
@@ -186,9 +186,9 @@ export async function runWorkflow(stage: Stage): Promise<void> {
 /** Of a workflow that did not complete only Temporal can tell whether it has failed, or was cancelled, ended or timed out. */
 async function hasFailed(error: unknown, workflowId: string): Promise<boolean> {
   if (!(error instanceof ChildWorkflowFailure)) return false;
-  const look = untilDone('how the workflow has ended');
-  const { found } = await answered(async () => look.lookAtWorkflow({ v: 1, workflowId }), foundWorkflow);
-  return found?.status === 'FAILED';
+  const look = aFewTimes('how the workflow has ended');
+  const seen = await answeredSoon(async () => look.lookAtWorkflow({ v: 1, workflowId }), foundWorkflow);
+  return seen?.found?.status === 'FAILED';
 }
 
 const NOT_JSON = { type: 'InvalidResult', message: 'Expected the result to be JSON.' };

@@ -76,7 +76,7 @@ export function sweep(cx: Cx): boolean {
 function sweepRuns(cx: Cx, closing: Closing): boolean {
   const { state } = cx;
   if (closing.stage.is === 'turn') {
-    moveTo(closing, { is: 'runs' });
+    moveTo(closing, { is: 'runs', until: cx.now + REACH_MS });
     for (const turn of state.queue.splice(0)) {
       appendWithoutTurn(cx, turn);
       const { turnId, inputs, queuedAt, usage, keys } = turn;
@@ -106,15 +106,15 @@ function sweepRuns(cx: Cx, closing: Closing): boolean {
 
 /** Runs that are told at once that nobody hears them any more; the next ones when these have been. */
 const MOST_TOLD = 500;
-/** So long a run that cannot be reached holds up the end. */
-const TELLING_MS = 30_000;
+/** So long a run that cannot be reached holds up the end, to get what it was sent, and again to be told. */
+const REACH_MS = 30_000;
 
 /** Tells the runs that go on that they are on their own; true once all know it, or it has taken too long. */
 function everyRunKnows(cx: Cx, closing: Closing): boolean {
   const { runs } = cx.state;
   if (closing.stage.is === 'runs') {
     const left = runs.all.filter(isLive).map((row) => row.runId);
-    moveTo(closing, { is: 'telling', left, underWay: false, until: cx.now + TELLING_MS });
+    moveTo(closing, { is: 'telling', left, underWay: false, until: cx.now + REACH_MS });
   }
   if (closing.stage.is !== 'telling') return true;
   if (closing.stage.underWay) return false;

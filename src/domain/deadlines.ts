@@ -2,10 +2,11 @@
 import { passTelling } from './state/closing.ts';
 import { passLooks } from './run/looks.ts';
 import { giveUp } from './run/give-up.ts';
-import { passOutbox } from './run/outbox.ts';
+import { passOutbox, undeliveredUntil } from './run/outbox.ts';
 import { settle } from './run/settle.ts';
 import { closeRequest, ownOpen } from './run/requests.ts';
 import { flushRefusals, refusalsDue } from './log/refusals.ts';
+import { backoff } from './state/backoff.ts';
 import { begunOf, unsettledOf, type RunState } from './state/row.ts';
 import { ceilingAt, type Deadline } from './state/row-deadlines.ts';
 import type { RunSelf } from './state/self.ts';
@@ -34,6 +35,8 @@ function* deadlines(state: State): Generator<Deadline> {
   }
   const ofRuns = state.runs.nextDeadline();
   if (ofRuns !== undefined) yield ofRuns;
+  const undelivered = undeliveredUntil(state);
+  if (undelivered !== undefined) yield { at: undelivered, what: 'delivering what runs were sent' };
   const retry = state.outbox.nextRetry();
   if (retry !== undefined) yield retry;
   if (closing?.stage.is === 'telling' && closing.stage.underWay)
@@ -120,6 +123,8 @@ function mayEnd(self: RunSelf): boolean {
 }
 
 const OWN_CEILING_LOOK_MS = 60_000;
+const FORCE_AGAIN_MS = 60_000;
+const FORCE_AGAIN_MOST_MS = 3_600_000;
 const PARENT_LOOK_MS = 120_000;
 
 /** A run that does not answer its cancellation is ended by force. */
@@ -129,6 +134,15 @@ function passGrace(cx: Cx, row: RunState): void {
   delete begun.graceAt;
   begun.forced = true;
   cx.effects.push({ do: 'terminate', runId: row.runId, reason: begun.cancel?.reason ?? 'cancelled_by_user' });
+}
+
+/** The server did not let it be ended by force: that is tried again later, and whoever closes does not wait for it. */
+export function notTerminated(cx: Cx, runId: string): void {
+  const row = cx.state.runs.get(runId);
+  const begun = row === undefined ? undefined : begunOf(row);
+  if (begun === undefined) return;
+  begun.withstood = (begun.withstood ?? 0) + 1;
+  begun.graceAt = cx.now + backoff(begun.withstood, FORCE_AGAIN_MS, FORCE_AGAIN_MOST_MS);
 }
 
 /** It was ended by force. `usage`: of it and all below it, as far as it could be seen. */

@@ -75,6 +75,8 @@ export const foundWorkflow = lazily(() =>
   }),
 );
 
+export type FoundWorkflow = v.InferOutput<ReturnType<typeof foundWorkflow>>;
+
 const sight = lazily(() =>
   v.union([
     object({

@@ -1,12 +1,14 @@
 /** The end of a session in all its variants, in the order of the contract (§7, path 3), and that nothing comes after it. */
 import { describe, expect, test } from 'vitest';
 import { close, runsToldGone } from '../../src/domain/closing.ts';
+import { notTerminated } from '../../src/domain/deadlines.ts';
 import { recordRefusal } from '../../src/domain/log/refusals.ts';
 import { cancelRun } from '../../src/domain/run/cancel.ts';
 import { startRun } from '../../src/domain/run/start.ts';
+import { messageRun } from '../../src/domain/run/to-runs.ts';
 import { resetTurns, submitTurn } from '../../src/domain/turn/queue.ts';
 import { sessionView } from '../../src/domain/view/queries.ts';
-import { Driver, refusal, user } from '../support/domain.ts';
+import { accepted, Driver, refusal, user } from '../support/domain.ts';
 
 /** A session with a running turn, a queued user turn, a result that waits, a running and a queued run. */
 function full(given: Parameters<typeof Driver.session>[0] = {}): { d: Driver; before: number } {
@@ -21,6 +23,37 @@ function full(given: Parameters<typeof Driver.session>[0] = {}): { d: Driver; be
   d.start({ runId: 'behind' });
   return { d, before: d.state.lastSeq };
 }
+
+test('a run that the server does not let be ended by force holds up no end, and is told that nobody hears it any more', () => {
+  const d = Driver.session();
+  d.running('stuck');
+  d.confirm();
+  d.send((cx) => close(cx, { runs: 'cancel' }));
+  d.pass(60_000);
+  expect(d.take('terminate').runId).toBe('stuck');
+  expect(sessionView(d.state).status).toBe('closing');
+  d.send((cx) => notTerminated(cx, 'stuck'));
+  expect(d.did.filter((effect) => effect.do === 'tell-gone')).toEqual([{ do: 'tell-gone', runs: ['stuck'] }]);
+  expect(sessionView(d.state).status).toBe('closed');
+  expect(d.row('stuck').status).toBe('running');
+});
+
+test('a run that takes nothing of what it was sent holds up the end of its session for 30 s, and the log says what was lost', () => {
+  const d = Driver.session();
+  d.running('deaf');
+  d.confirm();
+  accepted(d.send((cx) => messageRun(cx, { runId: 'deaf', message: 'hello', messageId: 'm1' })));
+  d.arrives('runMessage', 'refused');
+  d.send((cx) => close(cx, { runs: 'keep' }));
+  for (let seconds = 0; seconds < 29; seconds++) {
+    d.pass(1000);
+    if (d.tells('runMessage')) d.arrives('runMessage', 'refused');
+  }
+  expect(sessionView(d.state).status).toBe('closing');
+  d.pass(1000);
+  expect(sessionView(d.state).status).toBe('closed');
+  expect(d.log().find(({ type }) => type === 'input.refused')).toMatchObject({ message: expect.stringMatching(/m1/u) });
+});
 
 test('close, everything cancelled: queued user turns, the running one, background inputs, runs, session.closed last', () => {
   const { d, before } = full();

@@ -1,6 +1,6 @@
 /** Giving up is not a settle: its own slot, its own announcement, and a settle that still comes is taken. */
 import { expect, test } from 'vitest';
-import { nextDeadline, terminated } from '../../src/domain/deadlines.ts';
+import { nextDeadline, notTerminated, terminated } from '../../src/domain/deadlines.ts';
 import { cancelReceipt, cancelRun } from '../../src/domain/run/cancel.ts';
 import { Driver, refusal } from '../support/domain.ts';
 
@@ -137,7 +137,7 @@ test('a run that is cancelled while its start is under way is asked once the sta
   });
 });
 
-test('a run that ignores its cancellation is terminated after its grace and settles as cancelled', () => {
+test('a run that ignores its cancellation is terminated after its grace, ever more rarely when the server refuses, and settles as cancelled', () => {
   const d = Driver.session({ limits: { cancelGraceMs: 1000 } });
   d.running('a');
   d.send((cx) => cancelRun(cx, { runId: 'a' }));
@@ -147,6 +147,13 @@ test('a run that ignores its cancellation is terminated after its grace and sett
   expect(d.take('terminate')).toMatchObject({ runId: 'a', reason: 'cancelled_by_user' });
   d.pass(DAY);
   expect(d.asks('terminate')).toBe(false);
+  for (const minutes of [1, 2, 4]) {
+    d.send((cx) => notTerminated(cx, 'a'));
+    d.pass(minutes * 60_000 - 1);
+    expect(d.asks('terminate')).toBe(false);
+    d.pass(1);
+    expect(d.take('terminate').runId).toBe('a');
+  }
   d.send((cx) => terminated(cx, 'a'));
   expect(d.row('a')).toMatchObject({ status: 'cancelled', reason: 'cancelled_by_user' });
   expect(d.state.runs.placesTaken).toBe(0);

@@ -147,6 +147,28 @@ test('C-06 whatever an operator makes of an activity of ours is an input: nothin
   await replayAll(h.temporal, session.sessionId);
 });
 
+test('what the server does not let anybody end by force holds up neither its run nor the end of the session', async () => {
+  await using h = await harness();
+  const config = {
+    agents: [agentAt(model.url)],
+    tasks: [echo],
+    workflows: { nobody: { taskQueue: uniqueId('empty') } },
+  };
+  const hands = { terminateRun: Array.from({ length: 1000 }, (): Hand => 'fails') };
+  await h.work(config, { activities: byHand(h, config, hands) });
+  const session = await h.client.startSession(uniqueId(), { limits: { cancelGraceMs: 1 } });
+  const { workflowId } = await session.startRun({ agent: 'workflow:nobody', input: 1 });
+  const handleOf = (id: string) => h.temporal.workflow.getHandle(id);
+  const target = handleOf(`${workflowId}/workflow`);
+  await eventually('the workflow to be there', async () => target.describe());
+  await session.close({ runs: 'cancel' });
+  for (const id of [workflowId, session.sessionId])
+    await eventually(`${id} to end`, async () => (await handleOf(id).describe()).status.name === 'COMPLETED', 80_000);
+  expect(await handleOf(workflowId).result()).toMatchObject({ status: 'cancelled', reason: 'session_closed' });
+  expect((await target.describe()).status.name).toBe('RUNNING');
+  await target.terminate();
+}, 200_000);
+
 test('C-07 a rule that throws fails its workflow task, changes nothing, and goes on after a deploy that mends it', async () => {
   await using h = await harness();
   const config = { agents: [agentAt(model.url)], tasks: [echo] };

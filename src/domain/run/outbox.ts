@@ -8,6 +8,7 @@ import { dueBy, type Cx, type State } from '../state/state.ts';
 import { totalOf } from '../state/usage.ts';
 import { untoldMilestones } from './own-milestones.ts';
 import { parentGone } from './parent-gone.ts';
+import { recordRefusal } from '../log/refusals.ts';
 import { findRequest, keepClosed } from './requests.ts';
 import { notesTold, unsentNotes } from './to-runs.ts';
 
@@ -150,7 +151,36 @@ function acknowledge({ self, runs, outbox }: State, { about }: Entry, upTo: numb
   }
 }
 
-/** What has waited long enough leaves again. */
+/** What has waited long enough leaves again; but whoever closes does not wait for ever for a run that takes nothing. */
 export function passOutbox(cx: Cx): void {
-  cx.state.outbox.wake(dueBy(cx));
+  const { outbox } = cx.state;
+  const until = undeliveredUntil(cx.state);
+  if (until !== undefined && until <= dueBy(cx))
+    for (const entry of outbox.toJSON()) if (isToRun(entry)) giveUpLetter(cx, entry);
+  outbox.wake(dueBy(cx));
+}
+
+/** While a session closes: until when it waits for its runs to take what they were sent; nothing when they have it. */
+export function undeliveredUntil({ closing, outbox }: State): number | undefined {
+  if (closing?.stage.is !== 'runs') return undefined;
+  return outbox.has('notes') || outbox.has('answers') ? closing.stage.until : undefined;
+}
+
+function isToRun({ about: { lane } }: Entry): boolean {
+  return lane === 'notes' || lane === 'answers';
+}
+
+/** It was accepted, and is lost with the end: the log says so. */
+function giveUpLetter(cx: Cx, entry: Entry): void {
+  const { about } = entry;
+  const { runs, outbox } = cx.state;
+  const row = about.lane === 'notes' ? runs.peek(about.runId) : undefined;
+  const notes = row === undefined ? [] : unsentNotes(row);
+  const ids = about.lane === 'answers' ? [about.answer.messageId] : notes.map(({ messageId }) => messageId);
+  outbox.drop(entry);
+  recordRefusal(
+    cx,
+    'messageRun',
+    `Expected the run to take what it was sent before the end of this ${cx.state.kind}, got no answer; lost: ${ids.join(', ')}.`,
+  );
 }

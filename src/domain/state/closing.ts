@@ -22,10 +22,13 @@ export interface Closing {
   readonly stage: Stage;
 }
 
-/** `left`: who goes on and is to be told after those who are being told now. `until`: so long the end waits for them, milliseconds. */
+/**
+ * `left`: who goes on and is to be told after those who are being told now. `until`: so long the end waits for a run that cannot be reached,
+ * milliseconds: to take what it was sent, and to know that nobody hears it any more.
+ */
 type Stage =
   | { is: 'turn' }
-  | { is: 'runs' }
+  | { is: 'runs'; until: number }
   | { is: 'telling'; left: string[]; underWay: boolean; until: number }
   | { is: 'told' }
   | { is: 'ready' }

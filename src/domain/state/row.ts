@@ -80,6 +80,8 @@ export interface Begun extends Unsettled {
   graceAt?: number;
   /** It was ended by force: that Temporal calls it terminated is our own doing. */
   forced?: true;
+  /** How often the server did not let it be ended by force. */
+  withstood?: number;
   /** Its clocks stand still since then, milliseconds. */
   pausedAt?: number;
 }
@@ -238,6 +240,11 @@ export function isSettled(row: { status: string }): boolean {
 /** True when its starter has given up on a run that is nowhere to be found: it holds no place, and a settle is still taken. */
 export function isLost({ life }: RunState): boolean {
   return life.stage === 'given-up' && life.lost;
+}
+
+/** True when the server does not let it be ended by force: nobody can say when it ends. */
+export function isOutOfReach(row: Readonly<RunState>): boolean {
+  return begunOf(row)?.withstood !== undefined;
 }
 
 /** Running, or given up and perhaps still running. What waits for a person or a parent gives its place back. */

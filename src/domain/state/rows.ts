@@ -9,13 +9,23 @@
 import { Agenda } from './agenda.ts';
 import { jsonBytes } from './json.ts';
 import { deadlineOf, type Deadline } from './row-deadlines.ts';
-import { begunOf, holdsPlace, isDone, isLost, isSettled, unsettledOf, type OldRow, type RunState } from './row.ts';
+import {
+  begunOf,
+  holdsPlace,
+  isDone,
+  isLost,
+  isOutOfReach,
+  isSettled,
+  unsettledOf,
+  type OldRow,
+  type RunState,
+} from './row.ts';
 
 /** What one row adds to the answers. */
 interface Share {
   isQueued: boolean;
   isDue: boolean;
-  /** It has neither settled nor been lost. */
+  /** It has neither settled nor been lost, and can be reached. */
   isOpen: boolean;
   isDone: boolean;
   /** It has settled, and nothing of it is to come. */
@@ -44,7 +54,7 @@ function shareOf(row: RunState): Share {
   return {
     isQueued: life.stage === 'queued',
     isDue: begunOf(row)?.watch.due === true,
-    isOpen: !isSettled(row) && !isLost(row),
+    isOpen: !isSettled(row) && !isLost(row) && !isOutOfReach(row),
     isDone: done,
     isEnded: done && isSettled(row),
     places: holdsPlace(row) ? 1 : 0,
@@ -164,7 +174,7 @@ export class Rows {
     return this.reckoned().sums.liveBytes;
   }
 
-  /** How many have neither settled nor been lost. */
+  /** How many are still to end: they have neither settled nor been lost, and can be reached. */
   get open(): number {
     return this.reckoned().sums.open;
   }
