@@ -1,13 +1,20 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
+
+const common = { pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000 } as const;
+/** Pure code, which needs no process of its own for each file. */
+const PURE = ['test/unit/domain-*.test.ts', 'test/property/**/*.test.ts'];
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    pool: 'forks',
-    maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // One more than a small machine has cores: most files wait for timers and processes as long as they work.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', './test/support/closing-line.ts'],
+    projects: [
+      { test: { ...common, name: 'pure', include: PURE, isolate: false } },
+      { test: { ...common, name: 'real', include: ['test/**/*.test.ts'], exclude: PURE } },
+    ],
   },
 });
