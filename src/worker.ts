@@ -17,7 +17,7 @@ import {
 } from './contract.ts';
 import type { Config } from './define.ts';
 import { checkSdk, sameCopy } from './sdk.ts';
-import { bundleWorkflows, shippedBundle } from './workflow-bundle.ts';
+import { bundleWorkflows, shippedBundle, sourceBundle } from './workflow-bundle.ts';
 
 export { bundleWorkflows };
 
@@ -144,7 +144,7 @@ async function workflowOptions(
   bundle: WorkerSetup['bundle'],
 ): Promise<Partial<WorkerOptions>> {
   checkSdk();
-  const { code } = bundle ?? (await shippedBundle()) ?? (await bundleWorkflows());
+  const { code } = bundle ?? (await shippedBundle()) ?? (await sourceBundle());
   // On the bundle's first line, so that its source map stays right.
   const names = `globalThis.${NAMES_GLOBAL} = Object.freeze(${JSON.stringify(registry.names)}); `;
   const stacks = `globalThis.${STACKS_GLOBAL} = ${Number(process.env['OUTLIVE_STACK_TRACES'] ?? 0) || 0}; `;

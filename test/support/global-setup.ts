@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import type { TestProject } from 'vitest/node';
 import { findCli, startDevServer } from '../../src/server/index.ts';
-import { bundleWorkflows } from '../../src/worker.ts';
+import { sourceBundle } from '../../src/workflow-bundle.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -22,7 +22,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const folder = await mkdtemp(join(tmpdir(), 'outlive-test-'));
   const server = await startDevServer({ cli, say });
   const bundlePath = join(folder, 'workflows.js');
-  await writeFile(bundlePath, (await bundleWorkflows()).code);
+  await writeFile(bundlePath, (await sourceBundle()).code);
   project.provide('address', server.address);
   project.provide('bundlePath', bundlePath);
   project.provide('cli', cli);
