@@ -165,7 +165,9 @@ test.each([
   async (_, content, sentence) => {
     const file = join(folder(), 'odd.csv');
     writeFileSync(file, content, 'latin1');
-    const { code, out, err } = await start(['--once', '--file', file], { OUTLIVE_OUT: folder() });
+    // On the server of all tests, which is that of its environment then: what it says does not depend on where that is.
+    const env = { OUTLIVE_OUT: folder(), TEMPORAL_ADDRESS: inject('address') };
+    const { code, out, err } = await start(['--once', '--file', file], env);
     expect(code).toBe(1);
     expect(err).toMatch(sentence);
     expect(out).not.toMatch(/measured|Done in|one after the other/u);
