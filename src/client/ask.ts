@@ -2,25 +2,31 @@
  * A query, asked again where it only came at a bad moment: while a workflow does not answer (docs/design.md, "Queries"), or when the
  * worker that it was handed to was lost with it.
  */
-import { QueryNotRegisteredError, type WorkflowHandle } from '@temporalio/client';
-import { ASK_AGAIN } from '../contract.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { WorkflowHandle } from '@temporalio/client';
+import { backoff } from '../domain/state/backoff.ts';
+import { cameAtABadMoment } from './failures.ts';
 import { CANCELLED, serverError } from './server-codes.ts';
 
-/** The answer waits for the workflow task from then on, so that twice is once more than needed. */
+/** Of a query whose worker was lost: another one has it by then. */
 const MOST_TIMES = 5;
+/** Of one that came at a bad moment: a worker without time may be asked several times before it begins the task; some eight seconds. */
+const MOST_MOMENTS = 20;
+const FIRST_MS = 10;
+const LONGEST_MS = 500;
 
 export async function ask<T>(handle: Pick<WorkflowHandle, 'query'>, name: string, argument: unknown = {}): Promise<T> {
   for (let times = 1; ; times++) {
     try {
       return await handle.query<T, [unknown]>(name, argument);
     } catch (error) {
-      if (times === MOST_TIMES || !mayAskAgain(error)) throw error;
+      if (cameAtABadMoment(error) && times < MOST_MOMENTS) await pause(backoff(times, FIRST_MS, LONGEST_MS));
+      else if (times >= MOST_TIMES || !workerWasLost(error)) throw error;
     }
   }
 }
 
-function mayAskAgain(error: unknown): boolean {
-  if (error instanceof QueryNotRegisteredError) return error.message.includes(ASK_AGAIN);
+function workerWasLost(error: unknown): boolean {
   const server = serverError(error);
   // By the server, not by whoever asks: then it says "Cancelled on client".
   return server?.code === CANCELLED && server.message.includes('context canceled');

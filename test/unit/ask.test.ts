@@ -1,7 +1,14 @@
 /** When a query is asked again. */
-import { QueryNotRegisteredError, ServiceError, type WorkflowHandle } from '@temporalio/client';
+import {
+  QueryNotRegisteredError,
+  ServiceError,
+  WorkflowUpdateFailedError,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import { ask } from '../../src/client/ask.ts';
+import { cutOff, typed } from '../../src/client/failures.ts';
 import { ASK_AGAIN } from '../../src/contract.ts';
 
 /** A handle whose queries fail with these errors, one after the other, and are answered then. */
@@ -27,6 +34,26 @@ test('a query is asked again when it came at a bad moment or its worker was lost
   const handle = failing(new QueryNotRegisteredError(ASK_AGAIN, 3), cancelled('context canceled'));
   expect(await ask(handle, 'getSession')).toBe('answer');
   expect(handle.asked).toBe(3);
+});
+
+test('a query is asked again for as long as a slow worker takes to come back to the workflow', async () => {
+  const handle = failing(...Array.from({ length: 8 }, () => new QueryNotRegisteredError(ASK_AGAIN, 3)));
+  expect(await ask(handle, 'getEvents')).toBe('answer');
+  expect(handle.asked).toBe(9);
+});
+
+test('a query that came at a bad moment to the last is unavailable, and no bad input', () => {
+  expect(typed(new QueryNotRegisteredError(ASK_AGAIN, 3), 's')).toMatchObject({ type: 'Unavailable' });
+  expect(typed(new QueryNotRegisteredError('Expected runId to be an id.', 3), 's')).toMatchObject({
+    type: 'InvalidInput',
+  });
+});
+
+test('an update that no worker has taken with its task is sent again, one that is refused is not', () => {
+  const failed = (type: string): Error =>
+    new WorkflowUpdateFailedError('Workflow Update failed', ApplicationFailure.create({ type, message: 'no' }));
+  expect(cutOff(failed('UnprocessedUpdate'))).toBe(true);
+  expect(cutOff(failed('QueueFull'))).toBe(false);
 });
 
 test('a query that its asker has cancelled, or that is refused, is not', async () => {
