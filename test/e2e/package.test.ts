@@ -157,8 +157,7 @@ test(
     await app.install(packed, exactly('ai'), exactly('vitest'), exactly('vite'));
     const report = ['--reporter', 'json', '--outputFile', 'report.json'];
     await app.run(process.execPath, 'node_modules/vitest/vitest.mjs', 'run', ...report);
-    const told = JSON.parse(readFileSync(join(app.folder, 'report.json'), 'utf8')) as object;
-    expect(told).toMatchObject({ success: true, numPassedTests: 2, numTotalTests: 2 });
+    expect(app.read('report.json')).toMatchObject({ success: true, numPassedTests: 2, numTotalTests: 2 });
   },
 );
 
@@ -216,5 +215,38 @@ process.exit(0);
     } finally {
       await model.stop();
     }
+  },
+);
+
+test(
+  'W-10 a project that init has made type-checks, and its test passes; nothing that was there is overwritten',
+  { timeout: 300_000 },
+  async () => {
+    using app = new Project();
+    app.write('package.json', {
+      name: 'mine',
+      type: 'commonjs',
+      scripts: { test: 'echo "no test specified"', go: 'x' },
+    });
+    await app.install(packed);
+    const { stdout } = await app.run('npx', '--no-install', 'outlive', 'init');
+    expect(stdout).toContain('npx outlive dev');
+    expect(app.read('package.json')).toMatchObject({
+      name: 'mine',
+      type: 'module',
+      scripts: { dev: 'outlive dev', test: 'vitest run', go: 'x' },
+      dependencies: { outlive: expect.stringContaining('.tgz') as string },
+    });
+    await app.install();
+    expect(await app.typeErrors()).toEqual([]);
+    const report = ['--reporter', 'json', '--outputFile', 'report.json'];
+    await app.run('env', `TEMPORAL_CLI_PATH=${inject('cli')}`, 'npm', 'test', '--', ...report);
+    expect(app.read('report.json')).toMatchObject({ success: true, numPassedTests: 1, numTotalTests: 1 });
+
+    const before = app.read('package.json');
+    await expect(app.run('npx', '--no-install', 'outlive', 'init')).rejects.toThrow(
+      'Expected . to have no temporal.config.ts, no talk.ts, no tasks/count-words.ts, no test/helper.test.ts, no tsconfig.json: take another folder, or move what is there.',
+    );
+    expect(app.read('package.json')).toEqual(before);
   },
 );

@@ -1,6 +1,6 @@
 /** The package as others get it: packed, and installed with npm into a folder of its own that knows nothing of this repository. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -21,6 +21,11 @@ export class Project implements Disposable {
     const path = join(this.folder, name);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content, undefined, 2));
+  }
+
+  /** A file of JSON. */
+  read(name: string): unknown {
+    return JSON.parse(readFileSync(join(this.folder, name), 'utf8'));
   }
 
   /** Installs packages, by name and version or by file, as a person would. */
