@@ -61,6 +61,11 @@ export class WorkerProcess implements AsyncDisposable {
     return worker;
   }
 
+  /** It has not ended, and was sent no signal. */
+  get isUntouched(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null && !this.child.killed;
+  }
+
   get pid(): number {
     return this.child.pid ?? 0;
   }

@@ -28,8 +28,17 @@ export class Bench implements AsyncDisposable {
     });
   }
 
-  /** @param env what this one is told beside what all are. */
-  async worker(env: Record<string, string> = {}): Promise<WorkerProcess> {
+  /**
+   * The worker that runs, else another one: where a test leaves its worker running, the next one goes on with it.
+   *
+   * @param env what this one is told beside what all are. It is another one, and takes the place of the one that runs.
+   */
+  async worker(env?: Record<string, string>): Promise<WorkerProcess> {
+    const newest = this.started.at(-1);
+    if (newest?.isUntouched === true) {
+      if (env === undefined) return newest;
+      await newest.kill();
+    }
     const worker = await WorkerProcess.start(new URL('worker-main.ts', import.meta.url), {
       env: { ...this.env, ...env },
     });
