@@ -48,12 +48,13 @@ const once = defineTool({
   },
 });
 
-/** Counts to ten, one line each, a checkpoint after each; waits for the gate after the third. */
+/** Counts, one line each, a checkpoint after each; waits for the gate after one of them, and where it goes on from there. */
 const count = defineTask({
   name: 'count',
   run: async (input: { to: number; gate: string; hold: number }, ctx) => {
     const from = (ctx.checkpoint as { done: number } | undefined)?.done ?? 0;
     effect('attempts', `${ctx.runId} ${ctx.attempt} ${from}`);
+    if (from === input.hold) await gate(input.gate, ctx.signal);
     for (let done = from + 1; done <= input.to; done++) {
       effect('counted', `${ctx.runId} ${done}`);
       ctx.progress({
