@@ -8,12 +8,14 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** Files of a minute and more. */
+/** Files of a minute and more: those that wait, and between them those that compute. */
 const LONGEST = [
   'test/e2e/start.test.ts',
   'test/chaos/worker-lost.test.ts',
   'test/chaos/seeded.test.ts',
+  'test/property/carry.test.ts',
   'test/workflow/parent.test.ts',
+  'test/property/domain.test.ts',
   'test/workflow/backlog.test.ts',
   'test/e2e/server.test.ts',
   'test/workflow/end.test.ts',
@@ -32,7 +34,7 @@ export class LongestFirst extends BaseSequencer {
 }
 
 function rank({ moduleId, project }: TestSpecification): number {
-  if (!project.config.isolate) return LONGEST.length + 1;
   const place = LONGEST.indexOf(moduleId);
-  return place < 0 ? LONGEST.length : place;
+  if (place >= 0) return place;
+  return LONGEST.length + (project.config.isolate ? 0 : 1);
 }
