@@ -1,9 +1,10 @@
 /** What goes from one execution to the next, and in which order it is shed when it does not fit. */
-import { copyOf, Driver, noise, user } from '../support/domain.ts';
+import { copyOf, Driver, noise, refusal, user } from '../support/domain.ts';
 import { describe, expect, test } from 'vitest';
 import { LOG_BYTES, pack, unpack, type Carried } from '../../src/domain/carry/carry.ts';
 import { CARRY_BYTES, CARRY_VERSION } from '../../src/domain/carry/encode.ts';
 import { LogSize, parts } from '../../src/domain/carry/log-size.ts';
+import { entryKey, rememberEnd } from '../../src/domain/log/dedupe.ts';
 import { ownMilestone } from '../../src/domain/run/own-milestones.ts';
 import { taskAborted } from '../../src/domain/self/self.ts';
 import { cancelTurn } from '../../src/domain/turn/queue.ts';
@@ -292,4 +293,38 @@ describe('a run', () => {
     d.send((cx) => ownMilestone(cx, 'two', undefined));
     expect(d.arrives('runMilestones').milestones).toMatchObject([{ n: 2, name: 'two' }]);
   });
+});
+
+test('D-05 a run that is lost is not forgotten for lack of room: its late result is taken and delivered', () => {
+  const d = Driver.session({ limits: { maxQueuedBytes: 1e6 } });
+  d.running('x');
+  for (let i = 0; i < 4; i++) {
+    while (!d.asks('look')) d.pass(1000);
+    d.glance({ runId: 'x', found: 'nothing' });
+  }
+  d.say(noise(250_000, 11));
+  expect(d.row('x')).toMatchObject({ status: 'interrupted', delivery: { gaveUp: { state: 'delivered' } } });
+  d.submit('hold the lane');
+  d.say([{ id: 'a' }, { id: 'b' }, { id: 'c' }, { id: 'open', retries: 1000 }]);
+  ['a', 'b', 'c'].forEach((id, i) => d.answerTool(noise(250_000, i), id));
+  d.failTool('threw');
+  d.submit(noise(250_000, 9));
+  d.submit(noise(250_000, 10));
+  d.continueAsNew();
+  d.settled('x', { result: 'after all' });
+  expect(d.row('x')).toMatchObject({
+    status: 'completed',
+    result: 'after all',
+    delivery: { finish: { state: 'queued' } },
+  });
+});
+
+test('D-05 a late result of a run that is lost and forgotten leaves an event that says so', () => {
+  const d = Driver.session();
+  d.running('x');
+  d.send(({ state }) => {
+    state.runs.forget(d.row('x'), undefined, 0);
+    rememberEnd(state.dedupe, entryKey('run', 'x'), 'interrupted');
+  });
+  expect(refusal(d.settled('x', { result: 'after all' }))).toBe('UnknownRun');
 });

@@ -1,9 +1,10 @@
 /**
  * What leaves the state when it does not fit into what is carried, in a fixed order, each only while it is still too much:
  * old rows and turns, outputs of the step under way, tool outputs and then the oldest messages of the transcript, bodies of
- * results that wait (they stay readable at their run), the oldest memories, and last the details of live rows.
+ * results that wait (they stay readable at their run), the oldest memories, the details of live rows, and last the rows of lost runs, whose late
+ * results would else be taken.
  */
-import { isDone, isSettled, unsettledOf, type RunState } from '../state/row.ts';
+import { isDone, isLost, isSettled, unsettledOf, type RunState } from '../state/row.ts';
 import { noUsage } from '../state/usage.ts';
 import { jsonBytes, previewOf } from '../state/json.ts';
 import { emit } from '../log/events.ts';
@@ -56,9 +57,14 @@ export function shed(cx: Cx, most: number, weigh: (state: State) => number): num
 /** Sheds one kind of thing; `over` is how much is too much. */
 type Step = (cx: Cx, over: number) => void;
 
-/** Rows of runs of which nothing is to come any more. */
+/** Rows of runs that have settled and been told of. */
 function oldRows(state: State): RunState[] {
-  return [...state.runs.each()].filter(isDone);
+  return [...state.runs.each()].filter((row) => isDone(row) && isSettled(row));
+}
+
+/** Rows of runs that are lost and have been told of: a late result would still be taken. */
+function lostRows(state: State): RunState[] {
+  return [...state.runs.each()].filter((row) => isDone(row) && isLost(row));
 }
 
 const oldSteps: Step[] = [
@@ -114,6 +120,9 @@ const lastSteps: Step[] = [
   },
   ({ state }) => {
     for (const row of state.runs.each()) shedDetails(row);
+  },
+  ({ state }) => {
+    forgetAllBut(state, lostRows(state), 0);
   },
   (cx) => forgetNames(cx),
   ({ state: { turn } }) => {

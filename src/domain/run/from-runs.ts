@@ -54,12 +54,22 @@ function unknown({ state }: Cx, runId: string): Refusal | undefined {
     : refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${runId}".`);
 }
 
+/** Of a lost run that had to be forgotten nobody is left to hear how it ended after all; but the log says so. */
+function forgottenAsLost({ state }: Cx, runId: string): Refusal | undefined {
+  return presentRun(state, runId).status === 'interrupted'
+    ? refuse(
+        'UnknownRun',
+        `Expected runId to name a run that is still kept, got "${runId}", which was lost and forgotten.`,
+      )
+    : undefined;
+}
+
 /** A run's settle. Repeated, it changes nothing and leaves no event. */
 export function runSettled(cx: Cx, message: RunSettledMessage): Refusal | undefined {
   const other = foreign(cx, message);
   if (other !== undefined) return other;
   const row = cx.state.runs.get(message.runId);
-  if (row === undefined) return unknown(cx, message.runId);
+  if (row === undefined) return unknown(cx, message.runId) ?? forgottenAsLost(cx, message.runId);
   if (message.read !== undefined && !isSettled(row)) notesRead(row, message.read);
   settle(cx, row, message);
   return undefined;
