@@ -9,7 +9,6 @@ import type { StartRun } from '../../src/domain/run/admission.ts';
 import { startRun } from '../../src/domain/run/start.ts';
 import type { Settled } from '../../src/domain/run/settle.ts';
 import { handlerAborted, handlerDone, handlerFailed } from '../../src/domain/run/handlers.ts';
-import { runRequest } from '../../src/domain/run/from-runs.ts';
 import { answerOwn, ownOpen } from '../../src/domain/run/requests.ts';
 import { messageRun, takeMessages } from '../../src/domain/run/to-runs.ts';
 import { detachRun, stepAborted } from '../../src/domain/turn/tool-calls.ts';
@@ -354,23 +353,7 @@ export class World {
     }
     const runId = this.run(which);
     if (runId === undefined) return;
-    const workflowId = `${d.state.workflowId}/${runId}${below ? '/y' : ''}`;
-    const at = new Date(d.now).toISOString();
-    d.send((cx) =>
-      runRequest(cx, {
-        runId,
-        epoch: d.state.epoch,
-        request: {
-          requestId: `${workflowId}#${n}`,
-          kind: 'ask_parent',
-          workflowId,
-          question: 'what?',
-          status,
-          openedAt: at,
-          expiresAt: at,
-        },
-      }),
-    );
+    d.question(runId, { n, below: below ? 'y' : '', status });
   }
 
   private handler(fails: boolean): void {

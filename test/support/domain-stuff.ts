@@ -1,7 +1,6 @@
 /** Fills a session through its real admission, with as much of the nastiest as that takes, up to the first refusal. */
 import * as fc from 'fast-check';
 import { handlerFailed } from '../../src/domain/run/handlers.ts';
-import { runRequest } from '../../src/domain/run/from-runs.ts';
 import { letterSent } from '../../src/domain/run/outbox.ts';
 import { messageRun } from '../../src/domain/run/to-runs.ts';
 import { liveBytes } from '../../src/domain/log/capacity.ts';
@@ -300,41 +299,9 @@ function fill(d: Driver, one: Filler): void {
         const runId = id();
         if (!started(d, { runId })) return false;
         d.confirm();
-        const workflowId = `${d.state.workflowId}/${runId}${one.below ? `/${id()}` : ''}`;
-        const at = new Date(d.now).toISOString();
-        d.send((cx) =>
-          runRequest(cx, {
-            runId,
-            epoch: d.state.epoch,
-            request: {
-              requestId: `${workflowId}#${i + 1}`,
-              kind: 'ask_parent',
-              workflowId,
-              runId,
-              turnId: id(),
-              toolCallId: id(),
-              question: letters(one.text, 2000),
-              status: 'open',
-              openedAt: at,
-              expiresAt: at,
-            },
-          }),
-        );
-        if (!one.kept)
-          d.send((cx) =>
-            runRequest(cx, {
-              runId,
-              epoch: d.state.epoch,
-              request: {
-                requestId: `${workflowId}#${i + 1}`,
-                kind: 'ask_parent',
-                workflowId,
-                status: 'answered',
-                openedAt: at,
-                expiresAt: at,
-              },
-            }),
-          );
+        const asked = { n: i + 1, below: one.below ? id() : '' };
+        d.question(runId, { ...asked, runId, turnId: id(), toolCallId: id(), question: letters(one.text, 2000) });
+        if (!one.kept) d.question(runId, { ...asked, status: 'answered' });
         return true;
       });
       return;

@@ -8,7 +8,7 @@ import { endSession, runsToldGone } from '../../src/domain/closing.ts';
 import { nextDeadline } from '../../src/domain/deadlines.ts';
 import { emit } from '../../src/domain/log/events.ts';
 import { looked, type Sight } from '../../src/domain/run/looks.ts';
-import { runMilestones, runSettled } from '../../src/domain/run/from-runs.ts';
+import { runMilestones, runRequest, runSettled } from '../../src/domain/run/from-runs.ts';
 import type { RunReceipt, StartRun } from '../../src/domain/run/admission.ts';
 import { letterSent } from '../../src/domain/run/outbox.ts';
 import { startConfirmed, startFailed, startRun, startRuns } from '../../src/domain/run/start.ts';
@@ -26,6 +26,7 @@ import {
   type NameFacts,
   type OutliveEvent,
   type Refusal,
+  type RequestState,
   type UIMessage,
   type Usage,
 } from '../../src/domain/state/types.ts';
@@ -321,6 +322,27 @@ export class Driver {
         })),
       }),
     );
+  }
+
+  /** What a run says of a question, its own or one of a run below it: `s/x#1` is the first one of run `x`. */
+  question(
+    runId: string,
+    { n = 1, below = '', usage, ...given }: Partial<RequestState> & { n?: number; below?: string; usage?: Usage } = {},
+  ): Refusal | undefined {
+    const workflowId = `${this.state.workflowId}/${runId}${below === '' ? '' : `/${below}`}`;
+    const at = new Date(this.now).toISOString();
+    const request: RequestState = {
+      requestId: `${workflowId}#${n}`,
+      kind: 'ask_parent',
+      workflowId,
+      question: 'Which year?',
+      status: 'open',
+      openedAt: at,
+      expiresAt: at,
+      ...given,
+    };
+    const more = usage === undefined ? {} : { usage };
+    return this.send((cx) => runRequest(cx, { runId, epoch: this.state.epoch, request, ...more }));
   }
 
   /** The model answers the call that waits: a text, or calls of tools. */

@@ -1,6 +1,6 @@
 /** C-03: what an input costs is what it concerns. Every read of a row is counted, with few other rows and with many. */
 import { expect, test } from 'vitest';
-import { runMessagesRead, runRequest } from '../../src/domain/run/from-runs.ts';
+import { runMessagesRead } from '../../src/domain/run/from-runs.ts';
 import { messageRun } from '../../src/domain/run/to-runs.ts';
 import { cancelRun } from '../../src/domain/run/cancel.ts';
 import { close } from '../../src/domain/closing.ts';
@@ -49,8 +49,6 @@ function among(others: number): Counted {
   };
 }
 
-const at = '2030-01-01T00:00:00.000Z';
-
 const INPUTS: [string, (d: Driver) => unknown][] = [
   ['a milestone', (d) => d.reached('x', [[1, 'half']])],
   ['a settle, its delivery and the turn that answers it', (d) => [d.settled('x'), d.say('thanks')]],
@@ -68,13 +66,9 @@ const INPUTS: [string, (d: Driver) => unknown][] = [
   [
     'a question of a run',
     (d) => {
-      const workflowId = 's/z';
-      const request = { requestId: 's/z#1', workflowId, question: '?', openedAt: at, expiresAt: at };
-      const ask = (status: 'open' | 'answered'): unknown =>
-        d.send((cx) =>
-          runRequest(cx, { runId: 'z', epoch: d.state.epoch, request: { ...request, kind: 'ask_parent', status } }),
-        );
-      return [ask('open'), ask('answered'), d.say('so be it')];
+      d.question('z');
+      d.question('z', { status: 'answered' });
+      d.say('so be it');
     },
   ],
   ['a cancellation and the end of its grace', (d) => [d.send((cx) => cancelRun(cx, { runId: 'y' })), d.settled('y')]],

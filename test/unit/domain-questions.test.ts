@@ -1,6 +1,5 @@
 /** Questions of runs: what an answer has to be, and what becomes of one that nobody needs to answer any more. */
 import { describe, expect, test } from 'vitest';
-import { runRequest } from '../../src/domain/run/from-runs.ts';
 import { admitAnswer, answerOwn, findRequest } from '../../src/domain/run/requests.ts';
 import { textOf } from '../../src/domain/delivery/transcript.ts';
 import { sessionView } from '../../src/domain/view/queries.ts';
@@ -9,10 +8,7 @@ import { Driver, refusal } from '../support/domain.ts';
 
 /** What run `x` says of its question. */
 function ask(d: Driver, status: RequestStatus = 'open', n = 1): void {
-  const at = new Date(d.now).toISOString();
-  const question = { question: `Which year, ${n}?`, openedAt: at, expiresAt: at };
-  const request = { requestId: `s/x#${n}`, kind: 'ask_parent' as const, workflowId: 's/x', status, ...question };
-  d.send((cx) => runRequest(cx, { runId: 'x', epoch: d.state.epoch, request }));
+  d.question('x', { n, status, question: `Which year, ${n}?` });
 }
 
 /** A session whose lane is busy and whose run has asked. */

@@ -2,7 +2,6 @@
 import { expect, test } from 'vitest';
 import { cancelRun } from '../../src/domain/run/cancel.ts';
 import { close } from '../../src/domain/closing.ts';
-import { runRequest } from '../../src/domain/run/from-runs.ts';
 import { messageRun, takeMessages } from '../../src/domain/run/to-runs.ts';
 import { cancelTurn, submitTurn } from '../../src/domain/turn/queue.ts';
 import { stepAborted } from '../../src/domain/turn/tool-calls.ts';
@@ -10,22 +9,7 @@ import { getTurn } from '../../src/domain/view/queries.ts';
 import { Driver, user } from '../support/domain.ts';
 
 function ask(d: Driver, runId: string, question = 'which?'): void {
-  const at = new Date(d.now).toISOString();
-  d.send((cx) =>
-    runRequest(cx, {
-      runId,
-      epoch: d.state.epoch,
-      request: {
-        requestId: `s/${runId}#1`,
-        kind: 'ask_parent',
-        workflowId: `s/${runId}`,
-        question,
-        status: 'open',
-        openedAt: at,
-        expiresAt: at,
-      },
-    }),
-  );
+  d.question(runId, { question });
 }
 
 test('a run ended by force is cancelled, also when Temporal is the first to say that it was terminated', () => {
@@ -85,22 +69,7 @@ test('a run that asks before its start is confirmed again, after a reset of its 
   const d = Driver.session({ limits: { maxConcurrentRuns: 1 } });
   d.running('first');
   d.start({ runId: 'x' });
-  const at = new Date(d.now).toISOString();
-  d.send((cx) =>
-    runRequest(cx, {
-      runId: 'x',
-      epoch: d.state.epoch,
-      request: {
-        requestId: 's/x#1',
-        kind: 'ask_parent',
-        workflowId: 's/x',
-        question: '?',
-        status: 'open',
-        openedAt: at,
-        expiresAt: at,
-      },
-    }),
-  );
+  d.question('x');
   d.settled('first');
   d.confirm();
   expect(d.row('x')).toMatchObject({ status: 'input_required', life: { pausedAt: d.now } });

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { answerOwn, askParent, findRequest } from '../../src/domain/run/requests.ts';
 import { parentGone } from '../../src/domain/run/parent-gone.ts';
 import { cancelSelf } from '../../src/domain/self/self.ts';
-import { runMessagesRead, runRequest, runSettled } from '../../src/domain/run/from-runs.ts';
+import { runMessagesRead, runSettled } from '../../src/domain/run/from-runs.ts';
 import { messageRun, requestAnswered, takeMessages, taskRead } from '../../src/domain/run/to-runs.ts';
 import { cancelTurn } from '../../src/domain/turn/queue.ts';
 import { detachRun } from '../../src/domain/turn/tool-calls.ts';
@@ -257,21 +257,7 @@ test('however many questions below a run end at once, its parent is told of each
   const d = Driver.run('agent');
   d.running('y');
   const about = (i: number, status: 'open' | 'answered'): void => {
-    const at = new Date(d.now).toISOString();
-    d.send((cx) =>
-      runRequest(cx, {
-        runId: 'y',
-        epoch: d.state.epoch,
-        request: {
-          requestId: `s/x/y/z${i}#1`,
-          kind: 'ask_parent',
-          workflowId: `s/x/y/z${i}`,
-          status,
-          openedAt: at,
-          expiresAt: at,
-        },
-      }),
-    );
+    d.question('y', { below: `z${i}`, status });
   };
   const told = (): string[] => {
     const all: string[] = [];
@@ -317,23 +303,8 @@ test('a question expires, is withdrawn with its turn, and ends when the parent i
   );
 });
 
-function ask(d: Driver, status: 'open' | 'answered' = 'open', workflowId = 's/x'): void {
-  const at = new Date(d.now).toISOString();
-  d.send((cx) =>
-    runRequest(cx, {
-      runId: 'x',
-      epoch: d.state.epoch,
-      request: {
-        requestId: `${workflowId}#1`,
-        kind: 'ask_parent',
-        workflowId,
-        question: 'Which year?',
-        status,
-        openedAt: at,
-        expiresAt: at,
-      },
-    }),
-  );
+function ask(d: Driver, status: 'open' | 'answered' = 'open', below = ''): void {
+  d.question('x', { status, below });
 }
 
 test('D-30 what waits for an answer gives its place back, and goes on at once when it is answered, also beyond the cap', () => {
@@ -408,7 +379,7 @@ test('the first word of the parent agent to a run that asks is its answer, the s
 test('a request of a run below is shown and answered from here, but is no turn input here', () => {
   const d = Driver.session();
   d.running('x');
-  ask(d, 'open', 's/x/y');
+  ask(d, 'open', 'y');
   expect(d.row('x').status).toBe('running');
   expect(sessionView(d.state).requests).toMatchObject([{ requestId: 's/x/y#1' }]);
   expect(d.state.turn).toBeNull();

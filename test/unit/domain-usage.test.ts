@@ -1,6 +1,6 @@
 /** D-34: what a run has used is merged while it works, as an absolute figure: what is said twice, late or never adds nothing twice. */
 import { expect, test } from 'vitest';
-import { runMilestones, runRequest } from '../../src/domain/run/from-runs.ts';
+import { runMilestones } from '../../src/domain/run/from-runs.ts';
 import { cancelRun } from '../../src/domain/run/cancel.ts';
 import { cancelTurn } from '../../src/domain/turn/queue.ts';
 import { modelAnswered } from '../../src/domain/turn/model-step.ts';
@@ -32,15 +32,7 @@ test('D-34 milestones, requests, looks and the settle bring absolute figures, in
   reached(d, 'x', 1, 100);
   reached(d, 'x', 1, 100);
   expect(total(d)).toBe(100);
-  const request = { requestId: 's/x/y#1', workflowId: 's/x/y', question: '?', openedAt: at, expiresAt: at };
-  d.send((cx) =>
-    runRequest(cx, {
-      runId: 'x',
-      epoch: d.state.epoch,
-      request: { ...request, kind: 'ask_parent', status: 'open' },
-      usage: usage(250),
-    }),
-  );
+  d.question('x', { below: 'y', usage: usage(250) });
   expect(total(d)).toBe(250);
   d.pass(6000);
   d.glance({ runId: 'x', found: 'open', usage: usage(200) });
