@@ -1,7 +1,7 @@
 /** Reads what the oracle is to judge: by the client, as anybody would, and after the end of all. */
 import type { OutliveClient } from '../src/client/index.ts';
 import type { OutliveEvent } from '../src/contract.ts';
-import { SessionClosed } from '../src/errors.ts';
+import { UnknownSession } from '../src/errors.ts';
 import type { Log, SessionFacts } from './oracle/facts.ts';
 import { isOwn } from './oracle/runs-of.ts';
 import type { Told } from './player.ts';
@@ -58,7 +58,7 @@ async function read(
       events.push(event);
     return events;
   } catch (error) {
-    if (error instanceof SessionClosed) return undefined;
+    if (error instanceof UnknownSession) return undefined;
     unread.push({ workflowId, why: error instanceof Error ? error.message : String(error) });
     return undefined;
   }

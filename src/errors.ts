@@ -91,7 +91,7 @@ export class NestedTurn extends OutliveError {
     super('NestedTurn', message);
   }
 }
-/** The session is closing, closed or gone. */
+/** The session is closing or closed. */
 export class SessionClosed extends OutliveError {
   constructor(message: string) {
     super('SessionClosed', message);
@@ -163,6 +163,31 @@ export class Unavailable extends OutliveError {
   }
 }
 
+/** No session has this id, or none any more that Temporal keeps; or the id is that of another workflow. */
+export class UnknownSession extends OutliveError {
+  constructor(message: string) {
+    super('UnknownSession', message);
+  }
+}
+/** Who asks is not known to the server. */
+export class Unauthorized extends OutliveError {
+  constructor(message: string) {
+    super('Unauthorized', message);
+  }
+}
+/** Who asks may not. */
+export class Forbidden extends OutliveError {
+  constructor(message: string) {
+    super('Forbidden', message);
+  }
+}
+/** Neither what was asked for nor the server's being away is the reason; its `cause` says more. */
+export class Internal extends OutliveError {
+  constructor(message: string) {
+    super('Internal', message);
+  }
+}
+
 /** Thrown by `RunHandle.result()` for a run that settled as `failed` or `cancelled`. */
 export class RunFailed extends OutliveError {
   readonly status: 'failed' | 'cancelled';
@@ -204,6 +229,10 @@ const classes: Record<ErrorType, (message: string) => OutliveError> = {
   NoWorker: (m) => new NoWorker(m),
   SessionExists: (m) => new SessionExists(m),
   Unavailable: (m) => new Unavailable(m),
+  UnknownSession: (m) => new UnknownSession(m),
+  Unauthorized: (m) => new Unauthorized(m),
+  Forbidden: (m) => new Forbidden(m),
+  Internal: (m) => new Internal(m),
 };
 
 export function isErrorType(type: unknown): type is ErrorType {

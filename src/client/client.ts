@@ -7,9 +7,7 @@ import {
   QueryNotRegisteredError,
   QueryRejectedError,
   WorkflowExecutionAlreadyStartedError,
-  WorkflowFailedError,
   Client,
-  type WorkflowHandle,
 } from '@temporalio/client';
 import { DEFAULT_TASK_QUEUE, type SessionSnapshot } from '../contract.ts';
 import { isRefusal } from '../domain/state/types.ts';
@@ -18,22 +16,15 @@ import { parse, sessionId } from '../schemas/index.ts';
 import { sameCopy } from '../sdk.ts';
 import { ask } from './ask.ts';
 import { describe, isOpen } from './describe.ts';
-import { typed } from './failures.ts';
+import { orFailure, refusedStart } from './failures.ts';
 import type { SessionInput } from './inputs.ts';
 import { listSessions, type ListSessions, type SessionsPage } from './list-sessions.ts';
 import { fromWorker } from './no-worker.ts';
 import { SessionHandle } from './session-handle.ts';
 
 const LOOK_AGAIN_MS = 20;
-
-/** Throws why a session has failed at its start. */
-async function refusalOf(handle: WorkflowHandle, id: string): Promise<void> {
-  try {
-    await handle.result();
-  } catch (error) {
-    throw typed(error instanceof WorkflowFailedError ? error.cause : error, id);
-  }
-}
+/** So long the server may take to record a start. */
+const START_MS = 30_000;
 
 export interface OutliveClientOptions {
   /** Task queue of the workers. Default `outlive`. */
@@ -72,22 +63,30 @@ export class OutliveClient {
   ): Promise<SessionHandle> {
     const checked = parse(sessionId, id, 'the session id');
     if (isRefusal(checked)) throw new InvalidInput(checked.message);
-    let epoch: string;
+    return orFailure(this.temporal, id, async () => {
+      await this.taken(id, await this.begun(id, input, ifExists));
+      return this.session(id);
+    });
+  }
+
+  /** The execution that a session's start has begun, or found. */
+  private async begun(id: string, input: SessionInput, ifExists: 'fail' | 'use'): Promise<string> {
     try {
-      ({ firstExecutionRunId: epoch } = await this.temporal.workflow.start('session', {
-        workflowId: id,
-        taskQueue: this.taskQueue,
-        args: [input],
-        workflowIdConflictPolicy: ifExists === 'use' ? 'USE_EXISTING' : 'FAIL',
-      }));
+      const { firstExecutionRunId } = await this.temporal.withDeadline(Date.now() + START_MS, async () =>
+        this.temporal.workflow.start('session', {
+          workflowId: id,
+          taskQueue: this.taskQueue,
+          args: [input],
+          workflowIdConflictPolicy: ifExists === 'use' ? 'USE_EXISTING' : 'FAIL',
+        }),
+      );
+      return firstExecutionRunId;
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       throw new SessionExists(
         `Expected the id of a session that is not open, got "${id}": take another one, or use it with { ifExists: 'use' }.`,
       );
     }
-    await this.taken(id, epoch);
-    return this.session(id);
   }
 
   /** Waits until a session's start argument has been taken or refused. */
@@ -104,10 +103,11 @@ export class OutliveClient {
         if (lastSeq > 0) return;
       } catch (error) {
         // A start argument that is ill-formed fails it before it answers anything.
-        if (!(error instanceof QueryNotRegisteredError || error instanceof QueryRejectedError)) throw typed(error, id);
+        if (!(error instanceof QueryNotRegisteredError || error instanceof QueryRejectedError)) throw error;
       }
       const description = await describe(this.temporal, id);
-      if (description?.status.name === 'FAILED') await refusalOf(handle, id);
+      const refused = description === undefined ? undefined : await refusedStart(this.temporal, description);
+      if (refused !== undefined) throw refused;
       if (description === undefined || !isOpen(description)) return;
       await pause(LOOK_AGAIN_MS);
     }
@@ -122,7 +122,7 @@ export class OutliveClient {
    * @throws InvalidInput for an ill-formed argument.
    */
   async listSessions(options: ListSessions = {}): Promise<SessionsPage> {
-    return listSessions(this.temporal, this.taskQueue, options);
+    return orFailure(this.temporal, undefined, async () => listSessions(this.temporal, this.taskQueue, options));
   }
 
   /** A handle; nothing is looked up. */

@@ -28,6 +28,11 @@ export function parentEpochOf({ memo }: WorkflowExecutionDescription): string | 
   return typeof epoch === 'string' ? epoch : undefined;
 }
 
+/** True for a workflow that is one of ours by its type. */
+export function isOurs({ type }: WorkflowExecutionDescription): boolean {
+  return type === 'session' || type === 'run';
+}
+
 /** True for a workflow that a session or a run has started as its run. */
 export function isRun(description: WorkflowExecutionDescription): boolean {
   return description.type === 'run' && parentEpochOf(description) !== undefined;

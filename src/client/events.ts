@@ -3,9 +3,9 @@
  * place on (`cursor.ts`), if that still is one (`resume.ts`).
  */
 import type { Client } from '@temporalio/client';
-import { InvalidInput, SessionClosed } from '../errors.ts';
+import { InvalidInput, UnknownSession } from '../errors.ts';
 import { cursorOf, positionOf, type Place } from './cursor.ts';
-import { typed } from './failures.ts';
+import { failureOf, placeOf as serverOf } from './failures.ts';
 import { lastBefore, placeOf, readLog, type Log } from './log.ts';
 import { merge, startersFirst, type EventItem } from './merge.ts';
 import { checkAll, checkEpoch, checkOwn, fromPlace, since, type Reader } from './resume.ts';
@@ -20,7 +20,7 @@ export interface EventsOptions {
 }
 
 /**
- * @throws SessionClosed when there is no session of this id, InvalidInput when `after` is no place in its stream, StaleCursor when it
+ * @throws UnknownSession when there is no session of this id, InvalidInput when `after` is no place in its stream, StaleCursor when it
  * is none any more.
  */
 export async function* readEvents(
@@ -31,11 +31,12 @@ export async function* readEvents(
   const reader: Reader = {
     read: async (workflowId, from) => readLog(client, workflowId, from, workflowId !== sessionId),
     standing: async (workflowId, place) => lastBefore(client, workflowId, place),
+    server: serverOf(client),
   };
   try {
     yield* includeRuns ? readTree(reader, sessionId, after) : readOwn(reader, sessionId, after);
   } catch (error) {
-    throw typed(error, sessionId);
+    throw await failureOf(client, sessionId, error);
   }
 }
 
@@ -66,5 +67,6 @@ export async function* readTree(reader: Reader, sessionId: string, after: number
 async function required(reader: Reader, sessionId: string, place: Place): Promise<Log> {
   const log = await reader.read(sessionId, fromPlace(place));
   if (log !== undefined) return log;
-  throw new SessionClosed(`Expected an open session, got "${sessionId}", which is closed or does not exist.`);
+  const where = reader.server === undefined ? '' : ` (${reader.server})`;
+  throw new UnknownSession(`Expected the id of a session, got "${sessionId}"${where}, which is none.`);
 }

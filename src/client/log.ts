@@ -7,7 +7,7 @@ import type { OutliveEvent } from '../contract.ts';
 import { ask } from './ask.ts';
 import { archivedParts, readArchive, type ArchivedIn } from './archive.ts';
 import { BEGINNING, type Place } from './cursor.ts';
-import { describe, firstRunId, isOpen, isRun, parentEpochOf } from './describe.ts';
+import { describe, firstRunId, isOpen, isOurs, isRun, parentEpochOf } from './describe.ts';
 import { isUnanswered } from './server-codes.ts';
 
 export interface Log {
@@ -55,7 +55,7 @@ export async function readLog(
   isOfRun: boolean,
 ): Promise<Log | undefined> {
   const description = await describe(client, workflowId);
-  if (description === undefined || (isOfRun && !isRun(description))) return undefined;
+  if (description === undefined || !(isOfRun ? isRun : isOurs)(description)) return undefined;
   try {
     return await readExecution(client, description, from, isOfRun);
   } catch (error) {

@@ -2,10 +2,13 @@
 import type { Client } from '@temporalio/client';
 import { NoWorker } from '../errors.ts';
 import { describe } from './describe.ts';
+import { placeOf } from './failures.ts';
 import { isUnanswered, isUnavailable } from './server-codes.ts';
 
 /** So long a worker is waited for, milliseconds. */
 export const ANSWER_MS = 30_000;
+/** So long the server may take to say who is there. */
+const WHY_MS = 5000;
 /** `temporal.api.enums.v1.TaskQueueType` */
 const WORKFLOW_QUEUE = 1;
 
@@ -25,7 +28,9 @@ export async function fromWorker<T>(
       return await client.withDeadline(since + ANSWER_MS, ask);
     } catch (error) {
       if (!isUnanswered(error) && !isUnavailable(error)) throw error;
-      const missing = await noWorker(client, workflowId, since, started).catch(() => undefined);
+      const missing = await client
+        .withDeadline(Date.now() + WHY_MS, async () => noWorker(client, workflowId, since, started))
+        .catch(() => undefined);
       if (missing !== undefined) throw missing;
       if (!goesOn || Date.now() < since + ANSWER_MS) throw error;
     }
@@ -50,12 +55,7 @@ export async function noWorker(
   if ((pollers ?? []).some(({ lastAccessTime }) => Number(lastAccessTime?.seconds) * 1000 >= since - 1000))
     return undefined;
   return new NoWorker(
-    `Expected a worker to answer within 30 s, got none: nobody polls the task queue "${taskQueue}" of namespace "${client.options.namespace}" at ${addressOf(client)}.`,
+    `Expected a worker to answer within 30 s, got none: nobody polls the task queue "${taskQueue}" of ${placeOf(client)}.`,
     started,
   );
-}
-
-function addressOf({ connection }: Client): string {
-  const { options } = connection as { options?: { address?: string } };
-  return options?.address ?? 'the configured address';
 }

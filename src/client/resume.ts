@@ -13,6 +13,8 @@ export interface Reader {
   read: ReadLog;
   /** The last event before a place that is not younger than it. */
   standing(workflowId: string, place: Required<Place>): Promise<Place>;
+  /** Where it reads, for sentences. */
+  readonly server?: string;
 }
 
 /** The number from which a log is read, so that its place is read again. */

@@ -1,6 +1,7 @@
 /** One run, seen from a client: what the session knows of it, and what Temporal knows beside. */
 import { setTimeout as pause } from 'node:timers/promises';
 import {
+  QueryNotRegisteredError,
   WorkflowFailedError,
   WorkflowNotFoundError,
   type Client,
@@ -10,10 +11,10 @@ import { endInTemporal } from '../closed-workflow.ts';
 import type { ForgottenRow, Json, Progress, Row, RunResult } from '../contract.ts';
 import { workflowIdOfRun } from '../domain/state/ids.ts';
 import { resultAsTold } from '../domain/run/result.ts';
-import { ResultGone, RunFailed, SessionClosed, UnknownRun } from '../errors.ts';
+import { ResultGone, RunFailed, UnknownRun } from '../errors.ts';
 import { ask } from './ask.ts';
 import { describe, firstRunId, isOpen, parentEpochOf } from './describe.ts';
-import { typed } from './failures.ts';
+import { cameAtABadMoment, orFailure } from './failures.ts';
 import { isForbidden } from './server-codes.ts';
 import { heartbeatOf } from './heartbeat.ts';
 import { ANSWER_MS, noWorker } from './no-worker.ts';
@@ -50,6 +51,11 @@ const LOOK_AGAIN_MS = 250;
 /** So long the session may take to answer; without a worker it never does. */
 const ASK_MS = 5000;
 
+/** What is refused, and what another workflow than a session says, is said again each time; but not what a session says at a bad moment. */
+function isSaidAgain(error: unknown): boolean {
+  return error instanceof QueryNotRegisteredError ? !cameAtABadMoment(error) : isForbidden(error);
+}
+
 export class RunHandle {
   readonly runId: string;
   readonly workflowId: string;
@@ -69,6 +75,10 @@ export class RunHandle {
    * too; if that knows nothing either, the session's error is thrown.
    */
   async inspect(): Promise<InspectedRun> {
+    return orFailure(this.client, this.session.sessionId, async () => this.look());
+  }
+
+  private async look(): Promise<InspectedRun> {
     const { runId, workflowId } = this;
     const until = Date.now() + UNKNOWN_AFTER_MS;
     for (;;) {
@@ -104,8 +114,8 @@ export class RunHandle {
         ),
       };
     } catch (error) {
-      if (typed(error, this.session.sessionId) instanceof SessionClosed) return { known: null };
-      if (isForbidden(error)) throw error;
+      if (error instanceof WorkflowNotFoundError) return { known: null };
+      if (isSaidAgain(error)) throw error;
       return { error };
     }
   }
@@ -119,6 +129,10 @@ export class RunHandle {
    * @throws NoWorker when only the session could tell, and no worker answers for it within 30 s.
    */
   async result(): Promise<Json> {
+    return orFailure(this.client, this.session.sessionId, async () => this.settled());
+  }
+
+  private async settled(): Promise<Json> {
     const since = Date.now();
     for (;;) {
       const row = await this.row();

@@ -2,20 +2,33 @@
 import { isGrpcServiceError } from '@temporalio/client';
 
 export const CANCELLED = 1;
-const NOT_FOUND = 5;
+export const INVALID_ARGUMENT = 3;
+export const NOT_FOUND = 5;
 /** Of an update: its workflow task was rejected, as something came while the execution ended. */
 export const FAILED_PRECONDITION = 9;
 
 const DEADLINE_EXCEEDED = 4;
-const PERMISSION_DENIED = 7;
+export const PERMISSION_DENIED = 7;
+const RESOURCE_EXHAUSTED = 8;
+const ABORTED = 10;
 const UNAVAILABLE = 14;
-const UNAUTHENTICATED = 16;
+export const UNAUTHENTICATED = 16;
+
+/** Asking again later may help. */
+export const PASSING: readonly number[] = [
+  CANCELLED,
+  DEADLINE_EXCEEDED,
+  RESOURCE_EXHAUSTED,
+  FAILED_PRECONDITION,
+  ABORTED,
+  UNAVAILABLE,
+];
 
 /** No worker has answered: it was cancelled at the deadline, the deadline has passed, or no poller was seen. */
 const UNANSWERED: readonly number[] = [CANCELLED, DEADLINE_EXCEEDED, FAILED_PRECONDITION];
 
 /** The server's own error, which the client wraps. */
-export function serverError(error: unknown): { code: number; message: string } | undefined {
+export function serverError(error: unknown): { code: number; message: string; details?: string } | undefined {
   if (isGrpcServiceError(error)) return error;
   return error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : undefined;
 }

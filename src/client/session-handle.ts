@@ -19,10 +19,11 @@ import { backoff } from '../domain/state/backoff.ts';
 import type { TurnReceipt } from '../domain/turn/queue.ts';
 import type { DetachReceipt } from '../domain/turn/waits.ts';
 import type { GetEvents, GetTranscript, ListRuns, TurnView } from '../domain/view/queries.ts';
+import type { OutliveError } from '../errors.ts';
 import { ask } from './ask.ts';
 import { describe, isOpen } from './describe.ts';
 import { readEvents, type EventItem, type EventsOptions } from './events.ts';
-import { cutOff, typed } from './failures.ts';
+import { cutOff, orFailure, refusedStart } from './failures.ts';
 import type { AnswerInput, RunRequest, SubmitTurnInput } from './inputs.ts';
 import { fromWorker } from './no-worker.ts';
 import { RunHandle } from './run-handle.ts';
@@ -30,6 +31,7 @@ import { RunHandle } from './run-handle.ts';
 const MOST_SENDS = 12;
 const RESEND_MS = 100;
 const LONGEST_RESEND_MS = 2000;
+const REFUSAL_MS = 5000;
 
 export class SessionHandle {
   readonly sessionId: string;
@@ -44,8 +46,12 @@ export class SessionHandle {
     return this.temporal.workflow.getHandle(this.sessionId);
   }
 
-  /** Sends an update; one that an end has cut off, or a workflow task that the server gave up, is sent again, for some 15 s. */
   private async update<T>(name: string, argument: unknown): Promise<T> {
+    return orFailure(this.temporal, this.sessionId, async () => this.send<T>(name, argument));
+  }
+
+  /** Sends an update; one that an end has cut off, or a workflow task that the server gave up, is sent again, for some 15 s. */
+  private async send<T>(name: string, argument: unknown): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const updateId = randomUUID();
       try {
@@ -57,13 +63,13 @@ export class SessionHandle {
         );
       } catch (error) {
         const again = attempt < MOST_SENDS && (cutOff(error) || (await this.isThereAfterAll(error)));
-        if (!again) throw typed(error, this.sessionId);
+        if (!again) throw error;
         await pause(backoff(attempt, RESEND_MS, LONGEST_RESEND_MS));
       }
     }
   }
 
-  /** An update that meets the end of an execution may be told that there is none, although another has taken over. */
+  /** What meets the end of an execution may be told that there is none, although another has taken over; or it has begun since. */
   private async isThereAfterAll(error: unknown): Promise<boolean> {
     if (!(error instanceof WorkflowNotFoundError)) return false;
     const description = await describe(this.temporal, this.sessionId);
@@ -71,11 +77,16 @@ export class SessionHandle {
   }
 
   private async query<T>(name: string, argument: unknown = {}): Promise<T> {
-    try {
-      return await fromWorker(this.temporal, this.sessionId, async () => ask<T>(this.handle, name, argument));
-    } catch (error) {
-      throw typed(error, this.sessionId);
-    }
+    const asked = async (): Promise<T> =>
+      fromWorker(this.temporal, this.sessionId, async () => ask<T>(this.handle, name, argument));
+    return orFailure(this.temporal, this.sessionId, async () => {
+      try {
+        return await asked();
+      } catch (error) {
+        if (!(await this.isThereAfterAll(error))) throw error;
+        return asked();
+      }
+    });
   }
 
   /** Puts input into the turn queue. Answers once it is durable; the turn may start later. */
@@ -125,8 +136,25 @@ export class SessionHandle {
     return this.update('close', argument);
   }
 
+  /** @throws InvalidInput or UnknownAgent, as `startSession` does, when the session was refused at its start. */
   async getSession(): Promise<SessionSnapshot> {
-    return this.query('getSession');
+    const snapshot = await this.query<SessionSnapshot>('getSession').catch(async (error: unknown) => {
+      throw (await this.refusal()) ?? error;
+    });
+    // One that has taken its start has an event of it.
+    const refused = snapshot.status === 'closed' && snapshot.lastSeq === 0 ? await this.refusal() : undefined;
+    if (refused !== undefined) throw refused;
+    return snapshot;
+  }
+
+  /** What its start was refused with, if it was, and if the server can tell. */
+  private async refusal(): Promise<OutliveError | undefined> {
+    return this.temporal
+      .withDeadline(Date.now() + REFUSAL_MS, async () => {
+        const description = await describe(this.temporal, this.sessionId);
+        return description === undefined ? undefined : refusedStart(this.temporal, description);
+      })
+      .catch(() => undefined);
   }
   async listRuns(argument: ListRuns = {}): Promise<{ runs: (Row | ForgottenRow)[]; hasMore: boolean }> {
     return this.query('listRuns', argument);

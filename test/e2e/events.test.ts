@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { EventItem } from '../../src/client/index.ts';
 import { defineTask } from '../../src/define.ts';
-import { InvalidInput, RunFailed, SessionClosed, UnknownRun } from '../../src/errors.ts';
+import { InvalidInput, RunFailed, UnknownRun, UnknownSession } from '../../src/errors.ts';
 import { agentAt, echo, gated } from '../support/app.ts';
 import { atRest, eventually, harness, uniqueId } from '../support/harness.ts';
 import { last, ModelServer } from '../support/model-server.ts';
@@ -177,7 +177,7 @@ test('what is no session, no id, no place in a stream is refused with a typed er
   };
   for (const id of ['', 'a/b', 'x'.repeat(500)])
     await expect(h.client.startSession(id)).rejects.toBeInstanceOf(InvalidInput);
-  await expect(all(h.client.session(uniqueId()).events())).rejects.toBeInstanceOf(SessionClosed);
+  await expect(all(h.client.session(uniqueId()).events())).rejects.toBeInstanceOf(UnknownSession);
   const session = await h.client.startSession(uniqueId());
   const other = await h.client.startSession(uniqueId());
   await session.submitTurn({ input: 'hello' });

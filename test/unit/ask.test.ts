@@ -2,13 +2,14 @@
 import {
   QueryNotRegisteredError,
   ServiceError,
+  type Client,
   WorkflowUpdateFailedError,
   type WorkflowHandle,
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import { ask } from '../../src/client/ask.ts';
-import { cutOff, typed } from '../../src/client/failures.ts';
+import { cutOff, failureOf } from '../../src/client/failures.ts';
 import { ASK_AGAIN } from '../../src/contract.ts';
 
 /** A handle whose queries fail with these errors, one after the other, and are answered then. */
@@ -42,11 +43,12 @@ test('a query is asked again for as long as a slow worker takes to come back to 
   expect(handle.asked).toBe(9);
 });
 
-test('a query that came at a bad moment to the last is unavailable, and no bad input', () => {
-  expect(typed(new QueryNotRegisteredError(ASK_AGAIN, 3), 's')).toMatchObject({ type: 'Unavailable' });
-  expect(typed(new QueryNotRegisteredError('Expected runId to be an id.', 3), 's')).toMatchObject({
-    type: 'InvalidInput',
-  });
+test('a query that came at a bad moment to the last is unavailable, and no bad input', async () => {
+  const client = { options: { namespace: 'default' }, connection: {} } as unknown as Client;
+  const told = async (message: string): Promise<unknown> =>
+    failureOf(client, undefined, new QueryNotRegisteredError(message, 3));
+  expect(await told(ASK_AGAIN)).toMatchObject({ type: 'Unavailable' });
+  expect(await told('Expected runId to be an id.')).toMatchObject({ type: 'InvalidInput' });
 });
 
 test('an update that no worker has taken with its task is sent again, one that is refused is not', () => {

@@ -121,7 +121,11 @@ test('case 25 V-03 a name that no worker announces fails at once, of a session a
   await eventually('the refusal', async () => (await allEvents(session)).some(({ type }) => type === 'input.refused'));
   const id = uniqueId();
   await expect(h.client.startSession(id, { agent: 'nobody' })).rejects.toMatchObject({ type: 'UnknownAgent' });
-  expect(await h.client.session(id).getSession()).toMatchObject({ status: 'closed', agent: 'nobody', turn: null });
+  expect(await h.temporal.workflow.getHandle(id).query('getSession')).toMatchObject({
+    status: 'closed',
+    agent: 'nobody',
+    turn: null,
+  });
   for (const { sessionId } of [session]) {
     const { events } = await h.temporal.workflow.getHandle(sessionId).fetchHistory();
     const attempts = events?.flatMap((event) => event.activityTaskStartedEventAttributes?.attempt ?? []);

@@ -244,6 +244,10 @@ export const ERROR_TYPES = [
   'NoWorker',
   'SessionExists',
   'Unavailable',
+  'UnknownSession',
+  'Unauthorized',
+  'Forbidden',
+  'Internal',
 ] as const;
 
 export type ErrorType = (typeof ERROR_TYPES)[number];
