@@ -221,7 +221,12 @@ async function callOf(
     const type = NoSuchToolError.isInstance(error) ? 'UnknownTool' : 'InvalidInput';
     const misfit = misfitIn(error, input);
     const why = misfit === undefined ? invalidity(error, call.input) : misfitSentence(misfit);
-    return { kind: 'invalid', toolCallId, toolName, error: registry.redact(`${type}: ${why}`).slice(0, TEXT_CHARS) };
+    return {
+      kind: 'invalid',
+      toolCallId,
+      toolName,
+      error: registry.redact(`${type}: ${why}`).slice(0, TEXT_CHARS).toWellFormed(),
+    };
   }
   if (finishReason === 'length') return { kind: 'invalid', toolCallId, toolName, error: CUT_OFF };
   const wrong = unfit(input) ?? (toolName === 'start_run' ? await unfitToStart(registry, agent, input) : undefined);
@@ -234,7 +239,7 @@ async function callOf(
     toolName,
     input,
     policy: {
-      idempotent: tool?.idempotent ?? true,
+      idempotent: tool?.idempotent ?? false,
       timeoutMs: tool?.timeoutMs ?? TOOL_TIMEOUT_MS,
       retries: tool?.retries ?? 0,
     },

@@ -27,7 +27,7 @@ export async function callTool(registry: Registry, client: Client, arg: ToolArg)
     );
   const { attempt: begun, heartbeatDetails: beaten } = activityInfo();
   // The server begins a call again that was to be begun once, when an operator has reset or paused it.
-  if (tool.idempotent === false && (begun > 1 || beaten !== undefined))
+  if (tool.idempotent !== true && (begun > 1 || beaten !== undefined))
     throw outgoing(registry, new Error(BEGUN_BEFORE), { type: 'OutcomeUnknown', nonRetryable: true });
   const signal = ownSignal();
   try {

@@ -79,7 +79,10 @@ export interface ToolDefinition<Input = unknown, Output = unknown> {
   input: Schema<Input>;
   output?: Schema<Output>;
   execute(input: Input, ctx: ToolContext): Promise<Output> | Output;
-  /** `false`: it never runs twice, whatever `retries` says; when its outcome is unknown the model reads an error result that says so. Default `true`. */
+  /**
+   * `true`: a call may be made again, as often as `retries` says and whenever its worker was lost. Default `false`: no call is made twice, whatever
+   * `retries` says; when its outcome is unknown the model reads an error result that says so.
+   */
   idempotent?: boolean;
   /** Longest time of one attempt, milliseconds. Default 10 minutes. */
   timeoutMs?: number;

@@ -39,6 +39,7 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
       description:
         'Reads the header and a sample of a CSV file: its columns with type, role (measure, dimension, date, label, other) and examples. ' +
         'Does not need the file to be loaded.',
+      idempotent: true,
       input: z.object({ file }),
       execute: async (
         input,
@@ -67,6 +68,7 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
       name: 'design_queries',
       description:
         'Checks chart specifications against the columns of a file, before it is loaded. Answers what each chart will show, or what is wrong with one.',
+      idempotent: true,
       input: z.object({ file, charts: chartSpecs }),
       execute: async (input) => {
         await using source = await CsvSource.open(fileToLoad({ filesDir, outDir }, input.file));
@@ -86,6 +88,7 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
       name: 'write_page',
       description:
         'Writes the page with a place for every chart and no numbers yet. For the time while the data is being loaded.',
+      idempotent: true,
       input: z.object({ title, file, charts: chartSpecs, page }),
       execute: async (input, ctx) => {
         const path = inSession(ctx, input.page);
@@ -98,6 +101,7 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
       name: 'run_queries',
       description:
         'Runs chart specifications on a loaded database, read-only, and keeps the figures in a file for finish_page. Answers the main figures.',
+      idempotent: true,
       input: z.object({
         database: z.string().min(1).describe('As the result of load_data names it.'),
         charts: chartSpecs,
@@ -125,6 +129,7 @@ export function createTools({ filesDir, outDir }: ToolOptions): ToolDefinition<a
       name: 'finish_page',
       description:
         'Writes the finished page from the figures that run_queries kept. Replaces the page without numbers.',
+      idempotent: true,
       input: z.object({ title, figures: z.string().min(1).describe('As the answer of run_queries names it.'), page }),
       execute: async (input, ctx) => {
         const figures = parseFigures(await readFile(inside(outDir, input.figures), 'utf8'));

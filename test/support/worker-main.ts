@@ -26,6 +26,7 @@ async function gate(name: string, signal: AbortSignal): Promise<void> {
 const note = defineTool({
   name: 'note',
   description: 'Writes a line.',
+  idempotent: true,
   input: z.object({ line: z.string(), gate: z.string().optional() }),
   execute: async ({ line, gate: name }, ctx) => {
     effect('tool-begun', line);
@@ -40,7 +41,6 @@ const once = defineTool({
   name: 'once',
   description: 'Does it once.',
   input: z.object({ gate: z.string() }),
-  idempotent: false,
   execute: async ({ gate: name }, ctx) => {
     effect('once-begun', ctx.toolCallId);
     await gate(name, ctx.signal);

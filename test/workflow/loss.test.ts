@@ -28,6 +28,7 @@ beforeAll(async () => {
   const wait = defineTool({
     name: 'wait_a_little',
     description: 'Waits.',
+    idempotent: true,
     input: z.object({}),
     execute: async () => {
       await new Promise((resolve) => {
