@@ -178,6 +178,12 @@ test('every table under a heading is compared with something', () => {
   expect(headings.filter((heading) => !OTHERS.test(heading)).toSorted()).toEqual(Object.keys(documented).toSorted());
 });
 
+test('every interface that an app writes or is given has a table', () => {
+  for (const file of ['src/define.ts', 'src/client/inputs.ts'])
+    for (const [, name = ''] of read(file).matchAll(/^export interface (\w+)/gmu))
+      expect(documented).toHaveProperty(name);
+});
+
 test('the defaults of limits, budgets and turns are those that hold', () => {
   const said = (value: unknown): unknown => (typeof value === 'boolean' ? String(value) : value);
   const ofSession = settingsOf('session');
