@@ -43,7 +43,7 @@ export class Registry {
       ...config.agents.flatMap(({ name, tools = [] }) => tools.map((tool) => `${name} ${tool.name}`)),
     ];
     this.announced = `names:${hashHex(JSON.stringify(known.toSorted()), HASH_DIGITS)}`;
-    this.secrets = (config.secrets ?? []).filter((secret) => secret !== '');
+    this.secrets = (config.secrets ?? []).map((name) => process.env[name] ?? '').filter((value) => value !== '');
     this.first = config.agents[0]?.name ?? '';
   }
 
@@ -70,9 +70,7 @@ export class Registry {
     if (!name.startsWith('workflow:')) return null;
     const type = name.slice('workflow:'.length);
     const served = Object.hasOwn(this.workflows, type) ? this.workflows[type] : this.workflows['*'];
-    return served === undefined
-      ? null
-      : { kind: 'workflow', ...(served.taskQueue === undefined ? {} : { taskQueue: served.taskQueue }) };
+    return served === undefined ? null : { kind: 'workflow', taskQueue: served.taskQueue };
   }
 
   tool(agent: string, tool: string): ToolDefinition | undefined {

@@ -145,7 +145,7 @@ export interface Config {
   /** What `onFinish` of a run may name. */
   handlers?: Readonly<Record<string, Handler>>;
   /** Workflow types that may be runs, as `workflow:<type>`, in any SDK's language; `"*"` allows every type. Task queue: by default that of this worker. */
-  workflows?: Readonly<Record<string, { taskQueue?: string }>>;
+  workflows?: Readonly<Record<string, { taskQueue: string }>>;
   /** Told of every run that is started, with the key `run-start:<workflowId>`. */
   onRunStart?: (call: { key: string; run: Row }, ctx: HandlerContext) => Promise<void> | void;
   /** Told of every run that has settled, with the key `run-finish:<workflowId>`. */
@@ -155,7 +155,7 @@ export interface Config {
    * Client({ dataConverter: config.dataConverter })`. A payload that can never be decoded is to be a `ValueError` of `@temporalio/common`.
    */
   dataConverter?: Pick<DataConverter, 'payloadCodecs'>;
-  /** Values that are replaced by `[secret]` in every error that leaves an activity. */
+  /** Names of environment variables; their values are replaced by `[secret]` in every error that leaves an activity. */
   secrets?: readonly string[];
 }
 
@@ -278,6 +278,11 @@ export function defineConfig(config: Config): Readonly<Config> {
   }
   for (const name of Object.keys(config.handlers ?? {})) named('a handler', name);
   const types = config.workflows ?? {};
+  for (const [type, { taskQueue }] of Object.entries(types))
+    if (typeof taskQueue !== 'string' || taskQueue === '')
+      throw new InvalidInput(
+        `Expected taskQueue of workflow type "${type}" to be the name of a task queue, got ${JSON.stringify(taskQueue) ?? 'nothing'}.`,
+      );
   for (const agent of config.agents) {
     for (const name of agent.canStart ?? []) {
       if (

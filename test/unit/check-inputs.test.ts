@@ -7,6 +7,7 @@ import { Registry } from '../../activities/registry.ts';
 import { defineTask, type TaskDefinition } from '../../src/define.ts';
 
 const task = (name: string, input: z.ZodType): TaskDefinition => defineTask({ name, input, run: () => null });
+process.env['CHECK_INPUTS_SECRET'] = 'sesame-open';
 const registry = new Registry({
   agents: [],
   tasks: [
@@ -23,7 +24,7 @@ const registry = new Registry({
     ),
     task('secret', z.object({ 'sesame-open': z.number() })),
   ],
-  secrets: ['sesame-open'],
+  secrets: ['CHECK_INPUTS_SECRET', 'CHECK_INPUTS_UNSET'],
 });
 
 /** A server whose queues have pollers that announce other names. */

@@ -24,6 +24,10 @@ test.each([
     'the names of agents and tasks to differ',
     () => defineConfig({ agents: [agent()], tasks: [defineTask({ name: 'a', run: () => null })] }),
   ],
+  [
+    'taskQueue of workflow type "Reindex"',
+    () => defineConfig({ agents: [agent()], workflows: { Reindex: {} as { taskQueue: string } } }),
+  ],
   ['canStart of agent "a"', () => defineConfig({ agents: [agent({ canStart: ['nobody'] })] })],
 ])('a definition is refused with a sentence about %s', (words, define) => {
   expect(define).toThrow(InvalidInput);
