@@ -6,7 +6,7 @@ import type { Client } from '@temporalio/client';
 import { InvalidInput, UnknownSession } from '../errors.ts';
 import { cursorOf, positionOf, type Place } from './cursor.ts';
 import { failureOf, placeOf as serverOf } from './failures.ts';
-import { lastBefore, placeOf, readLog, type Log } from './log.ts';
+import { lastBefore, placeOf, readLog, type Log, type ReadLog } from './log.ts';
 import { merge, startersFirst, type EventItem } from './merge.ts';
 import { checkAll, checkEpoch, checkOwn, fromPlace, since, type Reader } from './resume.ts';
 
@@ -21,7 +21,7 @@ export interface EventsOptions {
 
 /**
  * @throws UnknownSession when there is no session of this id, InvalidInput when `after` is no place in its stream, StaleCursor when it
- * is none any more.
+ * is none any more, NoWorker after all that is archived when only a worker could tell the rest.
  */
 export async function* readEvents(
   client: Client,
@@ -47,6 +47,7 @@ export async function* readOwn(reader: Reader, sessionId: string, after: number 
   await checkOwn(reader, sessionId, position, log);
   for (const event of since(sessionId, position.own, log))
     yield { ...event, cursor: cursorOf(sessionId, { ...position, epoch: log.epoch, own: placeOf(event) }) };
+  if (log.missing !== undefined) throw log.missing;
 }
 
 export async function* readTree(reader: Reader, sessionId: string, after: number | string): AsyncGenerator<EventItem> {
@@ -56,12 +57,20 @@ export async function* readTree(reader: Reader, sessionId: string, after: number
   const own = await required(reader, sessionId, position.merged);
   checkEpoch(sessionId, position, own);
   const logs = new Map([[sessionId, own]]);
+  let { missing } = own;
+  const read: ReadLog = async (workflowId, from) => {
+    const log = await reader.read(workflowId, from);
+    missing ??= log?.missing;
+    return log;
+  };
   for (const [workflowId, place] of startersFirst(position.runs)) {
-    const log = await reader.read(workflowId, fromPlace(place));
+    const log = await read(workflowId, fromPlace(place));
     if (log !== undefined) logs.set(workflowId, log);
   }
   await checkAll(reader, sessionId, position, logs);
-  yield* merge(reader.read, sessionId, position, logs);
+  yield* merge(read, sessionId, position, logs);
+  // What one log lacks keeps nobody from reading the others.
+  if (missing !== undefined) throw missing;
 }
 
 async function required(reader: Reader, sessionId: string, place: Place): Promise<Log> {

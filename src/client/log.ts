@@ -4,11 +4,13 @@
  */
 import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import type { OutliveEvent } from '../contract.ts';
+import { NoWorker, Unavailable, type OutliveError } from '../errors.ts';
 import { ask } from './ask.ts';
 import { archivedParts, readArchive, type ArchivedIn } from './archive.ts';
 import { BEGINNING, type Place } from './cursor.ts';
 import { describe, firstRunId, isOpen, isOurs, isRun, parentEpochOf } from './describe.ts';
-import { isUnanswered } from './server-codes.ts';
+import { fromWorker } from './no-worker.ts';
+import { isUnanswered, isUnavailable } from './server-codes.ts';
 
 export interface Log {
   /** The execution chain that it is the log of. */
@@ -25,15 +27,14 @@ export interface Log {
   closed: boolean;
   /** Nothing comes after these events. A closed workflow's may, when only a worker can tell its end, and none runs. */
   complete: boolean;
+  /** Why nobody can tell now what comes after these events. */
+  missing?: OutliveError;
 }
 
 /** Every event of a log from a number on; nothing when there is no such workflow. */
 export type ReadLog = (workflowId: string, from: number) => Promise<Log | undefined>;
 
 const PAGE = 1000;
-
-/** So long the last execution of a closed workflow may take to be replayed and to answer. */
-const CLOSED_MS = 10_000;
 
 interface Page {
   events: OutliveEvent[];
@@ -45,8 +46,7 @@ interface Page {
 /**
  * Every event from the number on; nothing when there is no such workflow, or no longer.
  *
- * @param isOfRun of a closed run whose end only a worker could tell, what is archived will do. What has the id of a run without being one
- * has no log.
+ * @param isOfRun what has the id of a run without being one has no log.
  */
 export async function readLog(
   client: Client,
@@ -57,19 +57,14 @@ export async function readLog(
   const description = await describe(client, workflowId);
   if (description === undefined || !(isOfRun ? isRun : isOurs)(description)) return undefined;
   try {
-    return await readExecution(client, description, from, isOfRun);
+    return await readExecution(client, description, from);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
   }
 }
 
-async function readExecution(
-  client: Client,
-  description: WorkflowExecutionDescription,
-  from: number,
-  orArchived: boolean,
-): Promise<Log> {
+async function readExecution(client: Client, description: WorkflowExecutionDescription, from: number): Promise<Log> {
   const { workflowId, runId } = description;
   const parentEpoch = parentEpochOf(description);
   const log = {
@@ -78,18 +73,25 @@ async function readExecution(
     closed: !isOpen(description),
   };
   const archive = { client, workflowId, newest: runId };
-  if (!log.closed) return { ...log, ...(await readState(archive, from)), complete: false };
-  const archived = await readArchive(archive, from);
-  if (description.status.name === 'COMPLETED' || archived.events.at(-1)?.type === 'session.closed')
+  const archived = log.closed ? await readArchive(archive, from) : undefined;
+  if (archived && (description.status.name === 'COMPLETED' || archived.events.at(-1)?.type === 'session.closed'))
     return { ...log, ...archived, complete: true };
-  // Terminated, or failed: its last part was never archived, and only a worker can tell it.
+  // Of one that is open, terminated or failed, the last part is not archived, and only a worker can tell it.
   try {
-    const whole = await client.withDeadline(Date.now() + CLOSED_MS, async () => readState(archive, from));
-    return { ...log, ...whole, complete: true };
+    const whole = await fromWorker(client, workflowId, async () => readState(archive, from), { reads: true });
+    return { ...log, ...whole, complete: log.closed };
   } catch (error) {
-    if (!orArchived || !isUnanswered(error)) throw error;
-    return { ...log, ...archived, complete: false };
+    const missing = error instanceof NoWorker ? error : late(workflowId, error);
+    return { ...log, ...(archived ?? (await readArchive(archive, from))), complete: false, missing };
   }
+}
+
+/** @throws the error itself when it is not that nobody has answered in time. */
+function late(workflowId: string, error: unknown): Unavailable {
+  if (!isUnanswered(error) && !isUnavailable(error)) throw error;
+  return new Unavailable(
+    `Expected a worker to tell what came last in "${workflowId}", got no answer in time; ask again.`,
+  );
 }
 
 type Events = Pick<Log, 'events' | 'lastSeq' | 'truncatedAt'>;

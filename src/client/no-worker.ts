@@ -1,4 +1,5 @@
 /** A call that nobody answers: told within 30 s, and why, where no worker polls the task queue. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { NoWorker } from '../errors.ts';
 import { describe } from './describe.ts';
@@ -9,30 +10,38 @@ import { isUnanswered, isUnavailable } from './server-codes.ts';
 export const ANSWER_MS = 30_000;
 /** So long the server may take to say who is there. */
 const WHY_MS = 5000;
+/** Longer than a poll that was seen before counts as one of this time. */
+const READ_AGAIN_MS = 1500;
+const LAST_READ_MS = 5000;
 /** `temporal.api.enums.v1.TaskQueueType` */
 const WORKFLOW_QUEUE = 1;
 
 /**
  * What a worker answers. `started`: what is asked for has been recorded before. `goesOn`: the same may be asked again, so that a worker that is
- * there is waited for.
+ * there is waited for. `reads`: it changes nothing, so that it is asked again until the 30 s are over when the server gives up sooner, as it
+ * does of a queue that a worker has just left. The last few are asked anew, when a worker that left just before the first is known from one
+ * that is there.
  */
 export async function fromWorker<T>(
   client: Client,
   workflowId: string,
   ask: () => Promise<T>,
-  { started = false, goesOn = false }: { started?: boolean; goesOn?: boolean } = {},
+  { started = false, goesOn = false, reads = false }: { started?: boolean; goesOn?: boolean; reads?: boolean } = {},
 ): Promise<T> {
+  const end = Date.now() + ANSWER_MS;
   for (;;) {
     const since = Date.now();
     try {
-      return await client.withDeadline(since + ANSWER_MS, ask);
+      const deadline = !reads ? since + ANSWER_MS : since < end - LAST_READ_MS ? end - LAST_READ_MS : end;
+      return await client.withDeadline(deadline, ask);
     } catch (error) {
       if (!isUnanswered(error) && !isUnavailable(error)) throw error;
       const missing = await client
         .withDeadline(Date.now() + WHY_MS, async () => noWorker(client, workflowId, since, started))
         .catch(() => undefined);
       if (missing !== undefined) throw missing;
-      if (!goesOn || Date.now() < since + ANSWER_MS) throw error;
+      if (reads && Date.now() + READ_AGAIN_MS < end) await pause(READ_AGAIN_MS);
+      else if (!goesOn || Date.now() < since + ANSWER_MS) throw error;
     }
   }
 }

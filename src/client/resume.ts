@@ -73,9 +73,9 @@ export async function checkAll(
   throw stale(first[0], first[1], logs.get(first[0]) ?? log, after);
 }
 
-function stands({ seq, at }: Place, { events, lastSeq, closed, complete }: Log): boolean {
+function stands({ seq, at }: Place, { events, lastSeq, missing }: Log): boolean {
   // Of a log whose end nobody can tell just now, the place may be in what is not told.
-  if (seq > lastSeq) return closed && !complete;
+  if (seq > lastSeq) return missing !== undefined;
   const [first] = events;
   const event = first === undefined ? undefined : events[seq - first.seq];
   return at === undefined || event === undefined || Date.parse(event.at) === at;

@@ -78,7 +78,7 @@ export class SessionHandle {
 
   private async query<T>(name: string, argument: unknown = {}): Promise<T> {
     const asked = async (): Promise<T> =>
-      fromWorker(this.temporal, this.sessionId, async () => ask<T>(this.handle, name, argument));
+      fromWorker(this.temporal, this.sessionId, async () => ask<T>(this.handle, name, argument), { reads: true });
     return orFailure(this.temporal, this.sessionId, async () => {
       try {
         return await asked();

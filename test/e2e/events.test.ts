@@ -1,8 +1,8 @@
 /** The log after the end: every event of every generation and every run, once, with no worker running. */
 import { expect, test } from 'vitest';
-import type { EventItem } from '../../src/client/index.ts';
+import type { EventItem, SessionHandle } from '../../src/client/index.ts';
 import { defineTask } from '../../src/define.ts';
-import { InvalidInput, RunFailed, UnknownRun, UnknownSession } from '../../src/errors.ts';
+import { InvalidInput, NoWorker, RunFailed, UnknownRun, UnknownSession } from '../../src/errors.ts';
 import { agentAt, echo, gated } from '../support/app.ts';
 import { atRest, eventually, harness, uniqueId } from '../support/harness.ts';
 import { last, ModelServer } from '../support/model-server.ts';
@@ -73,7 +73,11 @@ test('E-02 a run that was terminated keeps nobody from reading the others with n
   await h.temporal.workflow.getHandle(`${session.sessionId}/fine`).result();
   await worker.stop();
   const events: EventItem[] = [];
-  for await (const item of session.events({ includeRuns: true })) events.push(item);
+  const reading = async (): Promise<void> => {
+    for await (const item of session.events({ includeRuns: true })) events.push(item);
+  };
+  // What the terminated one has said last, only a worker could tell.
+  await expect(reading()).rejects.toBeInstanceOf(NoWorker);
   expect(events.at(-1)?.type).toBe('session.closed');
   expect(
     events
@@ -138,6 +142,47 @@ test('a reader that was away reads on where it was, also when the session was te
   expect(await read(2)).toEqual(all.slice(2));
   await model.stop();
 });
+
+test('E-06 E-08 with no worker running, what only a worker can tell of an open or a terminated session is NoWorker, after all that is archived', async () => {
+  const model = await ModelServer.start(() => 'ok');
+  await using h = await harness();
+  const worker = await h.work({ agents: [agentAt(model.url)], tasks: [echo] });
+  const [open, ended] = await Promise.all(
+    [1, 2].map(async () => h.client.startSession(uniqueId(), { limits: { historyEvents: 20 } })),
+  );
+  const seqs = async (session: SessionHandle, includeRuns: boolean, after: number | string = 0): Promise<number[]> => {
+    const read: number[] = [];
+    const reading = async (): Promise<void> => {
+      for await (const item of session.events({ includeRuns, after })) read.push(item.seq);
+    };
+    await expect(reading()).rejects.toSatisfy(
+      (error) => error instanceof NoWorker && error.message.includes(`"${h.taskQueue}"`),
+    );
+    return read;
+  };
+  const known: string[] = [];
+  for (const session of [open, ended]) {
+    for (let i = 0; i < 4; i++) {
+      await session?.submitTurn({ input: `${i} ${'x'.repeat(60_000)}` });
+      if (session !== undefined) await atRest(session);
+    }
+    for await (const item of session?.events() ?? []) known.push(item.cursor);
+  }
+  await h.temporal.workflow.getHandle(ended?.sessionId ?? '').terminate();
+  await worker.stop();
+  for (const [session, includeRuns] of [
+    [open, false],
+    [ended, true],
+  ] as const) {
+    if (session === undefined) continue;
+    const read = await seqs(session, includeRuns);
+    expect(read.length).toBeGreaterThan(0);
+    expect(read).toEqual(read.map((_, i) => i + 1));
+  }
+  // A place that lies in what only a worker can tell is no stale one.
+  if (ended !== undefined) expect(await seqs(ended, false, known.at(-1))).toEqual([]);
+  await model.stop();
+}, 240_000);
 
 test('a run that failed is told as failed, also when only Temporal can be asked, and one that never was is unknown', async () => {
   const model = await ModelServer.start(() => 'ok');
