@@ -2,7 +2,14 @@
  * The payload converter of every worker: the default one, save that a payload which cannot be read becomes a value that says
  * so. Without it one signal of rubbish would fail the workflow task for ever and with it the session.
  */
-import { defaultPayloadConverter, type Payload, type PayloadConverter } from '@temporalio/common';
+import {
+  BinaryPayloadConverter,
+  CompositePayloadConverter,
+  JsonPayloadConverter,
+  UndefinedPayloadConverter,
+  type Payload,
+  type PayloadConverter,
+} from '@temporalio/common';
 import { UNREADABLE } from './schemas/index.ts';
 
 /** Wraps a converter so that reading never throws. */
@@ -20,4 +27,25 @@ export function tolerant(inner: PayloadConverter): PayloadConverter {
   };
 }
 
-export const payloadConverter = tolerant(defaultPayloadConverter);
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * Decodes text with the engine's own decoder: 2 ms for 250 KB where the one that the SDK brings takes 16, which for a hundred of them in one
+ * workflow task is seconds of the ten that it has. What is not well-formed is left to the SDK's, so that it is read as before.
+ */
+class Json extends JsonPayloadConverter {
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- Temporal's own signature.
+  override fromPayload<T>(payload: Payload): T {
+    let text: string;
+    try {
+      text = utf8.decode(payload.data ?? undefined);
+    } catch {
+      return super.fromPayload(payload);
+    }
+    return text === '' ? super.fromPayload(payload) : (JSON.parse(text) as T);
+  }
+}
+
+export const payloadConverter = tolerant(
+  new CompositePayloadConverter(new UndefinedPayloadConverter(), new BinaryPayloadConverter(), new Json()),
+);
