@@ -18,6 +18,7 @@ import {
   name,
   newRunId,
   object,
+  only,
   oneOf,
   optional,
   requestId,
@@ -169,7 +170,7 @@ export const messages = {
       onBusy: v.optional(onBusy()),
     }),
   ),
-  cancelTurn: lazily(() => object({ turnId: optional(name), reason: optional(words) })),
+  cancelTurn: lazily(() => object({ turnId: optional(name), reason: optional(words), runs: optional(only('keep')) })),
   startRun,
   startRuns: lazily(() =>
     object({
@@ -182,7 +183,9 @@ export const messages = {
       ),
     }),
   ),
-  cancelRun: lazily(() => object({ runId: name, reason: optional(words), cascade: optional(flag) })),
+  cancelRun: lazily(() =>
+    object({ runId: name, reason: optional(words), cascade: optional(flag), announce: optional(only(true)) }),
+  ),
   detachRun: lazily(() => object({ runId: name })),
   messageRun: lazily(() => object({ runId: name, message: note(), messageId: optional(name) })),
   answer: lazily(() =>
@@ -194,7 +197,7 @@ export const messages = {
       by: optional(signature),
     }),
   ),
-  resetTurns: lazily(() => object({ reason: optional(words) })),
+  resetTurns: lazily(() => object({ reason: optional(words), runs: optional(only('keep')) })),
   close: lazily(() =>
     object({
       reason: optional(words),
@@ -203,6 +206,8 @@ export const messages = {
     }),
   ),
 };
+
+const TYPES = 'a list of one or more event types';
 
 export const queries = {
   getSession: lazily(() => object({})),
@@ -226,7 +231,7 @@ export const queries = {
     object({
       after: optional(count(0, Number.MAX_SAFE_INTEGER)),
       limit: optional(count()),
-      types: optional(list(string('a string'), 'a list of event types')),
+      types: optional(v.pipe(list(string('a string'), TYPES), v.nonEmpty(TYPES))),
     }),
   ),
 };

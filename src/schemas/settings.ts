@@ -4,9 +4,11 @@ import { SESSION_ID_PATTERN } from '../contract.ts';
 import { RESERVED_SESSION_ENDINGS } from '../domain/state/ids.ts';
 import { count, flag, label, lazily, ms, name, object, oneOf, optional, small, string } from './shapes.ts';
 
+const DAY_MS = 24 * 3600 * 1000;
+
 export const onBusy = lazily(() =>
   v.union(
-    [oneOf('queue', 'latest', 'merge', 'drop', 'interrupt'), object({ debounceMs: ms() })],
+    [oneOf('queue', 'latest', 'merge', 'drop', 'interrupt'), object({ debounceMs: ms(1, DAY_MS) })],
     'one of "queue", "latest", "merge", "drop", "interrupt" or { debounceMs }',
   ),
 );
