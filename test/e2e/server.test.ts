@@ -371,16 +371,19 @@ describe('a dev server on a kept file', () => {
 
   it('is never half made: a start that is killed before the file is ready leaves none', async () => {
     const dbFile = newFile();
-    const program = join(mkdtempSync(join(scratch, 'p-')), 'program.ts');
+    const folder = mkdtempSync(join(scratch, 'p-'));
+    const [program, slow] = [join(folder, 'program.ts'), join(folder, 'slow-cli')];
+    // It makes its file and is never ready.
+    writeFileSync(slow, `#!/bin/sh\ntouch '${dbFile}.unfinished'\nexec sleep 1000\n`, { mode: 0o755 });
     writeFileSync(
       program,
       `
       import { startDevServer } from ${JSON.stringify(import.meta.resolve('../../src/server/index.ts'))};
-      await startDevServer(${JSON.stringify({ cli, dbFile })});`,
+      await startDevServer(${JSON.stringify({ cli: slow, dbFile })});`,
     );
     const child = spawn(process.execPath, [program], { stdio: 'ignore' });
     cleanups.push(() => child.kill('SIGKILL'));
-    await vi.waitFor(() => expect(existsSync(`${dbFile}.unfinished`)).toBe(true), { ...PATIENCE, interval: 1 });
+    await vi.waitFor(() => expect(existsSync(`${dbFile}.unfinished`)).toBe(true), PATIENCE);
     child.kill('SIGKILL');
     await once(child, 'exit');
     expect(existsSync(dbFile)).toBe(false);
