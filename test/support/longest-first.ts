@@ -16,7 +16,6 @@ const LONGEST = [
   'test/property/carry.test.ts',
   'test/workflow/parent.test.ts',
   'test/property/domain.test.ts',
-  'test/workflow/backlog.test.ts',
   'test/e2e/server.test.ts',
   'test/workflow/end.test.ts',
   'test/chaos/losses.test.ts',

@@ -445,7 +445,7 @@ describe('a failed connection is one sentence that names the address and what to
     [
       'nothing listens there',
       async () => ({ address: `127.0.0.1:${await freePort()}` }),
-      /There is no Temporal server at .*npm start/,
+      /There is no Temporal server at .*outlive dev/,
     ],
     [
       'the host name does not exist',
