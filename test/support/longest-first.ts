@@ -13,6 +13,10 @@ const LONGEST = [
   'test/e2e/start.test.ts',
   'test/chaos/worker-lost.test.ts',
   'test/chaos/seeded.test.ts',
+  'test/e2e/failures.test.ts',
+  'test/e2e/events.test.ts',
+  'test/workflow/result.test.ts',
+  'test/e2e/cursor.test.ts',
   'test/property/carry.test.ts',
   'test/workflow/parent.test.ts',
   'test/property/domain.test.ts',
@@ -21,6 +25,7 @@ const LONGEST = [
   'test/chaos/losses.test.ts',
   'test/workflow/faults.test.ts',
   'test/e2e/package.test.ts',
+  'test/e2e/cli.test.ts',
 ].map((file) => join(ROOT, file));
 
 const gone = LONGEST.find((file) => !existsSync(file));
