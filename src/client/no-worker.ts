@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { NoWorker } from '../errors.ts';
 import { describe } from './describe.ts';
-import { placeOf } from './failures.ts';
+import { cutOff, placeOf } from './failures.ts';
 import { isUnanswered, isUnavailable } from './server-codes.ts';
 
 /** So long a worker is waited for, milliseconds. */
@@ -15,6 +15,8 @@ const READ_AGAIN_MS = 1500;
 const LAST_READ_MS = 5000;
 /** `temporal.api.enums.v1.TaskQueueType` */
 const WORKFLOW_QUEUE = 1;
+/** `temporal.api.enums.v1.PendingWorkflowTaskState` */
+const TASK_STARTED = 2;
 
 /**
  * What a worker answers. `started`: what is asked for has been recorded before. `goesOn`: the same may be asked again, so that a worker that is
@@ -36,6 +38,8 @@ export async function fromWorker<T>(
       return await client.withDeadline(deadline, ask);
     } catch (error) {
       if (!isUnanswered(error) && !isUnavailable(error)) throw error;
+      // What an end has cut off was with a worker.
+      if (goesOn && cutOff(error)) throw error;
       const missing = await client
         .withDeadline(Date.now() + WHY_MS, async () => noWorker(client, workflowId, since, started))
         .catch(() => undefined);
@@ -53,8 +57,11 @@ export async function noWorker(
   since: number,
   started = false,
 ): Promise<NoWorker | undefined> {
-  const taskQueue = (await describe(client, workflowId))?.taskQueue;
-  if (taskQueue === undefined) return undefined;
+  const description = await describe(client, workflowId);
+  if (description === undefined) return undefined;
+  const { taskQueue, raw } = description;
+  // A worker has the workflow, and is busy with it: what is asked for comes when that is done.
+  if (raw.pendingWorkflowTask?.state === TASK_STARTED) return undefined;
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
     taskQueue: { name: taskQueue },

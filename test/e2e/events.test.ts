@@ -143,7 +143,7 @@ test('a reader that was away reads on where it was, also when the session was te
   await model.stop();
 });
 
-test('E-06 E-08 with no worker running, what only a worker can tell of an open or a terminated session is NoWorker, after all that is archived', async () => {
+test('E-08 with no worker running, what only a worker can tell of an open or a terminated session is NoWorker, after all that is archived', async () => {
   const model = await ModelServer.start(() => 'ok');
   await using h = await harness();
   const worker = await h.work({ agents: [agentAt(model.url)], tasks: [echo] });
