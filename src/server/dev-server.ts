@@ -4,7 +4,7 @@
  * So a kept file is furnished by a first, short run, and a new one gets its name after that: no half-made file is ever found.
  */
 import { Connection } from '@temporalio/client';
-import { mkdirSync, existsSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, existsSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { boot, isTemporal, type BootedServer, type BootOptions, type SearchAttributeKind } from './boot.ts';
@@ -164,8 +164,11 @@ async function untilGone(dbFile: string): Promise<void> {
 }
 
 async function createFile(settings: Settings, dbFile: string): Promise<void> {
-  const unfinished = `${dbFile}.unfinished`;
-  for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(unfinished + suffix, { force: true });
+  const folder = dirname(dbFile);
+  for (const name of readdirSync(folder))
+    if (name.startsWith(`${basename(dbFile)}.unfinished`)) rmSync(join(folder, name), { force: true });
+  // A name of its own: the server of a start that was killed may still be at work on another.
+  const unfinished = `${dbFile}.unfinished-${process.pid}`;
   const server = await boot({ ...settings, dbFile: unfinished, port: undefined, uiPort: undefined });
   await furnishOrStop(server, settings);
   await server.stop();

@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { connect as tcpConnect, createServer, type AddressInfo } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { Client, Connection } from '@temporalio/client';
@@ -374,7 +374,11 @@ describe('a dev server on a kept file', () => {
     const folder = mkdtempSync(join(scratch, 'p-'));
     const [program, slow] = [join(folder, 'program.ts'), join(folder, 'slow-cli')];
     // It makes its file and is never ready.
-    writeFileSync(slow, `#!/bin/sh\ntouch '${dbFile}.unfinished'\nexec sleep 1000\n`, { mode: 0o755 });
+    writeFileSync(
+      slow,
+      `#!/bin/sh\nfor file; do case $file in *.unfinished-*) touch "$file" ;; esac; done\nexec sleep 1000\n`,
+      { mode: 0o755 },
+    );
     writeFileSync(
       program,
       `
@@ -383,11 +387,14 @@ describe('a dev server on a kept file', () => {
     );
     const child = spawn(process.execPath, [program], { stdio: 'ignore' });
     cleanups.push(() => child.kill('SIGKILL'));
-    await vi.waitFor(() => expect(existsSync(`${dbFile}.unfinished`)).toBe(true), PATIENCE);
+    const unfinished = (): string[] =>
+      readdirSync(dirname(dbFile)).filter((name) => name.startsWith(`${basename(dbFile)}.unfinished-`));
+    await vi.waitFor(() => expect(unfinished()).toHaveLength(1), PATIENCE);
     child.kill('SIGKILL');
     await once(child, 'exit');
     expect(existsSync(dbFile)).toBe(false);
     await clientOf(await start({ dbFile }));
+    expect(unfinished()).toEqual([]);
   });
 
   it('tells in one sentence why it did not start, and lets go of the file', async () => {
