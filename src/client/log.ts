@@ -78,7 +78,7 @@ async function readExecution(client: Client, description: WorkflowExecutionDescr
     return { ...log, ...archived, complete: true };
   // Of one that is open, terminated or failed, the last part is not archived, and only a worker can tell it.
   try {
-    const whole = await fromWorker(client, workflowId, async () => readState(archive, from), { reads: true });
+    const whole = await readState(archive, from);
     return { ...log, ...whole, complete: log.closed };
   } catch (error) {
     const missing = error instanceof NoWorker ? error : late(workflowId, error);
@@ -104,12 +104,18 @@ async function readState(archive: ArchivedIn, from: number): Promise<Events> {
   return { ...archived, events: [...archived.events, ...events], lastSeq };
 }
 
+/** Page by page, each in its time: all of them may take long. */
 async function pagesFrom({ client, workflowId, newest }: ArchivedIn, from: number): Promise<Omit<Page, 'hasMore'>> {
   const pinned = client.workflow.getHandle(workflowId, newest);
   const events: OutliveEvent[] = [];
   for (;;) {
     const after = events.at(-1)?.seq ?? from - 1;
-    const page: Page = await ask(pinned, 'getEvents', { after, limit: PAGE });
+    const page = await fromWorker(
+      client,
+      workflowId,
+      async () => ask<Page>(pinned, 'getEvents', { after, limit: PAGE }),
+      { reads: true },
+    );
     events.push(...page.events);
     if (!page.hasMore || page.events.length === 0) return { ...page, events };
   }
