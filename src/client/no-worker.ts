@@ -61,7 +61,7 @@ export async function noWorker(
   if (description === undefined) return undefined;
   const { taskQueue, raw } = description;
   // A worker has the workflow, and is busy with it: what is asked for comes when that is done.
-  if (raw.pendingWorkflowTask?.state === TASK_STARTED) return undefined;
+  if (Number(raw.pendingWorkflowTask?.state) === TASK_STARTED) return undefined;
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
     taskQueue: { name: taskQueue },
