@@ -236,6 +236,8 @@ test('case 37 V-03 the worker of the model knows nothing of the task: what does 
   await h.temporal.workflow
     .getHandle(session.sessionId)
     .signal('startRun', { agent: 'load', input: { file: 7 }, runId: 'x', detached: silent });
+  // The workers hand the question on until the one that knows the task has it.
+  await eventually('the run', async () => session.getRun({ runId: 'x' }));
   await expect(session.run('x').result()).rejects.toMatchObject({ error: { type: 'InvalidInput', message: NO_FILE } });
   await session.close();
   await own.stop();
