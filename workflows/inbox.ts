@@ -22,7 +22,7 @@ export interface Worker {
   /** What does not fit of the input of runs, in their order. */
   check(requests: readonly StartRun[], then: (misfits: readonly (Misfit | null)[]) => void): void;
   /** Input is not checked: what waits for a check would be in the way of what comes next. */
-  readonly isInAHurry: boolean;
+  isInAHurry(): boolean;
 }
 
 interface Waiting {
@@ -75,7 +75,7 @@ export class Inbox {
       if (first === undefined) return;
       const unknown = this.unknownOf(first);
       if (unknown.length > 0) this.lookUp(first, unknown);
-      else if (!this.worker.isInAHurry && this.toCheck(first).length > 0) this.check();
+      else if (!this.worker.isInAHurry() && this.toCheck(first).length > 0) this.check();
       else {
         this.waiting.shift();
         first.take(first.misfits ?? NONE);

@@ -46,13 +46,10 @@ export class Shell implements Stage {
 
   constructor(state: State) {
     this.state = state;
-    const isInAHurry = (): boolean => this.isHandingOver;
     this.inbox = new Inbox(state, {
       lookUp: (names, then) => this.errand(async () => lookUpNames(state, names).then(then)),
       check: (requests, then) => this.errand(async () => this.checked(requests).then(then)),
-      get isInAHurry() {
-        return isInAHurry();
-      },
+      isInAHurry: () => this.isHandingOver,
     });
   }
 

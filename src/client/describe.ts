@@ -2,6 +2,14 @@
 import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import { PARENT_EPOCH } from '../contract.ts';
 
+/** So long the server may take to tell why something has failed: it may be the server that is gone. */
+const WHY_MS = 5000;
+
+/** What the server tells of a failure, or nothing where it does not tell soon. */
+export async function whyOf<T>(client: Client, ask: () => Promise<T>): Promise<T | undefined> {
+  return client.withDeadline(Date.now() + WHY_MS, ask).catch(() => undefined);
+}
+
 /** True for a workflow that has not ended; one that is paused has not. */
 export function isOpen({ status: { name } }: WorkflowExecutionDescription): boolean {
   return name === 'RUNNING' || name === 'PAUSED';

@@ -25,7 +25,7 @@ import {
   Unavailable,
   UnknownSession,
 } from '../errors.ts';
-import { describe, isOpen, isOurs } from './describe.ts';
+import { describe, isOpen, isOurs, whyOf } from './describe.ts';
 import {
   FAILED_PRECONDITION,
   INVALID_ARGUMENT,
@@ -36,8 +36,6 @@ import {
   UNAUTHENTICATED,
 } from './server-codes.ts';
 
-/** Why a failure is as it is may be asked of the server, but not for long: it may be the server that is gone. */
-const WHY_MS = 5000;
 const DETAIL_CHARS = 300;
 
 /** What the server says of an update that it has not recorded. */
@@ -70,9 +68,7 @@ export async function failureOf(client: Client, sessionId: string | undefined, e
     (one) => error instanceof one,
   );
   if (sessionId !== undefined && isOfSession) {
-    const found = await client
-      .withDeadline(Date.now() + WHY_MS, async () => ({ description: await describe(client, sessionId) }))
-      .catch(() => undefined);
+    const found = await whyOf(client, async () => ({ description: await describe(client, sessionId) }));
     if (found !== undefined) return ofSession(client, sessionId, error, found.description);
   }
   return because(error, ofServer(client, error));

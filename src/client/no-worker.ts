@@ -2,14 +2,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { NoWorker } from '../errors.ts';
-import { describe } from './describe.ts';
+import { describe, whyOf } from './describe.ts';
 import { cutOff, placeOf } from './failures.ts';
 import { isUnanswered, isUnavailable } from './server-codes.ts';
 
 /** So long a worker is waited for, milliseconds. */
 export const ANSWER_MS = 30_000;
-/** So long the server may take to say who is there. */
-const WHY_MS = 5000;
 /** Longer than a poll that was seen before counts as one of this time. */
 const READ_AGAIN_MS = 1500;
 const LAST_READ_MS = 5000;
@@ -40,9 +38,7 @@ export async function fromWorker<T>(
       if (!isUnanswered(error) && !isUnavailable(error)) throw error;
       // What an end has cut off was with a worker.
       if (goesOn && cutOff(error)) throw error;
-      const missing = await client
-        .withDeadline(Date.now() + WHY_MS, async () => noWorker(client, workflowId, since, started))
-        .catch(() => undefined);
+      const missing = await whyOf(client, async () => noWorker(client, workflowId, since, started));
       if (missing !== undefined) throw missing;
       if (reads && Date.now() + READ_AGAIN_MS < end) await pause(READ_AGAIN_MS);
       else if (!goesOn || Date.now() < since + ANSWER_MS) throw error;

@@ -21,7 +21,7 @@ import type { DetachReceipt } from '../domain/turn/waits.ts';
 import type { GetEvents, GetTranscript, ListRuns, TurnView } from '../domain/view/queries.ts';
 import type { OutliveError } from '../errors.ts';
 import { ask } from './ask.ts';
-import { describe, isOpen } from './describe.ts';
+import { describe, isOpen, whyOf } from './describe.ts';
 import { readEvents, type EventItem, type EventsOptions } from './events.ts';
 import { cutOff, orFailure, refusedStart } from './failures.ts';
 import type { AnswerInput, RunRequest, SubmitTurnInput } from './inputs.ts';
@@ -31,7 +31,6 @@ import { RunHandle } from './run-handle.ts';
 const MOST_SENDS = 12;
 const RESEND_MS = 100;
 const LONGEST_RESEND_MS = 2000;
-const REFUSAL_MS = 5000;
 
 export class SessionHandle {
   readonly sessionId: string;
@@ -149,12 +148,10 @@ export class SessionHandle {
 
   /** What its start was refused with, if it was, and if the server can tell. */
   private async refusal(): Promise<OutliveError | undefined> {
-    return this.temporal
-      .withDeadline(Date.now() + REFUSAL_MS, async () => {
-        const description = await describe(this.temporal, this.sessionId);
-        return description === undefined ? undefined : refusedStart(this.temporal, description);
-      })
-      .catch(() => undefined);
+    return whyOf(this.temporal, async () => {
+      const description = await describe(this.temporal, this.sessionId);
+      return description === undefined ? undefined : refusedStart(this.temporal, description);
+    });
   }
   async listRuns(argument: ListRuns = {}): Promise<{ runs: (Row | ForgottenRow)[]; hasMore: boolean }> {
     return this.query('listRuns', argument);
