@@ -1,12 +1,12 @@
 /** `npm start` as a person runs it: everything up, the scenario played, files made, exit code 0; and one sentence when it cannot. */
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runInNewContext } from 'node:vm';
 import { afterAll, expect, inject, test } from 'vitest';
+import { RunningCommand } from '../support/command.ts';
 
 const START = fileURLToPath(new URL('../../src/cli/start.ts', import.meta.url));
 const folders: string[] = [];
@@ -38,49 +38,10 @@ async function start(args: string[], env: Record<string, string>): Promise<{ cod
 }
 
 /** A start that goes on: what it has said so far can be waited for, and it can be told to stop. */
-class Running {
-  private readonly child;
-  private said = '';
-  private err = '';
-  private readonly ended: Promise<number>;
-  private readonly waiting: (() => void)[] = [];
-
-  constructor(args: string[], env: Record<string, string>, script = START) {
-    this.child = spawn(process.execPath, [script, ...args], {
-      env: { ...process.env, TEMPORAL_CLI_PATH: inject('cli'), OUTLIVE_PACE: '0.3', TEMPORAL_ADDRESS: '', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const heard = (chunk: Buffer): void => {
-      this.said += chunk.toString('utf8');
-      for (const look of this.waiting.splice(0)) look();
-    };
-    this.child.stdout.on('data', heard);
-    this.child.stderr.on('data', (chunk: Buffer) => (this.err += chunk.toString('utf8')));
-    this.ended = once(this.child, 'close').then(([code]) => {
-      for (const look of this.waiting.splice(0)) look();
-      return Number(code);
-    });
-  }
-
-  /** What it says, as soon as it says it `times` times. */
-  async says(what: RegExp, times = 1): Promise<RegExpMatchArray> {
-    for (;;) {
-      const found = [...this.said.matchAll(new RegExp(what.source, 'gu'))];
-      const match = found[times - 1];
-      if (match !== undefined) return match;
-      if (this.child.exitCode !== null)
-        throw new Error(`It ended without saying ${what.source}: ${this.said}${this.err}`);
-      await new Promise<void>((resolve) => this.waiting.push(resolve));
-    }
-  }
-
-  signal(name: NodeJS.Signals): void {
-    this.child.kill(name);
-  }
-
-  async end(): Promise<{ code: number; out: string; err: string }> {
-    return { code: await this.ended, out: this.said, err: this.err };
-  }
+function running(args: string[], env: Record<string, string>, script = START): RunningCommand {
+  return new RunningCommand(script, args, {
+    env: { TEMPORAL_CLI_PATH: inject('cli'), OUTLIVE_PACE: '0.3', TEMPORAL_ADDRESS: '', ...env },
+  });
 }
 
 const sleeps = { OUTLIVE_PACE: '0.6' };
@@ -177,13 +138,13 @@ test.each([
 
 test('case 41: with the worker killed twice the demo is finished, and says that it was disturbed instead of comparing', async () => {
   const out = folder();
-  const demo = new Running(['--once'], { OUTLIVE_OUT: out, ...sleeps });
+  const demo = running(['--once'], { OUTLIVE_OUT: out, ...sleeps });
   const [, first = ''] = await demo.says(/worker: pid (\d+)/u);
   await demo.says(/\d% ingest/u);
   process.kill(Number(first), 'SIGKILL');
   const [, second = ''] = await demo.says(/A new worker is running \(pid (\d+)\)/u);
   process.kill(Number(second), 'SIGKILL');
-  const { code, out: said, err } = await demo.end();
+  const { code, out: said, err } = await demo.ended;
   expect(err).toBe('');
   expect(code).toBe(0);
   expect(said).toMatch(/not compared, because the first was twice disturbed/u);
@@ -193,13 +154,13 @@ test('case 41: with the worker killed twice the demo is finished, and says that 
 
 test('case 40: the server killed in mid import is started again on its file, and the demo ends with its numbers', async () => {
   const out = folder();
-  const demo = new Running(['--once', '--no-compare'], { OUTLIVE_OUT: out, ...sleeps });
+  const demo = running(['--once', '--no-compare'], { OUTLIVE_OUT: out, ...sleeps });
   await demo.says(/\d% ingest/u);
   const { pid } = JSON.parse(readFileSync(join(out, 'temporal.db.server.json'), 'utf8')) as { pid: number };
   process.kill(pid, 'SIGKILL');
   await demo.says(/The Temporal server at 127\.0\.0\.1:\d+ ended by itself \(it was ended by SIGKILL\)/u);
   await demo.says(/The Temporal server at 127\.0\.0\.1:\d+ is running again\./u);
-  const { code, err } = await demo.end();
+  const { code, err } = await demo.ended;
   expect(err).toBe('');
   expect(code).toBe(0);
   expect(dashboard(out)).toContain('79,535');
@@ -209,10 +170,10 @@ test('case 38: two starts at once on one folder both do their work, each with it
   const out = folder();
   const file = join(folder(), 'other.csv');
   writeFileSync(file, `city,n\n${'Oslo,1\nBergen,2\n'.repeat(9000)}`);
-  const one = new Running(['--once', '--no-compare'], { OUTLIVE_OUT: out });
+  const one = running(['--once', '--no-compare'], { OUTLIVE_OUT: out });
   await one.says(/◆ load_data · orders\.csv: schema/u);
-  const other = new Running(['--once', '--no-compare', '--file', file], { OUTLIVE_OUT: out, ...sleeps });
-  for (const { code, err, out: said } of [await one.end(), await other.end()]) {
+  const other = running(['--once', '--no-compare', '--file', file], { OUTLIVE_OUT: out, ...sleeps });
+  for (const { code, err, out: said } of [await one.ended, await other.ended]) {
     expect(err).toBe('');
     expect(code).toBe(0);
     expect(said).toMatch(/The dashboard is ready/u);
@@ -222,11 +183,11 @@ test('case 38: two starts at once on one folder both do their work, each with it
 test('case 43: what Ctrl-C leaves open is named, can be gone on with, and cleaned away', async () => {
   const out = folder();
   const env = { OUTLIVE_OUT: out };
-  const left = new Running(['--no-compare'], env);
+  const left = running(['--no-compare'], env);
   const [, sessionId = ''] = await left.says(/session (\S+)/u);
   await left.says(/\d% ingest/u);
   left.signal('SIGINT');
-  const stopped = await left.end();
+  const stopped = await left.ended;
   expect(stopped).toMatchObject({ code: 0, err: '' });
   expect(stopped.out).toContain(`To see it: npm start -- --continue ${sessionId}`);
 
@@ -236,11 +197,11 @@ test('case 43: what Ctrl-C leaves open is named, can be gone on with, and cleane
     err: `Expected --continue to name an open session (${sessionId}), got nothing.\n`,
   });
 
-  const next = new Running(['--no-compare'], env);
+  const next = running(['--no-compare'], env);
   await next.says(new RegExp(`An earlier session is open and goes on: ${sessionId}\\.`, 'u'));
   await next.says(/delete what earlier starts have made \([\d.]+ MB in \S+\): npm start -- --clean/u);
   next.signal('SIGINT');
-  await next.end();
+  await next.ended;
 
   const goneOn = await start(['--once', '--continue', sessionId], env);
   expect(goneOn).toMatchObject({ code: 0, err: '' });
@@ -256,29 +217,29 @@ test('case 43: what Ctrl-C leaves open is named, can be gone on with, and cleane
 const WORKER = fileURLToPath(new URL('../../src/cli/worker.ts', import.meta.url));
 
 test('case 44: npm run worker tells how it is used, when it is ready, and in one sentence why it cannot work', async () => {
-  const help = await new Running(['--help'], {}, WORKER).end();
+  const help = await running(['--help'], {}, WORKER).ended;
   expect(help).toMatchObject({ code: 0, err: '' });
   expect(help.out).toContain('--task-queue');
-  const wrong = await new Running(['--nonsense'], {}, WORKER).end();
+  const wrong = await running(['--nonsense'], {}, WORKER).ended;
   expect(wrong).toMatchObject({ code: 1, out: '' });
   expect(wrong.err).toMatch(/^Unknown option '--nonsense'[^\n]*\n$/u);
-  const lost = await new Running([], { TEMPORAL_ADDRESS: '127.0.0.1:9' }, WORKER).end();
+  const lost = await running([], { TEMPORAL_ADDRESS: '127.0.0.1:9' }, WORKER).ended;
   expect(lost.code).toBe(1);
   expect(lost.err).toMatch(/^[^\n]*127\.0\.0\.1:9[^\n]*\n$/u);
 }, 120_000);
 
 test('case 44: npm run worker finds the server that npm start runs, whatever port it has taken', async () => {
   const out = folder();
-  const demo = new Running(['--no-compare'], { OUTLIVE_OUT: out });
+  const demo = running(['--no-compare'], { OUTLIVE_OUT: out });
   await demo.says(/session \S+/u);
   const { address } = JSON.parse(readFileSync(join(out, 'temporal.db.server.json'), 'utf8')) as { address: string };
-  const worker = new Running([], { OUTLIVE_OUT: out }, WORKER);
+  const worker = running([], { OUTLIVE_OUT: out }, WORKER);
   const [ready] = await worker.says(/The worker is ready[^\n]*/u);
   expect(ready).toContain(`outlive, outlive.models, outlive.tools, outlive.tasks at ${address}, namespace default`);
   worker.signal('SIGTERM');
-  expect((await worker.end()).code).toBe(0);
+  expect((await worker.ended).code).toBe(0);
   demo.signal('SIGINT');
-  await demo.end();
+  await demo.ended;
 }, 120_000);
 
 test('case 44: an older Node is told in one sentence what is needed, and the documents say the same', () => {
