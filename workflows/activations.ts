@@ -5,33 +5,35 @@
  * once: with the clock of the task before, and ahead of messages that come until the task starts. A replay sees it otherwise. So such
  * a query fails, which leaves no trace in the history, and the worker forgets the workflow and replays it: docs/design.md, "Queries".
  *
- * An update takes effect after all else that its workflow task brings. The SDK gives a worker that does not have the workflow an update
- * together with what came before it, if that had asked for nothing, and handles the update first; in a replay it comes last
- * (docs/design.md, "Updates").
+ * No task that begins a workflow or brings news ends without a command, since the SDK joins a task that asked for nothing with what follows it, and
+ * then joins it in another way in a replay, or for a worker that did not have the workflow (docs/design.md, "Tasks that ask for nothing").
+ *
+ * An update takes effect after all else that its workflow task brings (docs/design.md, "Updates").
  */
-import type { ActivateInput, WorkflowInterceptors } from '@temporalio/workflow';
+import type { ActivateInput, ConcludeActivationInput, WorkflowInterceptors } from '@temporalio/workflow';
+import { defaultPayloadConverter } from '@temporalio/common';
 import { ASK_AGAIN } from '../src/contract.ts';
 
 type Job = NonNullable<ActivateInput['activation']['jobs']>[number];
 
-let lastTime = '';
+type Command = ConcludeActivationInput['commands'][number];
 
-/** True for a job that only an event of the history brings. Cancellations that the SDK answers by itself come within a task, too. */
-function isEvent(job: Job): boolean {
-  if (job.fireTimer ?? job.signalWorkflow ?? job.cancelWorkflow) return true;
-  const {
-    resolveActivity: activity,
-    resolveChildWorkflowExecutionStart: start,
-    resolveChildWorkflowExecution: child,
-    resolveSignalExternalWorkflow: sent,
-  } = job;
-  if (activity) return Boolean(activity.result?.completed ?? activity.result?.failed);
+let lastTime = '';
+let lastLength = 0;
+/** True while an activation that began the workflow or brought news is not concluded. */
+let mustAsk = false;
+
+/** True for a job that an event of the history has brought, or a cancellation that the SDK has answered by itself within a task. */
+function isNews(job: Job): boolean {
   return Boolean(
-    start?.succeeded ??
-    start?.failed ??
-    child?.result?.completed ??
-    child?.result?.failed ??
-    (sent && !sent.failure?.canceledFailureInfo),
+    job.signalWorkflow ??
+    job.cancelWorkflow ??
+    job.fireTimer ??
+    job.resolveActivity ??
+    job.resolveChildWorkflowExecutionStart ??
+    job.resolveChildWorkflowExecution ??
+    job.resolveSignalExternalWorkflow ??
+    job.resolveRequestCancelExternalWorkflow,
   );
 }
 
@@ -51,25 +53,75 @@ async function afterAllElse(act: () => void): Promise<void> {
   act();
 }
 
+/** The smallest command that leaves things as they are: it takes a key out of the memo that is not there. */
+const NOTHING: Command = {
+  modifyWorkflowProperties: {
+    upsertedMemo: { fields: { 'outlive.nothing': defaultPayloadConverter.toPayload(undefined) } },
+  },
+};
+
+/** True when the history will surely have an event of one of these commands. What is taken back within its task leaves none. */
+function leavesEvent(commands: readonly Command[]): boolean {
+  const started = new Set(commands.map(({ startTimer }) => startTimer?.seq));
+  const takenBack = new Set(
+    commands.flatMap(
+      ({ cancelTimer: timer, requestCancelActivity: activity, cancelSignalWorkflow: signal, ...command }) => [
+        timer && `timer ${timer.seq}`,
+        activity && `activity ${activity.seq}`,
+        signal && `signal ${signal.seq}`,
+        command.cancelChildWorkflowExecution && `child ${command.cancelChildWorkflowExecution.childWorkflowSeq}`,
+      ],
+    ),
+  );
+  return commands.some((command) => {
+    const { startTimer: timer, scheduleActivity: activity, signalExternalWorkflowExecution: signal } = command;
+    const child = command.startChildWorkflowExecution;
+    if (timer) return !takenBack.has(`timer ${timer.seq}`);
+    if (activity) return !takenBack.has(`activity ${activity.seq}`);
+    if (signal) return !takenBack.has(`signal ${signal.seq}`);
+    if (child) return !takenBack.has(`child ${child.seq}`);
+    if (command.cancelTimer) return !started.has(command.cancelTimer.seq);
+    return Boolean(
+      command.modifyWorkflowProperties ??
+      command.completeWorkflowExecution ??
+      command.failWorkflowExecution ??
+      command.cancelWorkflowExecution ??
+      command.continueAsNewWorkflowExecution ??
+      command.updateResponse?.accepted,
+    );
+  });
+}
+
 export function interceptors(): WorkflowInterceptors {
   return {
     internals: [
       {
         activate(input, next) {
-          const { jobs, timestamp, isReplaying } = input.activation;
-          // The time of an activation is when its workflow task was started, so that a new task has a new one.
+          const { jobs, timestamp, isReplaying, historyLength } = input.activation;
+          const news = jobs?.some(isNews) === true;
+          // Cancellations that the SDK answers by itself come within a task: nothing of the history is new then.
+          const isNew = historyLength !== lastLength;
+          // The time of an activation is when its workflow task was started: there is more of the history, and no task that brings it.
           const time = `${timestamp?.seconds?.toString()}.${timestamp?.nanos}`;
-          if (isReplaying !== true && time === lastTime && jobs?.some(isEvent) === true) throw askAgain();
+          if (news && isNew && isReplaying !== true && time === lastTime) throw askAgain();
           lastTime = time;
+          lastLength = historyLength ?? 0;
+          mustAsk ||= isNew && (news || jobs?.some((job) => job.initializeWorkflow) === true);
           const updates = jobs?.filter((job) => job.doUpdate) ?? [];
           const others = jobs?.filter((job) => !job.doUpdate) ?? [];
-          if (updates.length === 0 || !others.some(isEvent)) {
+          if (updates.length === 0 || !news) {
             next(input);
             return;
           }
           const later = { ...input, activation: { ...input.activation, jobs: updates } };
           next({ ...input, activation: { ...input.activation, jobs: others } });
           void afterAllElse(() => next(later));
+        },
+        concludeActivation(input, next) {
+          const { commands } = next(input);
+          const mayBeEmpty = mustAsk && !leavesEvent(commands);
+          mustAsk = false;
+          return { commands: mayBeEmpty ? [...commands, NOTHING] : commands };
         },
       },
     ],

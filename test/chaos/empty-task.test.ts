@@ -1,4 +1,4 @@
-/** An update that comes to a worker without the workflow, behind a workflow task that had asked for nothing. */
+/** An update that comes to a worker without the workflow, behind a workflow task that had nothing to ask for. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, harness, uniqueId, type Harness } from '../support/harness.ts';
 import { last, ModelServer, type Answer } from '../support/model-server.ts';
@@ -19,7 +19,7 @@ afterAll(async () => {
   await model.stop();
 });
 
-test('X-07 an answer that comes to another worker, behind a task that had asked for nothing, is replayed as it was taken', async () => {
+test('X-07 an answer that comes to another worker, behind a task that had nothing to ask for, is replayed as it was taken', async () => {
   await using bench = await Bench.open(h.taskQueue, model.url);
   answer = (call) =>
     last(call).role === 'user' && last(call).text === 'work'
@@ -44,12 +44,15 @@ test('X-07 an answer that comes to another worker, behind a task that had asked 
     return requests.length > 0 && requests;
   });
   await eventually('the tool to begin', async () => Promise.resolve(bench.lines('tool-begun').includes('a')));
-  await eventually('the run to be quiet', async () => (await events()).at(-1)?.workflowTaskCompletedEventAttributes);
+  await eventually(
+    'the run to be quiet',
+    async () => (await events()).at(-1)?.workflowPropertiesModifiedEventAttributes,
+  );
   bench.open('go');
   await eventually('the task that has the result of the tool', async () => {
     const all = await events();
     const done = all.filter((event) => event.activityTaskCompletedEventAttributes).length;
-    return done === 2 && all.at(-1)?.workflowTaskCompletedEventAttributes;
+    return done === 2 && all.at(-1)?.workflowPropertiesModifiedEventAttributes;
   });
   await first.kill();
   const other = await bench.worker();

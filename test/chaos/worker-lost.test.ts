@@ -308,10 +308,9 @@ test('D-18 a worker that is lost with the result of a task has not read its mess
   await session.close();
 });
 
-// Tried again because of the gap that docs/design.md names under "Queries"; it goes when that is closed.
 test(
   'X-07 messages and questions that pour in while a worker is killed and another comes: each run comes once, and every history replays',
-  { timeout: 300_000, retry: 2 },
+  { timeout: 300_000 },
   async () => {
     answer = () => 'ok';
     const first = await bench.worker();

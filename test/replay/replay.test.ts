@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { replay } from '../support/replay.ts';
+import { emptyTasks, replay } from '../support/replay.ts';
 
 const folder = join(import.meta.dirname, 'histories');
 const histories = readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -26,7 +26,9 @@ async function replayKept(history: Kept): Promise<void> {
 }
 
 test.each(histories)('X-07 %s replays', async (file) => {
-  await replayKept(read(file));
+  const history = read(file);
+  expect(emptyTasks(history.events)).toEqual([]);
+  await replayKept(history);
 });
 
 test('X-07 a history that the code does not fit is found out', async () => {

@@ -1,8 +1,9 @@
 /** Replays a history with the workflow code of the present test run. */
 import { readFileSync } from 'node:fs';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
-import { inject } from 'vitest';
+import { expect, inject } from 'vitest';
 import type { Client } from '@temporalio/client';
+import { temporal } from '@temporalio/proto';
 import type { DataConverter } from '@temporalio/common';
 import { dataConverterOf } from '../../src/data-converter.ts';
 import { executionsOf } from './histories.ts';
@@ -27,6 +28,33 @@ export async function replay(
   );
 }
 
+/** Types of the events that bring a workflow something, and of those that its commands become. */
+const BROUGHT =
+  /^EVENT_TYPE_(WORKFLOW_EXECUTION_(STARTED|SIGNALED|CANCEL_REQUESTED)|TIMER_FIRED|ACTIVITY_TASK_(COMPLETED|FAILED|TIMED_OUT)|(START_)?CHILD_WORKFLOW_EXECUTION_(STARTED|COMPLETED|FAILED|CANCELED|TERMINATED|TIMED_OUT)|EXTERNAL_WORKFLOW_EXECUTION_SIGNALED|SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED)$/;
+const ASKED =
+  /^EVENT_TYPE_(TIMER_(STARTED|CANCELED)|ACTIVITY_TASK_(SCHEDULED|CANCEL_REQUESTED)|\w+_EXECUTION_INITIATED|WORKFLOW_PROPERTIES_MODIFIED|WORKFLOW_EXECUTION_(UPDATE_ACCEPTED|UPDATE_COMPLETED|COMPLETED|FAILED|CANCELED|CONTINUED_AS_NEW))$/;
+
+/** Event types, as a history that was fetched and one that was kept as JSON have them. */
+const nameOf = (type: unknown): string =>
+  (typeof type === 'number' ? temporal.api.enums.v1.EventType[type] : String(type)) ?? '';
+
+/**
+ * The ids of the workflow tasks that brought an event and asked for nothing. The SDK would join such a task with what follows it, and in
+ * another way in a replay.
+ */
+export function emptyTasks(history: readonly { eventType?: unknown; eventId?: unknown }[]): string[] {
+  const found: string[] = [];
+  let brought = false;
+  for (const [i, { eventType, eventId }] of history.entries()) {
+    const type = nameOf(eventType);
+    if (BROUGHT.test(type)) brought = true;
+    if (!type.endsWith('WORKFLOW_TASK_COMPLETED')) continue;
+    if (brought && !ASKED.test(nameOf(history[i + 1]?.eventType))) found.push(String(eventId));
+    brought = false;
+  }
+  return found;
+}
+
 /** Replays every execution of a workflow id, and answers how many there are. */
 export async function replayAll(
   client: Client,
@@ -34,6 +62,9 @@ export async function replayAll(
   dataConverter?: Pick<DataConverter, 'payloadCodecs'>,
 ): Promise<number> {
   const executions = await executionsOf(client, workflowId);
-  for (const events of executions) await replay({ events }, workflowId, dataConverter);
+  for (const events of executions) {
+    expect(emptyTasks(events)).toEqual([]);
+    await replay({ events }, workflowId, dataConverter);
+  }
   return executions.length;
 }
