@@ -394,6 +394,19 @@ const EFFECTS: Case[] = [
 
 const WRONG = { inputTokens: 10, outputTokens: 5, totalTokens: 16, modelCalls: 1 };
 
+const NOTHING = { inputTokens: 0, outputTokens: 0, totalTokens: 0, modelCalls: 0 };
+const SIX = { inputTokens: 60, outputTokens: 30, totalTokens: 90, modelCalls: 6 };
+
+/** A turn that took nothing ends so, and an answer that nobody took is counted. */
+function late(made: Made, end: 'turn.completed' | 'turn.cancelled'): void {
+  const closed = made.find('s', 'session.closed');
+  made.add('s', closed, { type: 'turn.queued', turnId: 't4', inputs: [], usage: undefined });
+  made.add('s', closed, { type: 'turn.started', turnId: 't4', inputs: [], usage: undefined });
+  made.add('s', closed, { type: end, turnId: 't4', inputs: [], usage: NOTHING });
+  closed['usage'] = SIX;
+  made.effect({ kind: 'model', key: 'late', answer: 99, inputTokens: 10, outputTokens: 5, worker: '1' });
+}
+
 const USAGE: Case[] = [
   [
     'a turn that tells another usage than its answers had',
@@ -409,6 +422,19 @@ const USAGE: Case[] = [
     'a run that does not add up',
     (m) => (m.find('s/asks', 'run.settled')['usage'] = WRONG),
     'run asks: it tells 10 inputTokens',
+  ],
+  [
+    'an answer that is counted though it came to no cut turn',
+    (m) => late(m, 'turn.completed'),
+    'it tells 60 inputTokens',
+  ],
+  [
+    'more than the answers that came late',
+    (m) => {
+      late(m, 'turn.cancelled');
+      m.find('s', 'session.closed')['usage'] = { ...SIX, inputTokens: 61 };
+    },
+    'it tells 61 inputTokens',
   ],
   [
     'a starter that counts otherwise than the run',
@@ -464,5 +490,11 @@ test('a run that goes on after its session was closed with keep need only say it
   made.session.kept = true;
   for (const type of ['run.settled', 'run.gave_up', 'run.cancel_requested']) made.drop('s', type, { runId: 'cut' });
   made.merged.push(made.find('s/cut', 'run.settled'));
+  expect(judge(made.facts)).toEqual([]);
+});
+
+test('an answer that came when its turn had been cut short is in what is told after that, and in no turn', () => {
+  const made = new Made();
+  late(made, 'turn.cancelled');
   expect(judge(made.facts)).toEqual([]);
 });
