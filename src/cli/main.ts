@@ -1,38 +1,30 @@
 #!/usr/bin/env node
 /** The command `outlive`. Each command is loaded when it is asked for, so that none pays for another. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Option, type Command } from 'commander';
 import { createRequire } from 'node:module';
-import { OutliveError } from '../errors.ts';
-import { ServerProblem } from '../server/problem.ts';
-import { Problem } from './problem.ts';
+import { programOf, runProgram, wholeNumber, withServer, withTaskQueue } from './program.ts';
 import type { CloseArguments } from './commands/close.ts';
 import type { DevArguments } from './commands/dev.ts';
 import type { SessionsArguments } from './commands/sessions.ts';
 import type { WorkerArguments } from './commands/worker.ts';
 
-const USED_WRONGLY = 2;
-
 const { version } = createRequire(import.meta.url)('outlive/package.json') as { version: string };
 
-const program = new Command('outlive')
-  .description(
-    'Durable agent sessions on Temporal. Where Temporal is, the standard Temporal environment configuration says.',
-  )
-  .version(version)
-  .exitOverride()
-  .configureOutput({ writeErr: () => undefined, outputError: () => undefined })
-  .showHelpAfterError(false);
+const program = programOf(
+  'outlive',
+  'Durable agent sessions on Temporal. Where Temporal is, the standard Temporal environment configuration says.',
+).version(version);
 
 const CONFIG = ['--config <file>', 'the configuration; default temporal.config.ts (.mts, .js, .mjs)'] as const;
 
 /** With what every command has that speaks to a server. */
 function command(name: string, description: string): Command {
-  return program
-    .command(name)
-    .description(description)
-    .option(...CONFIG)
-    .option('--address <host:port>', 'a server without credentials; default: what environment or configuration say')
-    .option('--namespace <name>', 'default: what configuration or environment say');
+  return withServer(
+    program
+      .command(name)
+      .description(description)
+      .option(...CONFIG),
+  );
 }
 
 program
@@ -43,12 +35,11 @@ program
   .option(...CONFIG)
   .action(async (given: DevArguments) => (await import('./commands/dev.ts')).dev(given));
 
-command('worker', 'Runs a worker for everything that the configuration names, until it is told to stop.')
+withTaskQueue(command('worker', 'Runs a worker for everything that the configuration names, until it is told to stop.'))
   .addOption(new Option('--under-dev').hideHelp())
   .action(async (given: WorkerArguments) => (await import('./commands/worker.ts')).worker(given));
 
-command('sessions', 'Lists sessions, the newest first.')
-  .option('--task-queue <name>', "default: the configuration's, else outlive")
+withTaskQueue(command('sessions', 'Lists sessions, the newest first.'))
   .option('--agent <name>', 'only those of this agent')
   .addOption(new Option('--status <status>', 'only those that are').choices(['open', 'closed']))
   .option('--prefix <text>', 'only those whose id begins with it')
@@ -73,41 +64,4 @@ program
   .argument('[folder]', 'where; default: here')
   .action(async (folder: string | undefined) => (await import('./commands/init.ts')).init(folder));
 
-// Whoever read what is written has gone.
-process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
-
-try {
-  await program.parseAsync();
-  process.exit(0);
-} catch (error) {
-  process.exit(told(error));
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/u.test(text)) throw new InvalidArgumentError('Expected a whole number.');
-  return Number(text);
-}
-
-/** One sentence on stderr, and the exit code. */
-function told(error: unknown): number {
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return 0;
-    if (error.code === 'commander.help') {
-      console.error(program.helpInformation());
-      return USED_WRONGLY;
-    }
-    console.error(`${sentence(error)} "outlive --help" shows how it is used.`);
-    return USED_WRONGLY;
-  }
-  const known = error instanceof Problem || error instanceof ServerProblem || error instanceof OutliveError;
-  console.error(known ? error.message : error);
-  return error instanceof Problem ? error.code : 1;
-}
-
-function sentence({ message }: Error): string {
-  const text = message
-    .replace(/^error: /u, '')
-    .replaceAll(/\s+/gu, ' ')
-    .trim();
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
-}
+await runProgram(program);

@@ -59,7 +59,8 @@ async function run(values: Values, started: Started): Promise<void> {
       taskQueue,
       ...(address === undefined ? [] : ['--address', address]),
     ],
-    env: { OUTLIVE_OUT: OUT, OUTLIVE_FILES: OUT },
+    // Only its last words are read.
+    env: { OUTLIVE_OUT: OUT, OUTLIVE_FILES: OUT, OUTLIVE_LOG: 'error' },
     say: (line) => say(line),
     gaveUp,
   });

@@ -47,7 +47,7 @@ test('W-10 sessions lists them as a table or as JSON lines, page by page, and cl
   expect(table.out.split('\n').map((line) => line.split(/ {2,}/u))).toEqual([
     [expect.stringMatching(/^SESSION\s*$/u), 'STATUS', 'AGENT', 'CREATED', 'TITLE'],
     [b, 'open', 'helper', expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/u)],
-    [a, 'open', 'helper', expect.stringMatching(/Z$/u), 'First [31m one'],
+    [a, 'open', 'helper', expect.stringMatching(/Z$/u), 'First\ufffd[31m one'],
     [''],
   ]);
 

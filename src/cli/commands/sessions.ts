@@ -1,5 +1,6 @@
 /** `outlive sessions`: which there are, as a table or a row of JSON a line. */
 import type { ListedSession } from '../../client/index.ts';
+import { stripControl } from '../../domain/state/text.ts';
 import { openClient, type ClientArguments } from '../open-client.ts';
 import { pad, width } from '../view/width.ts';
 
@@ -41,13 +42,9 @@ export async function sessions({
 
 /** Columns as wide as what stands in them, so that nothing is cut off. */
 function table(rows: readonly ListedSession[]): string[] {
-  const cells = rows.map(({ sessionId, status, agent = '', createdAt, title = '' }) => [
-    sessionId,
-    status,
-    agent,
-    createdAt.replace(/\.\d+Z$/u, 'Z'),
-    title.replaceAll(/\p{Cc}+/gu, ' '),
-  ]);
+  const cells = rows.map(({ sessionId, status, agent = '', createdAt, title = '' }) =>
+    [sessionId, status, agent, createdAt.replace(/\.\d+Z$/u, 'Z'), title].map(stripControl),
+  );
   const widths = HEADING.map((name, i) => Math.max(width(name), ...cells.map((row) => width(row[i] ?? ''))));
   return [HEADING, ...cells].map((row) =>
     row

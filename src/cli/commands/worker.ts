@@ -3,7 +3,7 @@ import { configFile, loadConfig } from '../load-config.ts';
 import { createLog, takeSdkLines } from '../log.ts';
 import { READY } from '../supervise.ts';
 import { askForServer, tellImports } from '../under-dev.ts';
-import { devServerFile } from '../where.ts';
+import { devServerFile, type OwnServer } from '../where.ts';
 import { openWorker } from '../open-worker.ts';
 import { runningDevServer } from '../../server/index.ts';
 import { runWorker } from '../run-worker.ts';
@@ -14,36 +14,33 @@ export interface WorkerArguments {
   config?: string;
   address?: string;
   namespace?: string;
+  taskQueue?: string;
 }
 
-export async function worker(given: WorkerArguments): Promise<void> {
+/** @param ownServer Default: the one that `outlive dev` runs for this configuration. */
+export async function worker({ underDev, taskQueue, ...given }: WorkerArguments, ownServer?: OwnServer): Promise<void> {
   const log = createLog();
   takeSdkLines(log);
-  if (given.underDev === true) tellImports();
+  if (underDev === true) tellImports();
   const file = configFile(given.config);
   const config = await loadConfig(file);
-  const {
-    worker: opened,
-    connection,
-    address,
-    namespace,
-  } = await openWorker(
-    config,
+  const opened = await openWorker(
+    taskQueue === undefined ? config : { ...config, taskQueue },
     given,
-    given.underDev === true ? askForServer : () => runningDevServer(devServerFile(file)),
+    underDev === true ? askForServer : (ownServer ?? (() => runningDevServer(devServerFile(file)))),
   );
   log.info(
     {
-      address,
-      namespace,
-      taskQueues: opened.taskQueues,
+      address: opened.address,
+      namespace: opened.namespace,
+      taskQueues: opened.worker.taskQueues,
       agents: config.agents.map(({ name }) => name),
       tasks: (config.tasks ?? []).map(({ name }) => name),
     },
     'The worker is ready.',
   );
   process.send?.(READY);
-  await runWorker(opened);
+  await runWorker(opened.worker);
   log.info('The worker has stopped.');
-  await connection.close();
+  await opened.connection.close();
 }
