@@ -3,17 +3,26 @@ import { activityInfo, Context, log } from '@temporalio/activity';
 import { readable } from './readable.ts';
 
 const BEAT_MS = 1000;
+/** Of what somebody may be reading. */
+const NEWS_MS = 250;
 /** A beat that is so late was held up by something that did not let go. */
 const LATE_MS = 5000;
 
 const running = new Map<object, string>();
 let toldAt = 0;
 
-/** Runs `work` with a heartbeat a second; `details` are what it carries, `name` what the log calls it. */
+export interface Beating {
+  /** What the log calls it. */
+  name?: string;
+  /** True when the details have changed in a way that somebody may be waiting for: then the next beat comes sooner. */
+  hasNews?: () => boolean;
+}
+
+/** Runs `work` with a heartbeat a second; `details` are what it carries. */
 export async function withHeartbeat<T>(
   details: () => unknown,
   work: () => Promise<T>,
-  name = activityInfo().activityType,
+  { name = activityInfo().activityType, hasNews }: Beating = {},
 ): Promise<T> {
   const context = Context.current();
   context.heartbeat(details());
@@ -24,6 +33,12 @@ export async function withHeartbeat<T>(
     due = now + BEAT_MS;
     context.heartbeat(details());
   }, BEAT_MS);
+  const news =
+    hasNews === undefined
+      ? undefined
+      : setInterval(() => {
+          if (hasNews()) context.heartbeat(details());
+        }, NEWS_MS);
   running.set(context, name);
   try {
     return await work();
@@ -31,6 +46,7 @@ export async function withHeartbeat<T>(
     throw readable(error);
   } finally {
     clearInterval(timer);
+    clearInterval(news);
     running.delete(context);
     // It may have held up its own last beat.
     const now = Date.now();

@@ -44,6 +44,7 @@ import { messageOf, misfitIn, misfitOf } from './fit.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
 import { ownSignal } from './signal.ts';
+import { Streamed } from './streamed.ts';
 import { toolset } from './toolset.ts';
 import { unknownName } from './unknown-name.ts';
 import { readTranscript } from './transcript.ts';
@@ -66,10 +67,14 @@ export async function callModel(
       'UnknownAgent',
       `Expected agent to name a registered agent, got "${arg.agent}".`,
     );
+  const { usage, turnId, step, attempt } = arg;
+  const streamed = new Streamed(registry);
   try {
     return await withHeartbeat(
-      (): ModelHeartbeat => ({ usage: arg.usage }),
-      async () => ask(registry, promptOf(await readTranscript(client, arg.workflowId, isStopping)), agent, arg.isRun),
+      (): ModelHeartbeat => ({ usage, turnId, step, attempt, parts: streamed.parts }),
+      async () =>
+        ask(registry, promptOf(await readTranscript(client, arg.workflowId, isStopping)), agent, arg.isRun, streamed),
+      { hasNews: () => streamed.takeNews() },
     );
   } catch (error) {
     const signal = ownSignal();
@@ -86,6 +91,7 @@ async function ask(
   transcript: readonly TranscriptMessage[],
   agent: AgentDefinition,
   isRun: boolean,
+  streamed: Streamed,
 ): Promise<ModelAnswer> {
   const tools = await toolset(registry, agent, isRun);
   const stall = agent.stallTimeoutMs ?? STALL_MS;
@@ -106,6 +112,7 @@ async function ask(
   try {
     for await (const part of result.stream) {
       watchdog.feed();
+      streamed.add(part);
       if (part.type === 'error') failure ??= part.error;
     }
   } finally {
@@ -136,8 +143,7 @@ async function ask(
     ),
   );
   return {
-    parts: kept,
-    calls,
+    ...registry.redactJson({ parts: kept, calls }),
     usage: usageOf(usage),
     ...(cut === undefined ? {} : { cut }),
     ...(finishReason === 'stop' || finishReason === 'tool-calls' ? {} : { finishReason }),

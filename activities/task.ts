@@ -17,6 +17,8 @@ import { waitForWorker } from '../src/domain/state/backoff.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { SMALL_BYTES, TEXT_CHARS, WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
 import { InvalidInput } from '../src/errors.ts';
+import { insideOf } from '../src/nested.ts';
+import { clientFor } from './client.ts';
 import { handedBack, isFinal, isShutdown, outgoing } from './failure.ts';
 import { fitting } from './fit.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -55,16 +57,22 @@ export async function runTask(registry: Registry, client: Client, arg: TaskArg):
       async () => {
         const input: unknown = definition.input === undefined ? arg.input : await fitting(definition.input, arg.input);
         const inbox = openInbox(client, arg.workflowId, signal);
+        const context = contextOf(registry, client, arg, beat, attempt, inbox);
         const result = plain(
-          await definition.run(input, contextOf(client, arg, beat, attempt, inbox)),
+          await insideOf(arg.sessionId, async () => definition.run(input, context)),
           `the result of task ${arg.task}`,
           WHOLE_RESULT_BYTES,
         );
         // Told with the result and not before it: should the result not arrive, the next attempt has the message to read again.
         const { handedOut } = inbox;
-        return { v: 1, result, ...progressOf(beat), ...(handedOut > 0 ? { read: handedOut } : {}) };
+        return {
+          v: 1,
+          result: registry.redactJson(result),
+          ...progressOf(beat),
+          ...(handedOut > 0 ? { read: handedOut } : {}),
+        };
       },
-      `task ${arg.task}`,
+      { name: `task ${arg.task}` },
     );
   } catch (error) {
     const details = detailsOf(beat);
@@ -129,6 +137,7 @@ function detailsOf(beat: TaskHeartbeat): object {
 }
 
 function contextOf(
+  registry: Registry,
   client: Client,
   arg: TaskArg,
   beat: TaskHeartbeat,
@@ -145,8 +154,9 @@ function contextOf(
     attempt,
     checkpoint: beat.checkpoint,
     signal: ownSignal(),
+    client: clientFor(registry, client),
     progress(report: ProgressReport): void {
-      const snapshot = snapshotOf(report, n + 1);
+      const snapshot = registry.redactJson(snapshotOf(report, n + 1));
       const checkpoint = report.checkpoint === undefined ? undefined : small(report.checkpoint, 'checkpoint');
       n += 1;
       beat.progress = snapshot;
@@ -159,7 +169,7 @@ function contextOf(
         throw new InvalidInput(
           `Expected the name of a milestone to match ${NAME_PATTERN.source}, got ${JSON.stringify(name)}.`,
         );
-      const plainData = data === undefined ? undefined : small(data, 'the data of a milestone');
+      const plainData = data === undefined ? undefined : registry.redactJson(small(data, 'the data of a milestone'));
       await client.workflow.getHandle(workflowId).signal('taskMilestone', {
         name,
         ...(plainData === undefined ? {} : { data: plainData }),

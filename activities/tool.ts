@@ -4,7 +4,9 @@ import type { Client } from '@temporalio/client';
 import type { Json, ToolArg } from '../src/contract.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { TOOL_OUTPUT_BYTES } from '../src/domain/state/sizes.ts';
+import { insideOf } from '../src/nested.ts';
 import { isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
+import { clientFor } from './client.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { fitting } from './fit.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -36,11 +38,12 @@ export async function callTool(registry: Registry, client: Client, arg: ToolArg)
       async () => {
         const input = await fitting(tool.input, arg.input);
         const { sessionId, workflowId, turnId, toolCallId, attempt } = arg;
-        const raw: unknown = await tool.execute(input, { sessionId, workflowId, turnId, toolCallId, attempt, signal });
+        const ctx = { sessionId, workflowId, turnId, toolCallId, attempt, signal, client: clientFor(registry, client) };
+        const raw: unknown = await insideOf(sessionId, async () => tool.execute(input, ctx));
         const output = tool.output === undefined ? raw : await fitting(tool.output, raw, 'output');
-        return plain(output, `the output of tool ${arg.toolName}`, TOOL_OUTPUT_BYTES);
+        return registry.redactJson(plain(output, `the output of tool ${arg.toolName}`, TOOL_OUTPUT_BYTES));
       },
-      `tool ${arg.toolName}`,
+      { name: `tool ${arg.toolName}` },
     );
   } catch (error) {
     if (isShutdown(signal)) throw handedBack();

@@ -180,6 +180,16 @@ export interface TaskDone {
 /** What a model call's heartbeat carries. */
 export interface ModelHeartbeat {
   usage: Usage;
+  turnId?: string;
+  step?: number;
+  attempt?: number;
+  /** What has come of the answer so far, in order, 64 KiB of it at most. */
+  parts?: StreamedPart[];
+}
+
+export interface StreamedPart {
+  type: 'text' | 'reasoning';
+  text: string;
 }
 
 /** What a task's heartbeat carries: the live progress, the checkpoint of the next attempt, and what has become of the attempts so far. */

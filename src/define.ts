@@ -5,6 +5,7 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { DataConverter } from '@temporalio/common';
+import type { OutliveClient } from './client/index.ts';
 import { isRuntimeTool } from './domain/turn/runtime-tools.ts';
 import { isRefusal } from './domain/state/types.ts';
 import { InvalidInput } from './errors.ts';
@@ -39,6 +40,8 @@ export interface TaskContext {
   readonly checkpoint: Json | undefined;
   /** Aborted when the run is cancelled or the worker shuts down. */
   readonly signal: AbortSignal;
+  /** A client on the worker's own server; it may not wait for a turn of this session (`NestedTurn`). */
+  readonly client: OutliveClient;
   /** Reports where the work stands. Costs no history; bursts are coalesced and the last value is never lost. Throws `InvalidInput` on a bad report. */
   progress(report: ProgressReport): void;
   /** Records a named, durable point; resolves when it is durable. Throws `InvalidInput` on a bad name or more than 8 KiB of data. */
@@ -70,6 +73,8 @@ export interface ToolContext {
   readonly attempt: number;
   /** Aborted when the turn is cancelled or the worker shuts down. */
   readonly signal: AbortSignal;
+  /** A client on the worker's own server; it may not wait for a turn of this session (`NestedTurn`). */
+  readonly client: OutliveClient;
 }
 
 export interface ToolDefinition<Input = unknown, Output = unknown> {

@@ -12,6 +12,7 @@ import {
   HANDED_BACK,
   UNKNOWN_HERE,
   type Failure,
+  type ModelHeartbeat,
   type Progress,
   type Refusal,
   type TaskHeartbeat,
@@ -51,7 +52,7 @@ export function stepFailure(error: unknown): StepFailure {
   const cause = causeOf(error);
   const unknown = unknownHere(error);
   if (unknown !== undefined) return { how: 'unknown', error: unknown };
-  if (cause instanceof TimeoutFailure) return { how: 'lost' };
+  if (cause instanceof TimeoutFailure) return { how: 'lost', said: saidBefore(cause.lastHeartbeatDetails) };
   const failure = failureOf(error);
   if (cause instanceof ApplicationFailure && cause.nonRetryable === true) return { how: 'final', error: failure };
   const { maxAttempts, retryAfterMs } = detailsOf(error);
@@ -61,6 +62,16 @@ export function stepFailure(error: unknown): StepFailure {
     ...(maxAttempts === undefined ? {} : { maxAttempts }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
+}
+
+/** How many characters had come of the answer. Whatever a heartbeat carries may be an operator's or another build's. */
+function saidBefore(details: unknown): number {
+  const { parts } = (details ?? {}) as Partial<ModelHeartbeat>;
+  if (!Array.isArray(parts)) return 0;
+  return parts.reduce((sum, part: unknown) => {
+    const { text } = (part ?? {}) as { text?: unknown };
+    return sum + (typeof text === 'string' ? text.length : 0);
+  }, 0);
 }
 
 /** A worker that stopped handed the step back undone, or one that passes on what an operator does has called it off. */

@@ -11,6 +11,7 @@ import {
   type GetTranscript,
   type ListRuns,
 } from '../src/domain/view/queries.ts';
+import { followTurn, type FollowTurn } from '../src/domain/view/follow-turn.ts';
 import { turnNamed } from '../src/domain/turn/queue.ts';
 import type { State } from '../src/domain/state/state.ts';
 import type { Note } from '../src/domain/state/turn.ts';
@@ -57,6 +58,11 @@ const QUERIES: { [N in SchemaName]?: Query } = {
   getTurn: {
     description: 'One turn with its messages, or null: { turnId }.',
     answer: ({ state }, { turnId }: { turnId: string }) => getTurn(state, turnNamed(state, turnId)),
+  },
+  followTurn: {
+    description: 'Between a session and who follows one of its turns; see the documentation.',
+    answer: ({ state }, payload: FollowTurn) =>
+      followTurn(state, { ...payload, turnId: turnNamed(state, payload.turnId) }),
   },
   getTranscript: {
     description: 'The messages: { after?, limit?, includeHidden? }.',

@@ -11,9 +11,17 @@ export async function heartbeatOf(
   return lastHeartbeat<TaskHeartbeat>(client, description, 'task');
 }
 
+/** What the model call says that a session or run is at. */
+export async function modelHeartbeatOf(
+  client: Client,
+  description: WorkflowExecutionDescription,
+): Promise<ModelHeartbeat | undefined> {
+  return lastHeartbeat<ModelHeartbeat>(client, description, 'model');
+}
+
 /** What an agent's run had used, with all below it, when the model call began that it is at. */
 export async function usageOf(client: Client, description: WorkflowExecutionDescription): Promise<Usage | undefined> {
-  return (await lastHeartbeat<ModelHeartbeat>(client, description, 'model'))?.usage;
+  return (await modelHeartbeatOf(client, description))?.usage;
 }
 
 async function lastHeartbeat<T>(

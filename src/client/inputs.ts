@@ -36,8 +36,11 @@ export interface RunRequest {
       };
 }
 
+/** What a turn begins with: text, or messages of a user. */
+export type TurnInput = string | ({ id?: string; role: 'user'; content: string } | UIMessage)[];
+
 export interface SubmitTurnInput {
-  input: string | ({ id?: string; role: 'user'; content: string } | UIMessage)[];
+  input: TurnInput;
   turnId?: string;
   idempotencyKey?: string;
   metadata?: Json;
@@ -53,4 +56,9 @@ export interface AnswerInput {
   comment?: string;
   /** Who answers; kept beside the answer. At most 200 characters. */
   by?: string;
+}
+
+export interface RunTurnOptions extends Omit<SubmitTurnInput, 'input'> {
+  /** Ends the reading, and never the turn. A `wait` rejects with its reason, a stream ends. */
+  signal?: AbortSignal;
 }

@@ -20,17 +20,26 @@ import type { TurnReceipt } from '../domain/turn/queue.ts';
 import type { DetachReceipt } from '../domain/turn/waits.ts';
 import type { GetEvents, GetTranscript, ListRuns, TurnView } from '../domain/view/queries.ts';
 import type { OutliveError } from '../errors.ts';
+import { refuseNested } from '../nested.ts';
 import { ask } from './ask.ts';
 import { describe, isOpen, whyOf } from './describe.ts';
 import { readEvents, type EventItem, type EventsOptions } from './events.ts';
 import { cutOff, orFailure, refusedStart } from './failures.ts';
-import type { AnswerInput, RunRequest, SubmitTurnInput } from './inputs.ts';
+import { followTurn, type TurnPart } from './follow-turn.ts';
+import type { AnswerInput, RunRequest, RunTurnOptions, SubmitTurnInput, TurnInput } from './inputs.ts';
 import { fromWorker } from './no-worker.ts';
 import { RunHandle } from './run-handle.ts';
 
 const MOST_SENDS = 12;
 const RESEND_MS = 100;
 const LONGEST_RESEND_MS = 2000;
+const PAGE = 1000;
+
+/** What `runTurn` is given: input, or a function that makes it of the transcript. */
+export type RunTurnInput = TurnInput | ((messages: UIMessage[]) => TurnInput | Promise<TurnInput>);
+
+/** Parts of a turn as they come; a promise too, for what is the same once the turn is durable. */
+export type TurnStream = Promise<AsyncIterable<TurnPart>> & AsyncIterable<TurnPart>;
 
 export class SessionHandle {
   readonly sessionId: string;
@@ -92,6 +101,82 @@ export class SessionHandle {
   async submitTurn(argument: SubmitTurnInput): Promise<TurnReceipt> {
     return this.update('submitTurn', argument);
   }
+  /**
+   * Takes a turn. `input` is text, messages, or a function of the transcript, hidden messages too, which is called now. A key or id that is known
+   * joins its turn.
+   *
+   * - `submit` answers the receipt, as `submitTurn` does;
+   * - `wait` (the default) answers the turn once it has ended, however it has: as `getTurn` does;
+   * - `stream` tells what comes of it while it does. It may be iterated with or without awaiting it first; awaited, it is once the turn is durable.
+   *
+   * @throws NestedTurn for `wait` and `stream` inside a tool or task of this session.
+   * @throws SessionClosed when the session is gone before the turn has ended.
+   */
+  runTurn(input: RunTurnInput, options: RunTurnOptions & { mode: 'submit' }): Promise<TurnReceipt>;
+  runTurn(input: RunTurnInput, options: RunTurnOptions & { mode: 'stream' }): TurnStream;
+  runTurn(input: RunTurnInput, options?: RunTurnOptions & { mode?: 'wait' }): Promise<TurnView>;
+  runTurn(
+    input: RunTurnInput,
+    { mode = 'wait', signal, ...rest }: RunTurnOptions & { mode?: 'submit' | 'wait' | 'stream' } = {},
+  ): Promise<TurnReceipt | TurnView> | TurnStream {
+    const submitted = this.submitted(input, rest, mode !== 'submit');
+    if (mode === 'submit') return submitted;
+    const turnId = submitted.then((receipt) => receipt.turnId);
+    // Whoever awaits or iterates is told.
+    turnId.catch(() => undefined);
+    const parts = this.partsOf(turnId, signal);
+    if (mode === 'wait') return endOf(parts, signal);
+    const whenDurable = submitted.then(() => parts);
+    whenDurable.catch(() => undefined);
+    return Object.assign(whenDurable, { [Symbol.asyncIterator]: () => parts });
+  }
+
+  /**
+   * What comes of a turn that waits or runs, or came of one that has ended: from its beginning, without its input. Also of a background turn.
+   *
+   * @throws UnknownTurn for one that this session never had, or keeps no more.
+   * @throws NestedTurn inside a tool or task of this session.
+   */
+  streamTurn(turnId: string, { signal }: { signal?: AbortSignal } = {}): AsyncIterable<TurnPart> {
+    return this.partsOf(Promise.resolve(turnId), signal);
+  }
+
+  private async submitted(
+    input: RunTurnInput,
+    rest: Omit<SubmitTurnInput, 'input'>,
+    waits: boolean,
+  ): Promise<TurnReceipt> {
+    if (waits) refuseNested(this.sessionId);
+    return this.submitTurn({
+      ...rest,
+      input: typeof input === 'function' ? await input(await this.wholeTranscript()) : input,
+    });
+  }
+
+  private async *partsOf(submitted: Promise<string>, signal: AbortSignal | undefined): AsyncGenerator<TurnPart> {
+    refuseNested(this.sessionId);
+    const followed = {
+      client: this.temporal,
+      sessionId: this.sessionId,
+      query: async <T>(name: string, argument: unknown) => this.query<T>(name, argument),
+    };
+    yield* followTurn(followed, await submitted, signal);
+  }
+
+  private async wholeTranscript(): Promise<UIMessage[]> {
+    const all: UIMessage[] = [];
+    for (;;) {
+      const after = all.at(-1)?.id;
+      const { messages, hasMore } = await this.getTranscript({
+        includeHidden: true,
+        limit: PAGE,
+        ...(after === undefined ? {} : { after }),
+      });
+      all.push(...messages);
+      if (!hasMore || messages.length === 0) return all;
+    }
+  }
+
   /** Cancels the running turn, or the one named. */
   async cancelTurn(
     argument: { turnId?: string; reason?: string } = {},
@@ -184,4 +269,10 @@ export class SessionHandle {
   events(options: EventsOptions = {}): AsyncIterable<EventItem> {
     return readEvents(this.temporal, this.sessionId, options);
   }
+}
+
+async function endOf(parts: AsyncIterable<TurnPart>, signal: AbortSignal | undefined): Promise<TurnView> {
+  for await (const part of parts) if (part.type === 'turn') return part.turn;
+  // Nothing else ends them before.
+  throw signal?.reason;
 }

@@ -220,6 +220,7 @@ export const queries = {
   ),
   getRun: lazily(() => object({ runId: name })),
   getTurn: lazily(() => object({ turnId: name })),
+  followTurn: lazily(() => object({ turnId: name, after: optional(count(0)) })),
   getTranscript: lazily(() =>
     object({
       after: optional(string('a message id', (text) => text.length <= 256)),

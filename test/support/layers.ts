@@ -13,6 +13,7 @@ interface Layer {
 const LAYERS: Layer[] = [
   { name: 'domain', files: /^src\/domain\//u, layers: [], packages: /^(@noble\/hashes|fflate|tinyqueue)/u },
   { name: 'errors', files: /^src\/errors\.ts$/u, layers: ['domain'], packages: /^$/u },
+  { name: 'nested', files: /^src\/nested\.ts$/u, layers: ['errors'], packages: /^node:async_hooks$/u },
   { name: 'sdk', files: /^src\/sdk\.ts$/u, layers: ['errors'], packages: /^node:module$/u },
   { name: 'contract', files: /^src\/(contract\.ts|schemas\/)/u, layers: ['domain', 'errors'], packages: /^valibot$/u },
   {
@@ -24,7 +25,7 @@ const LAYERS: Layer[] = [
   {
     name: 'define',
     files: /^src\/define\.ts$/u,
-    layers: ['domain', 'errors', 'contract'],
+    layers: ['domain', 'errors', 'contract', 'client'],
     packages: /^(@standard-schema\/spec|@ai-sdk\/provider|@temporalio\/common)$/u,
   },
   {
@@ -42,13 +43,13 @@ const LAYERS: Layer[] = [
   {
     name: 'activities',
     files: /^activities\//u,
-    layers: ['domain', 'errors', 'contract', 'closed', 'define', 'client'],
+    layers: ['domain', 'errors', 'contract', 'closed', 'define', 'client', 'nested'],
     packages: /^(node:.*|ai|zod|@standard-schema\/spec|@temporalio\/(activity|client|common))$/u,
   },
   {
     name: 'client',
     files: /^src\/client\//u,
-    layers: ['domain', 'errors', 'contract', 'closed', 'sdk'],
+    layers: ['domain', 'errors', 'contract', 'closed', 'sdk', 'nested'],
     packages: /^(node:.*|@temporalio\/(client|common|proto))$/u,
   },
   { name: 'index', files: /^src\/index\.ts$/u, layers: ['contract', 'define', 'errors', 'client'], packages: /^$/u },

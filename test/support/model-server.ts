@@ -27,12 +27,12 @@ export interface ToolUse {
   arguments?: string;
 }
 /**
- * What the model says: text, reasoning, tool calls, an HTTP status, or nothing at all (`hang`, until the caller goes away). `finish`: why it
+ * What the model says: text (piece by piece as it comes, where it is iterable), reasoning, tool calls, an HTTP status, or nothing at all (`hang`, until the caller goes away). `finish`: why it
  * ended; null when the stream breaks off.
  */
 export type Reply =
   | {
-      text?: string;
+      text?: string | AsyncIterable<string>;
       reasoning?: string;
       tools?: ToolUse[];
       finish?: string | null;
@@ -117,7 +117,8 @@ export class ModelServer {
       );
     };
     if (reasoning !== undefined) send({ role: 'assistant', reasoning_content: reasoning });
-    if (text !== undefined) for (const word of text.split(/(?<= )/u)) send({ role: 'assistant', content: word });
+    for await (const word of typeof text === 'string' ? text.split(/(?<= )/u) : (text ?? []))
+      send({ role: 'assistant', content: word });
     tools?.forEach((use, index) =>
       send({
         tool_calls: [

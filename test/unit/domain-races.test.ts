@@ -123,6 +123,22 @@ test('D-36 losing workers uses up no attempt of a step, but maxLosses in a row e
   expect(d.state.past.at(-1)).toMatchObject({ status: 'failed', error: { type: 'WorkerLost' } });
 });
 
+test('D-36 a step that comes further each time before its worker is lost is not given up; one that comes no further is', () => {
+  const d = Driver.session({ limits: { maxLosses: 3 } });
+  d.submit('go');
+  for (const said of [10, 20, 30, 40, 50]) {
+    d.stumble({ how: 'lost', said });
+    d.continueAsNew();
+    d.pass(60_000);
+  }
+  for (const said of [50, 0]) {
+    expect(d.state.turn).not.toBeNull();
+    d.stumble({ how: 'lost', said });
+    d.pass(60_000);
+  }
+  expect(d.state.past.at(-1)).toMatchObject({ status: 'failed', error: { type: 'WorkerLost' } });
+});
+
 test('case 17 D-36 a tool that takes maxLosses workers with it in a row is an error result, and its turn goes on', () => {
   const d = Driver.session({ limits: { maxLosses: 3 } });
   d.submit('go');

@@ -6,7 +6,7 @@ import { cancelTurn } from '../../src/domain/turn/queue.ts';
 import { modelAnswered } from '../../src/domain/turn/model-step.ts';
 import { terminated } from '../../src/domain/deadlines.ts';
 import { ownMilestone } from '../../src/domain/run/own-milestones.ts';
-import { sessionView } from '../../src/domain/view/queries.ts';
+import { getTurn, sessionView } from '../../src/domain/view/queries.ts';
 import { Driver, usage } from '../support/domain.ts';
 
 const at = '2030-01-01T00:00:00.000Z';
@@ -94,6 +94,7 @@ test('D-34 a model call that was answered counts also when its turn has ended me
   const answer = { parts: [{ type: 'text' as const, text: 'hello' }], calls: [], usage: usage(7), canStart: {} };
   d.send((cx) => modelAnswered(cx, { turnId: 'one', step: 1, attempt: 1 }, answer));
   expect(total(d)).toBe(7);
+  expect(getTurn(d.state, 'one')?.usage).toMatchObject({ inputTokens: 7 });
   expect(d.state.transcript.map(({ message }) => message.role)).toEqual(['user']);
 });
 

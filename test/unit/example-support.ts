@@ -2,6 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from '@temporalio/client';
+import { OutliveClient } from '../../src/client/index.ts';
 import type { Json } from '../../src/contract.ts';
 import type { ProgressReport, TaskContext, ToolContext } from '../../src/define.ts';
 
@@ -9,6 +11,9 @@ export interface RecordedContext extends TaskContext {
   reports: ProgressReport[];
   milestones: { name: string; data?: Json | undefined }[];
 }
+
+/** Connects when it is used, which nothing here does. */
+const client = new OutliveClient(new Client());
 
 export function taskContext(
   given: Partial<TaskContext> & { onProgress?: (report: ProgressReport) => void } = {},
@@ -21,6 +26,7 @@ export function taskContext(
     attempt: 1,
     checkpoint: undefined,
     signal: new AbortController().signal,
+    client,
     messages: nothing(),
     reports: [],
     milestones: [],
@@ -44,6 +50,7 @@ export const toolContext: ToolContext = {
   toolCallId: 'c-1',
   attempt: 1,
   signal: new AbortController().signal,
+  client,
 };
 
 /** A new folder; it goes away when the block ends. */

@@ -93,6 +93,7 @@ const documented: Record<string, Documented> = {
   turns: { members: membersIn(types, 'TurnSettings'), partial: true },
   SessionHandle: { members: session },
   SubmitTurnInput: inputs('SubmitTurnInput'),
+  RunTurnOptions: inputs('RunTurnOptions'),
   cancelTurn: argument('cancelTurn'),
   RunRequest: inputs('RunRequest'),
   detached: { members: detached },

@@ -100,6 +100,8 @@ export interface ActiveTurn extends TurnCore {
   /** Workers that this step has taken with it in a row, and attempts of it that failed otherwise. */
   losses: number;
   failures: number;
+  /** The most characters that an attempt of this step had said when its worker was lost. */
+  said?: number;
   stepsDone: number;
   runsStarted: number;
   /** Runs whose outcome is the result of a call of this step. */

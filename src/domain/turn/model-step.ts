@@ -34,13 +34,13 @@ export type ModelCall =
  * How a model call failed.
  *
  * `failed`: it is tried again, `maxAttempts` times in all (default 5), and not before `retryAfterMs`. `final`: trying again would change
- * nothing. `lost`: its worker was; that uses up no attempt, but a step that takes every worker with it ends too. `unknown`: the worker
- * did not know the agent, another one might.
+ * nothing. `lost`: its worker was, when so many characters of the answer had come; that uses up no attempt, but a step that takes every
+ * worker with it and comes no further ends too. `unknown`: the worker did not know the agent, another one might.
  */
 export type StepFailure =
   | { how: 'failed'; error: Failure; maxAttempts?: number; retryAfterMs?: number }
   | { how: 'final'; error: Failure }
-  | { how: 'lost' }
+  | { how: 'lost'; said?: number }
   | { how: 'unknown'; error: Failure };
 
 const MOST_ATTEMPTS = 5;
@@ -53,9 +53,10 @@ export function modelAnswered(
 ): void {
   // Paid for, also when nobody waits for it any more.
   addUsage(cx.state.spent.own, answer.usage);
+  const asked = [cx.state.turn, ...cx.state.past].find((one) => one?.turnId === at.turnId);
+  if (asked) addUsage(asked.usage, answer.usage);
   const turn = present(cx, at.turnId, at.step);
   if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
-  addUsage(turn.usage, answer.usage);
   // An operator may have completed it with anything.
   const { parts, calls } = placed(cx.state, at, { ...answer, calls: withinBound(answer.calls) });
   turn.parts = fitParts(parts, STEP_BYTES);
@@ -65,6 +66,7 @@ export function modelAnswered(
   turn.attempt = 1;
   turn.losses = 0;
   turn.failures = 0;
+  delete turn.said;
   delete turn.retryAt;
   delete turn.unknownSince;
   turn.calls = [];
@@ -144,12 +146,16 @@ export function modelFailed(cx: Cx, at: { turnId: string; step: number; attempt:
   turn.attempt += 1;
 }
 
-function countFailure(turn: ActiveTurn, { how }: StepFailure): void {
-  if (how === 'lost') turn.losses += 1;
-  else {
+function countFailure(turn: ActiveTurn, failure: StepFailure): void {
+  if (failure.how !== 'lost') {
     turn.losses = 0;
     turn.failures += 1;
+    return;
   }
+  const { said = 0 } = failure;
+  // One that has come further than any before it has made progress.
+  turn.losses = said > (turn.said ?? 0) ? 1 : turn.losses + 1;
+  if (said > 0) turn.said = Math.max(said, turn.said ?? 0);
 }
 
 /** True when the step is not tried again. */
