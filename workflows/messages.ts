@@ -20,12 +20,14 @@ import {
   resetTurns,
   submitTurn,
   type SubmitTurn,
+  type TurnCancelled,
   type TurnReceipt,
+  type TurnsReset,
 } from '../src/domain/turn/queue.ts';
 import { detachRun } from '../src/domain/turn/tool-calls.ts';
 import type { Payload } from '../src/schemas/index.ts';
 import type { AskedRun } from './inbox.ts';
-import { confirmedCancel, forwardAnswer } from './receipts.ts';
+import { afterReset, cancelledTurn, confirmedCancel, forwardAnswer } from './receipts.ts';
 import type { Shell } from './shell.ts';
 
 /** One message. Each exists as an update, validated by `admit`, and as a signal. */
@@ -56,7 +58,7 @@ function orClosed(state: State): Refusal | undefined {
 const COMMON: Record<string, Message> = {
   cancelRun: {
     description:
-      'Cancels a run: { runId, reason?, cascade? }. Answers { runId, status, cancelled, pending }, after at most 5 s.',
+      'Cancels a run: { runId, reason?, cascade?, announce? }. Answers { runId, status, cancelled, pending }, after at most 5 s.',
     admit: (state, { runId }: Payload<'cancelRun'>) => admitCancelRun(state, { runId }),
     apply: (cx, payload) => cancelRun(cx, payload),
     receipt: async (shell, { runId }: { runId: string }) => confirmedCancel(shell, runId),
@@ -112,9 +114,11 @@ const OF_SESSIONS: Record<string, Message> = {
     receipt: ({ state }, answer: TurnReceipt) => ({ ...answer, ...presentTurn(state, answer.turnId) }),
   },
   cancelTurn: {
-    description: 'Cancels the running turn, or the one named: { turnId?, reason? }. Answers { turnId, status }.',
+    description:
+      'Cancels the running turn, or the one named, and with runs: "cancel" what it has started: { turnId?, reason?, runs? }. Answers { turnId, status, cancelled?, pending? }.',
     admit: (state, payload) => admitCancelTurn(state, payload),
     apply: (cx, payload) => cancelTurn(cx, payload),
+    receipt: async (shell, answer: TurnCancelled) => cancelledTurn(shell, answer),
   },
   startRun: {
     description:
@@ -134,9 +138,10 @@ const OF_SESSIONS: Record<string, Message> = {
   },
   resetTurns: {
     description:
-      'Ends the running turn and skips queued user turns; background inputs stay queued: { reason? }. Answers { cancelled?, skipped }.',
+      'Ends the running turn, with runs: "cancel" also what it has started, and skips queued user turns; background inputs stay queued: { reason?, runs? }. Answers { cancelled?, skipped, runs? }.',
     admit: orClosed,
     apply: (cx, payload) => resetTurns(cx, payload),
+    receipt: async (shell, answer: TurnsReset) => afterReset(shell, answer),
   },
   close: {
     description:

@@ -5,6 +5,7 @@ import { findRequest, receiptOf, type Answer } from '../src/domain/run/requests.
 import { partsOfRequestId } from '../src/domain/state/ids.ts';
 import { isSettled } from '../src/domain/state/row.ts';
 import { refuse, type Refusal } from '../src/domain/state/types.ts';
+import type { TurnCancelled, TurnsReset } from '../src/domain/turn/queue.ts';
 import { answerReceipt } from '../src/schemas/index.ts';
 import { fitting } from './answered.ts';
 import { failureOf, refusal } from './failures.ts';
@@ -17,13 +18,14 @@ const CANCEL_WAIT = '5s';
 
 let waiting = 0;
 
-/** Waits a little for a cancelled run to confirm, unless the next execution is to take over. */
-export async function confirmedCancel(shell: Shell, runId: string): Promise<unknown> {
+/** Waits a little for cancelled runs to confirm, unless the next execution is to take over. */
+async function confirmed(shell: Shell, runIds: readonly string[]): Promise<void> {
   const { state } = shell;
-  const isOver = (): boolean => {
-    const row = state.runs.peek(runId);
-    return row === undefined || isSettled(row);
-  };
+  const isOver = (): boolean =>
+    runIds.every((runId) => {
+      const row = state.runs.peek(runId);
+      return row === undefined || isSettled(row);
+    });
   if (!isOver() && waiting < MOST_WAITING) {
     waiting += 1;
     try {
@@ -32,7 +34,32 @@ export async function confirmedCancel(shell: Shell, runId: string): Promise<unkn
       waiting -= 1;
     }
   }
-  return cancelReceipt(state, runId);
+}
+
+export async function confirmedCancel(shell: Shell, runId: string): Promise<unknown> {
+  await confirmed(shell, [runId]);
+  return cancelReceipt(shell.state, runId);
+}
+
+/** Which of these runs, with those below them, have confirmed that they are cancelled, and which not yet. */
+async function confirmedCancels(
+  shell: Shell,
+  runIds: readonly string[],
+): Promise<{ cancelled: string[]; pending: string[] }> {
+  await confirmed(shell, runIds);
+  const receipts = runIds.map((runId) => cancelReceipt(shell.state, runId));
+  return {
+    cancelled: receipts.flatMap(({ cancelled }) => cancelled),
+    pending: receipts.flatMap(({ pending }) => pending),
+  };
+}
+
+export async function cancelledTurn(shell: Shell, { runIds, ...receipt }: TurnCancelled): Promise<unknown> {
+  return runIds === undefined ? receipt : { ...receipt, ...(await confirmedCancels(shell, runIds)) };
+}
+
+export async function afterReset(shell: Shell, { runIds, ...receipt }: TurnsReset): Promise<unknown> {
+  return runIds === undefined ? receipt : { ...receipt, runs: await confirmedCancels(shell, runIds) };
 }
 
 /** Brings an answer to the workflow that has asked, which alone decides what becomes of it. */

@@ -42,6 +42,7 @@ interface Rows {
     runId: string;
     reason?: string;
     cascade?: boolean;
+    announce?: boolean;
   }): Promise<{ runId: string; status: string; cancelled: string[]; pending: string[] }>;
 }
 
@@ -239,7 +240,7 @@ export class RunHandle {
 
   /** Cancels the run, as `cancelRun` of its session. */
   async cancel(
-    argument: { reason?: string; cascade?: boolean } = {},
+    argument: { reason?: string; cascade?: boolean; announce?: boolean } = {},
   ): Promise<{ runId: string; status: string; cancelled: string[]; pending: string[] }> {
     return this.session.cancelRun({ ...argument, runId: this.runId });
   }

@@ -177,10 +177,13 @@ export class SessionHandle {
     }
   }
 
-  /** Cancels the running turn, or the one named. */
+  /**
+   * Cancels the running turn, or the one named. With `runs: 'cancel'` also what it has started, with all that is below, also of a turn that has ended and
+   * is still kept: nobody is told of these. `cancelled` and `pending` are those of `cancelRun` then.
+   */
   async cancelTurn(
-    argument: { turnId?: string; reason?: string } = {},
-  ): Promise<{ turnId: string; status: TurnStatus }> {
+    argument: { turnId?: string; reason?: string; runs?: 'keep' | 'cancel' } = {},
+  ): Promise<{ turnId: string; status: TurnStatus; cancelled?: string[]; pending?: string[] }> {
     return this.update('cancelTurn', argument);
   }
   /** Starts a detached run. Answers once it is durable, before the run has done anything. */
@@ -191,11 +194,12 @@ export class SessionHandle {
   async startRuns(argument: { runs: RunRequest[] }): Promise<{ runs: RunReceipt[] }> {
     return this.update('startRuns', argument);
   }
-  /** Cancels a run; the answer waits at most 5 s for the runs below it. */
+  /** Cancels a run; the answer waits at most 5 s for the runs below it. With `announce: false` its starter is not told. */
   async cancelRun(argument: {
     runId: string;
     reason?: string;
     cascade?: boolean;
+    announce?: boolean;
   }): Promise<{ runId: string; status: RunStatus; cancelled: string[]; pending: string[] }> {
     return this.update('cancelRun', argument);
   }
@@ -211,8 +215,10 @@ export class SessionHandle {
   async answer(argument: AnswerInput): Promise<AnswerReceipt> {
     return this.update('answer', argument);
   }
-  /** Ends the running turn and skips queued user turns; background inputs stay queued. */
-  async resetTurns(argument: { reason?: string } = {}): Promise<{ cancelled?: string; skipped: string[] }> {
+  /** Ends the running turn, with `runs: 'cancel'` also what it has started, and skips queued user turns; background inputs stay queued. */
+  async resetTurns(
+    argument: { reason?: string; runs?: 'keep' | 'cancel' } = {},
+  ): Promise<{ cancelled?: string; skipped: string[]; runs?: { cancelled: string[]; pending: string[] } }> {
     return this.update('resetTurns', argument);
   }
   /** Closes the session; by default the running turn is cancelled and the runs go on. */

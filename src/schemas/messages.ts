@@ -18,7 +18,6 @@ import {
   name,
   newRunId,
   object,
-  only,
   oneOf,
   optional,
   requestId,
@@ -170,7 +169,9 @@ export const messages = {
       onBusy: v.optional(onBusy()),
     }),
   ),
-  cancelTurn: lazily(() => object({ turnId: optional(name), reason: optional(words), runs: optional(only('keep')) })),
+  cancelTurn: lazily(() =>
+    object({ turnId: optional(name), reason: optional(words), runs: optional(oneOf('keep', 'cancel')) }),
+  ),
   startRun,
   startRuns: lazily(() =>
     object({
@@ -184,7 +185,7 @@ export const messages = {
     }),
   ),
   cancelRun: lazily(() =>
-    object({ runId: name, reason: optional(words), cascade: optional(flag), announce: optional(only(true)) }),
+    object({ runId: name, reason: optional(words), cascade: optional(flag), announce: optional(flag) }),
   ),
   detachRun: lazily(() => object({ runId: name })),
   messageRun: lazily(() => object({ runId: name, message: note(), messageId: optional(name) })),
@@ -197,7 +198,7 @@ export const messages = {
       by: optional(signature),
     }),
   ),
-  resetTurns: lazily(() => object({ reason: optional(words), runs: optional(only('keep')) })),
+  resetTurns: lazily(() => object({ reason: optional(words), runs: optional(oneOf('keep', 'cancel')) })),
   close: lazily(() =>
     object({
       reason: optional(words),

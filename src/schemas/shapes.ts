@@ -107,10 +107,6 @@ export const label = characters(LABEL_CHARS, 'at most');
 export const signature = characters(LABEL_CHARS);
 export const words = characters(TEXT_CHARS);
 export const small = json(SMALL_BYTES);
-/** Of a field whose other values are not built yet: to take them for this one would be to do what nobody asked for. */
-export function only<T extends boolean | string>(value: T): Shape<T> {
-  return v.literal(value, `left out or ${JSON.stringify(value)}, as nothing else is supported yet`);
-}
 
 export const flag: Shape<boolean> = v.custom<boolean>((value) => typeof value === 'boolean', 'true or false');
 export const instant = string('an ISO-8601 instant', (text) => !Number.isNaN(Date.parse(text)));

@@ -56,6 +56,45 @@ test('T-04 cancelled while tools run: answers that came stay, the rest get an er
   ]);
 });
 
+const startsTwo = (d: Driver, turnId: string): void => {
+  d.submit(turnId, { turnId });
+  d.say(['a', 'b'].map((label) => ({ id: label, start: { agent: 'load', input: 1, label } })));
+};
+
+test.each(['running', 'ended'])(
+  'D-38 cancelTurn with runs: "cancel" of a turn that is %s cancels exactly what it has started, queued or running, and wakes nobody',
+  (state) => {
+    const d = Driver.session({ limits: { maxConcurrentRuns: 2 } });
+    d.running('other');
+    startsTwo(d, 'one');
+    d.confirm();
+    const own = d.state.runs.all.filter(({ turnId }) => turnId === 'one').map(({ runId }) => runId);
+    expect(own.map((runId) => d.row(runId).status)).toEqual(['running', 'queued']);
+    if (state === 'ended') d.say('done');
+    const answer = d.send((cx) => cancelTurn(cx, { turnId: 'one', runs: 'cancel', reason: 'stop' }));
+    expect(answer).toEqual({ turnId: 'one', status: state === 'ended' ? 'completed' : 'cancelled', runIds: own });
+    const [running = '', queued = ''] = own;
+    expect(d.row(queued)).toMatchObject({ status: 'cancelled', reason: 'cancelled_by_user', comment: 'stop' });
+    d.continueAsNew();
+    d.settled(running, { status: 'cancelled', reason: 'cancelled_by_user' });
+    for (const runId of own) expect(d.row(runId).delivery.finish.state).toBe('not_required');
+    expect(d.row('other').cancelRequestedAt).toBeUndefined();
+    expect(d.state.turn).toBeNull();
+    expect(d.state.queue).toEqual([]);
+  },
+);
+
+test('D-38 resetTurns with runs: "cancel" cancels what the running turn has started; with keep, or left out, nothing', () => {
+  const d = Driver.session();
+  startsTwo(d, 'one');
+  expect(d.send((cx) => resetTurns(cx, {}))).toEqual({ cancelled: 'one', skipped: [] });
+  expect(d.state.runs.all.every(({ cancelRequestedAt }) => cancelRequestedAt === undefined)).toBe(true);
+  startsTwo(d, 'two');
+  const own = d.state.runs.all.filter(({ turnId }) => turnId === 'two').map(({ runId }) => runId);
+  expect(d.send((cx) => resetTurns(cx, { runs: 'cancel' }))).toEqual({ cancelled: 'two', skipped: [], runIds: own });
+  expect(d.send((cx) => resetTurns(cx, { runs: 'cancel' }))).toEqual({ skipped: [], runIds: [] });
+});
+
 test('an answer of a step that was cancelled is not listened to', () => {
   const d = Driver.session();
   d.submit('one', { turnId: 'one' });

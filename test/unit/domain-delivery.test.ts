@@ -32,6 +32,18 @@ const causes: [reason: string, announced: boolean, cancel: (d: Driver) => void][
 ];
 
 describe.each<Notify>(['react', 'narrate', 'silent'])('notify %s', (notify) => {
+  test.each(['cancelled', 'completed'] as const)(
+    'D-38 nobody is told of the end of a run whose cancellation is not to be announced: %s',
+    (status) => {
+      const d = Driver.session();
+      d.running('a', { detached: { notify } });
+      d.send((cx) => cancelRun(cx, { runId: 'a', announce: false }));
+      d.settled('a', { status });
+      expect(d.row('a')).toMatchObject({ status, delivery: { finish: { state: 'not_required' } } });
+      expect(d.asks('model')).toBe(false);
+    },
+  );
+
   test.each(causes)('a run that ends as %s is announced: %s', (reason, announced, cancel) => {
     const d = Driver.session();
     d.running('a', { detached: { notify } });

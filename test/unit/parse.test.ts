@@ -24,10 +24,9 @@ test.each([
     /^Expected onBusy\.debounceMs .*86400000 milliseconds, got 86400001\.$/u,
   ],
   ['getEvents', { types: [] }, /^Expected types to be .*, got \[\]\.$/u],
-  ['cancelRun', { runId: 'x', announce: false }, /^Expected announce to be left out or true, .*, got false\.$/u],
   ['cancelRun', { runId: 'x', announce: 'no' }, /^Expected announce /u],
-  ['cancelTurn', { runs: 'cancel' }, /^Expected runs to be left out or "keep", .*, got "cancel"\.$/u],
-  ['resetTurns', { runs: 'cancel' }, /^Expected runs to be left out or "keep", .*, got "cancel"\.$/u],
+  ['cancelTurn', { runs: 'all' }, /^Expected runs to be one of "keep", "cancel", got "all"\.$/u],
+  ['resetTurns', { runs: 1 }, /^Expected runs to be one of "keep", "cancel", got 1\.$/u],
 ] as const)('X-01 %s %j is refused, not taken for something else', (name, payload, sentence) => {
   expect(parseMessage(name, payload)).toMatchObject({
     refused: 'InvalidInput',
@@ -39,7 +38,9 @@ test('X-01 what stands at a bound, or says what holds anyway, is taken', () => {
   for (const [name, payload] of [
     ['submitTurn', { input: 'x', onBusy: { debounceMs: 86_400_000 } }],
     ['getEvents', { types: ['turn.queued'] }],
-    ['cancelRun', { runId: 'x', announce: true }],
+    ['cancelRun', { runId: 'x', announce: false }],
+    ['cancelTurn', { runs: 'cancel' }],
+    ['resetTurns', { runs: 'cancel' }],
     ['cancelRun', { runId: 'x', announce: null }],
     ['cancelTurn', { runs: 'keep' }],
     ['resetTurns', { runs: 'keep' }],

@@ -391,3 +391,39 @@ test('case 20 T-26 a step that waits shows what it has so far in getTurn and in 
   expect(await shown()).toBe(true);
   expect(types(await allEvents(session)).slice(-3)).toEqual(['run.queued', 'run.started', 'step.waiting']);
 });
+
+test('D-38 cancelTurn with runs: "cancel" takes what its turn has started to the last generation, nothing else, and wakes nobody', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const { runId: other } = await session.startRun({ agent: 'held', input: 1, detached: { notify: 'silent' } });
+  const { turnId } = await session.runTurn('wait for {"agent":"middle","input":"go"}');
+  const [middle = '', child = ''] = await eventually('the question of the grandchild', async () => {
+    const [request] = (await session.getSession()).requests;
+    return request?.workflowId.split('/').slice(1);
+  });
+  // The run that is asked may be about to read the question.
+  const own = (): number => model.calls.filter((call) => read(call).who === 'Help.').length;
+  const before = own();
+  const receipt = await session.cancelTurn({ turnId, runs: 'cancel', reason: 'enough' });
+  expect(receipt).toMatchObject({ turnId, status: 'completed' });
+  // It waits for 5 s at most.
+  expect([...(receipt.cancelled ?? []), ...(receipt.pending ?? [])]).toContain(middle);
+  const settled = await eventually('the end of both', async () =>
+    (await allEvents(session)).find(({ type, runId }) => type === 'run.settled' && runId === middle),
+  );
+  expect(settled['cancelled']).toEqual([`${middle}/${child}`]);
+  expect(await session.getRun({ runId: middle })).toMatchObject({
+    status: 'cancelled',
+    reason: 'cancelled_by_user',
+    comment: 'enough',
+    delivery: { finish: { state: 'not_required' } },
+  });
+  expect((await session.getRun({ runId: other }))?.status).toBe('running');
+  expect(await session.resetTurns({ runs: 'cancel' })).toEqual({ skipped: [], runs: { cancelled: [], pending: [] } });
+  const { runs } = await session.startRuns({ runs: [{ agent: 'held', input: 2 }] });
+  await session.cancelRun({ runId: runs[0]?.runId ?? '', announce: false });
+  held.gate.open();
+  await atRest(session);
+  expect(own()).toBe(before);
+  expect((await allEvents(session)).filter(({ type }) => type === 'run.delivered')).toEqual([]);
+  await session.close();
+});

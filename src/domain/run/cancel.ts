@@ -57,6 +57,8 @@ export interface CancelRun {
   runId: string;
   reason?: string;
   cascade?: boolean;
+  /** False: its starter is not told of it. */
+  announce?: boolean;
 }
 
 export function admitCancelRun(state: State, cancel: CancelRun): Refusal | undefined {
@@ -71,12 +73,32 @@ export function cancelRun(cx: Cx, cancel: CancelRun): { runId: string; status: R
   const refusal = admitCancelRun(cx.state, cancel);
   if (refusal !== undefined) return refusal;
   const row = cx.state.runs.get(cancel.runId);
-  if (row !== undefined && !isSettled(row)) {
-    const wasQueued = row.status === 'queued';
-    requestCancel(cx, row, 'cancelled_by_user', cancel.reason, cancel.cascade ?? true);
-    if (wasQueued) settle(cx, row, { status: 'cancelled', reason: 'cancelled_by_user' });
-  }
+  if (row !== undefined) cancelByUser(cx, row, cancel);
   return { runId: cancel.runId, status: presentRun(cx.state, cancel.runId).status };
+}
+
+function cancelByUser(
+  cx: Cx,
+  row: RunState,
+  { reason, cascade = true, announce = true }: Omit<CancelRun, 'runId'>,
+): void {
+  const life = unsettledOf(row);
+  if (life === undefined) return;
+  if (!announce) life.unannounced = true;
+  const wasQueued = row.status === 'queued';
+  requestCancel(cx, row, 'cancelled_by_user', reason, cascade);
+  if (wasQueued) settle(cx, row, { status: 'cancelled', reason: 'cancelled_by_user' });
+}
+
+/** Cancels what a turn has started, with all that is below: nobody is to be woken by it. Answers which runs those are. */
+export function cancelStartedBy(cx: Cx, turnId: string, reason: string | undefined): string[] {
+  const rows = cx.state.runs.all.filter((row) => row.turnId === turnId && !isSettled(row));
+  const runIds = rows.map(({ runId }) => runId);
+  for (const runId of runIds) {
+    const row = cx.state.runs.get(runId);
+    if (row !== undefined) cancelByUser(cx, row, { announce: false, ...(reason === undefined ? {} : { reason }) });
+  }
+  return runIds;
 }
 
 /** The receipt of `cancelRun`: which runs below have confirmed, and which not yet. */

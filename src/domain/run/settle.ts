@@ -52,7 +52,7 @@ export function settle(cx: Cx, row: RunState, given: Settled): void {
   if (given.delivered === false && isToldGone(state)) return;
   const settled = asCaused(row, given);
   takeAlong(cx, row, settled);
-  const { cancel, notes } = unsettledOf(row) ?? {};
+  const { cancel, notes, unannounced } = unsettledOf(row) ?? {};
   if (settled.status === 'cancelled') recordCancelRequest(cx, row, cancel, settled);
   endRow(cx, row, settled, cancel);
   record(cx, row, notes);
@@ -62,7 +62,7 @@ export function settle(cx: Cx, row: RunState, given: Settled): void {
   callOnFinish(cx, row, { runId, kind: 'finish' });
   // The call that waits for it takes it over.
   if (isWaitedFor(state, runId)) return;
-  if (isAnnounced(row)) deliver(cx, row, { runId, kind: 'finish' }, row.own.detached.notify);
+  if (isAnnounced(row, unannounced)) deliver(cx, row, { runId, kind: 'finish' }, row.own.detached.notify);
   else row.delivery.finish.state = 'not_required';
 }
 
@@ -169,9 +169,9 @@ function dropNotes({ state: { outbox } }: Cx, { runId }: RunState): void {
   if (entry !== undefined) outbox.drop(entry);
 }
 
-/** One announcement per fact: who caused a cancellation is not told of it again. */
-function isAnnounced(row: RunState): boolean {
-  if (row.own.detached.notify === 'silent') return false;
+/** One announcement per fact: who caused a cancellation is not told of it again. Of one that nobody is to be told of, nor however else it ends. */
+function isAnnounced(row: RunState, unannounced: true | undefined): boolean {
+  if (row.own.detached.notify === 'silent' || unannounced === true) return false;
   return !(row.status === 'cancelled' && row.reason !== 'cancelled_by_user');
 }
 

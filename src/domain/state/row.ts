@@ -71,6 +71,8 @@ export interface Asked {
 
 export interface Unsettled {
   cancel?: Cancellation;
+  /** Whoever has it cancelled does not want its starter to be told. */
+  unannounced?: true;
   notes?: Notes;
 }
 

@@ -10,6 +10,7 @@ import { emit } from '../log/events.ts';
 import { echo } from '../log/refusals.ts';
 import { closed, full, inputCost, liveBytes, queuedBytes, turnCost } from '../log/capacity.ts';
 import { KEY_BYTES, LIVE_BYTES } from '../state/sizes.ts';
+import { cancelStartedBy } from '../run/cancel.ts';
 import { leaveLoop } from '../state/loop.ts';
 import { iso, type Cx, type State } from '../state/state.ts';
 import type { QueuedTurn, TurnInput } from '../state/turn.ts';
@@ -307,6 +308,15 @@ export function endQueued(
 export interface CancelTurn {
   turnId?: string;
   reason?: string;
+  /** What becomes of the runs that the turn has started. Default `keep`. */
+  runs?: 'keep' | 'cancel';
+}
+
+/** `runIds`: the runs that are cancelled with it, if that was asked for. */
+export interface TurnCancelled {
+  turnId: string;
+  status: TurnStatus;
+  runIds?: string[];
 }
 
 export function admitCancelTurn(state: State, cancel: CancelTurn): Refusal | undefined {
@@ -326,14 +336,21 @@ export function turnNamed(state: State, turnId: string): string {
 }
 
 /** Cancels the running or a queued turn; an ended one answers with its status. */
-export function cancelTurn(cx: Cx, cancel: CancelTurn): { turnId: string; status: TurnStatus } | Refusal {
+export function cancelTurn(cx: Cx, cancel: CancelTurn): TurnCancelled | Refusal {
   const { state } = cx;
   const refusal = admitCancelTurn(state, cancel);
   if (isRefusal(refusal)) return refusal;
   const turnId = turnNamed(state, cancel.turnId ?? state.turn?.turnId ?? '');
+  const status = endNamed(cx, turnId, cancel);
+  if (cancel.runs !== 'cancel') return { turnId, status };
+  return { turnId, status, runIds: cancelStartedBy(cx, turnId, cancel.reason) };
+}
+
+function endNamed(cx: Cx, turnId: string, cancel: CancelTurn): TurnStatus {
+  const { state } = cx;
   if (state.turn?.turnId === turnId) {
     endTurn(cx, 'cancelled', { reason: 'cancelled_by_user', comment: cancel.reason });
-    return { turnId, status: 'cancelled' };
+    return 'cancelled';
   }
   const queued = state.queue.find((turn) => turn.turnId === turnId);
   if (queued === undefined) {
@@ -341,21 +358,36 @@ export function cancelTurn(cx: Cx, cancel: CancelTurn): { turnId: string; status
       presentTurn(state, turnId)?.status ??
       recall(state.dedupe, entryKey('turn', cancel.turnId ?? turnId))?.status ??
       'completed';
-    return { turnId, status: status as TurnStatus };
+    return status as TurnStatus;
   }
   if (queued.origin === 'background') appendWithoutTurn(cx, queued);
   endQueued(cx, queued, 'cancelled', 'cancelled_by_user', cancel.reason);
-  return { turnId, status: 'cancelled' };
+  return 'cancelled';
+}
+
+/** `runIds`: the runs of the turn that was ended which are cancelled with it, if that was asked for. */
+export interface TurnsReset {
+  cancelled?: string;
+  skipped: string[];
+  runIds?: string[];
 }
 
 /** Ends the running turn and skips queued user turns; background inputs stay queued. */
-export function resetTurns(cx: Cx, reset: { reason?: string }): { cancelled?: string; skipped: string[] } | Refusal {
+export function resetTurns(
+  cx: Cx,
+  { reason, runs }: { reason?: string; runs?: 'keep' | 'cancel' },
+): TurnsReset | Refusal {
   const { state } = cx;
   if (state.closing !== undefined) return closed(state);
   leaveLoop(state);
   const cancelled = state.turn?.turnId;
-  if (state.turn !== null) endTurn(cx, 'cancelled', { reason: 'reset', comment: reset.reason });
+  if (state.turn !== null) endTurn(cx, 'cancelled', { reason: 'reset', comment: reason });
   const skipped = state.queue.filter((turn) => turn.origin === 'user');
-  for (const turn of skipped) endQueued(cx, turn, 'skipped', 'reset', reset.reason);
-  return { ...(cancelled === undefined ? {} : { cancelled }), skipped: skipped.map((turn) => turn.turnId) };
+  for (const turn of skipped) endQueued(cx, turn, 'skipped', 'reset', reason);
+  const runIds = cancelled === undefined ? [] : runs === 'cancel' ? cancelStartedBy(cx, cancelled, reason) : [];
+  return {
+    ...(cancelled === undefined ? {} : { cancelled }),
+    skipped: skipped.map((turn) => turn.turnId),
+    ...(runs === 'cancel' ? { runIds } : {}),
+  };
 }
