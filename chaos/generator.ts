@@ -170,6 +170,8 @@ class Generator {
       if (hearing !== undefined) send(this.word(hearing));
       if (this.random.chance(0.1) && started.length > 0) send(this.word(this.oneOf(started)));
     }
+    // One that hears nothing waits for ever.
+    for (const runId of listening) send(this.word(runId));
     if (closesEarly) {
       const runs = this.random.chance(0.5) ? 'keep' : 'cancel';
       items.push({ do: 'close', session, runs, turn: this.random.chance(0.5) ? 'finish' : 'cancel' });

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { plan, roundOf } from '../../chaos/generator.ts';
 import { FORGERIES, shown, type Item, type Wanted } from '../../chaos/plan.ts';
-import { labelOf, readLabel, runsOf, type Call, type Script } from '../../chaos/script.ts';
+import { labelOf, readLabel, runsOf, type Call, type Script, type Work } from '../../chaos/script.ts';
 
 const WANTED: Wanted = { seed: 7, runs: 1000, kills: 50, restarts: 10 };
 const rounds = plan(WANTED);
@@ -85,3 +85,23 @@ test('a label is read as it was written, and another text says nothing', () => {
   expect(readLabel('import')).toEqual({});
   expect(readLabel(undefined)).toEqual({});
 });
+
+test('every run that waits for a message is sent one, before its session is closed', () => {
+  const waits: string[] = [];
+  for (let seed = 1; seed <= 60; seed++)
+    for (const { items: all } of plan({ seed, runs: 200, kills: 2, restarts: 1 })) {
+      const waiting = new Set<string>();
+      for (const item of all) {
+        if (item.do === 'close') waits.push(...[...waiting].filter((one) => one.startsWith(`${item.session}/`)));
+        if (item.do !== 'send' || item.again === true) continue;
+        const { message, session } = item;
+        const started =
+          message.name === 'startRun' ? [message.argument] : message.name === 'startRuns' ? message.argument.runs : [];
+        for (const { runId, input } of started)
+          if ((input as Partial<Work>).hears === true) waiting.add(`${session}/${runId}`);
+        if (message.name === 'messageRun') waiting.delete(`${session}/${message.argument.runId}`);
+      }
+      waits.push(...waiting);
+    }
+  expect(waits).toEqual([]);
+}, 60_000);
