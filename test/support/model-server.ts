@@ -1,47 +1,27 @@
 /**
- * A model behind a real HTTP server that speaks the chat completions protocol, so that tests drive the real provider package.
- * It counts its calls outside of any worker: a step that is taken twice shows.
+ * A model behind a real HTTP server that speaks the protocols of the providers, each at its own path, so that tests drive the real provider
+ * packages: chat completions, Anthropic's messages, OpenAI's responses. What it is asked by any of them is handed to the test in the form of the
+ * first. It counts its calls outside of any worker: a step that is taken twice shows.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { anthropic } from './anthropic-wire.ts';
+import { chat } from './chat-wire.ts';
+import type { ChatMessage, ModelCall, Said, ToolUse, Wire } from './model-words.ts';
+import { responses } from './responses-wire.ts';
 
-export interface ChatMessage {
-  role: string;
-  content?: string | { type: string; text?: string }[] | null;
-  tool_calls?: { id: string; function: { name: string; arguments: string } }[];
-  tool_call_id?: string;
-}
-export interface ModelCall {
-  messages: ChatMessage[];
-  n: number;
-  model: string;
-  tools: string[];
-  /** What the model is told of each tool. */
-  described: Record<string, string>;
-}
-export interface ToolUse {
-  id?: string;
-  name: string;
-  input: unknown;
-  /** Instead of the input as JSON. */
-  arguments?: string;
-}
-/**
- * What the model says: text (piece by piece as it comes, where it is iterable), reasoning, tool calls, an HTTP status, or nothing at all (`hang`, until the caller goes away). `finish`: why it
- * ended; null when the stream breaks off.
- */
+export type { ChatMessage, ModelCall, ToolUse };
+
+const WIRES: readonly Wire[] = [anthropic, responses];
+
+/** What the model says, an HTTP status, nothing at all (`hang`, until the caller goes away), or a connection that breaks (`drop`). */
 export type Reply =
-  | {
-      text?: string | AsyncIterable<string>;
-      reasoning?: string;
-      tools?: ToolUse[];
-      finish?: string | null;
-      usage?: { prompt_tokens: number; completion_tokens: number; total_tokens: number };
-    }
+  | Said
   | { status: number; headers?: Record<string, string>; body?: string }
   /** What comes on the stream instead of a chunk. */
   | { garbled: string }
-  | { hang: true };
+  | { hang: true }
+  | { drop: true };
 
 /** A plain string is text. */
 export type Answer = (call: ModelCall) => string | Reply | Promise<string | Reply>;
@@ -74,17 +54,18 @@ export class ModelServer {
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as {
-      messages: ChatMessage[];
-      model: string;
-      tools?: { function: { name: string; description?: string } }[];
-    };
+    const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Record<string, unknown>;
+    const wire = WIRES.find(({ path }) => request.url?.endsWith(path) === true) ?? chat;
+    const { messages, described } = wire.read(body);
     const call: ModelCall = {
-      messages: body.messages,
-      model: body.model,
+      messages,
+      model: String(body['model']),
       n: this.calls.length + 1,
-      tools: (body.tools ?? []).map((tool) => tool.function.name),
-      described: Object.fromEntries((body.tools ?? []).map(({ function: f }) => [f.name, f.description ?? ''])),
+      tools: Object.keys(described),
+      described,
+      path: wire.path,
+      body,
+      headers: request.headers,
     };
     this.calls.push(call);
     // A script that throws is told at once, and not by silence.
@@ -93,6 +74,10 @@ export class ModelServer {
       .catch((error: unknown) => ({ status: 400, body: JSON.stringify({ error: { message: String(error) } }) }));
     const reply: Reply = typeof answer === 'string' ? { text: answer } : answer;
     if ('hang' in reply) return;
+    if ('drop' in reply) {
+      request.socket.destroy();
+      return;
+    }
     if ('garbled' in reply) {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`data: ${reply.garbled}\n\n`);
       return;
@@ -103,44 +88,29 @@ export class ModelServer {
         .end(reply.body ?? '{"error":{"message":"no"}}');
       return;
     }
-    const {
-      text,
-      reasoning,
-      tools,
-      finish,
-      usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
-    } = reply;
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    const send = (delta: unknown, finish: string | null = null): void => {
-      response.write(
-        `data: ${JSON.stringify({ id: `c${call.n}`, object: 'chat.completion.chunk', created: 1, model: call.model, choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`,
-      );
-    };
-    if (reasoning !== undefined) send({ role: 'assistant', reasoning_content: reasoning });
-    for await (const word of typeof text === 'string' ? text.split(/(?<= )/u) : (text ?? []))
-      send({ role: 'assistant', content: word });
-    tools?.forEach((use, index) =>
-      send({
-        tool_calls: [
-          {
-            index,
-            id: use.id ?? `call-${call.n}-${index}`,
-            type: 'function',
-            function: { name: use.name, arguments: use.arguments ?? JSON.stringify(use.input) },
-          },
-        ],
-      }),
-    );
-    if (finish === null) {
-      response.end();
-      return;
+    const { said, end } = wire.write(reply, call);
+    const { breaks, held = [] } = reply;
+    for (const frame of said) {
+      const text = frameOf(frame);
+      for (const { word, until } of held) if (text.includes(word)) await until;
+      response.write(text);
     }
-    send({}, finish ?? (tools === undefined ? 'stop' : 'tool_calls'));
-    response.write(
-      `data: ${JSON.stringify({ id: `c${call.n}`, object: 'chat.completion.chunk', created: 1, model: call.model, choices: [], usage })}\n\n`,
-    );
-    response.end('data: [DONE]\n\n');
+
+    if (breaks === 'stall') return;
+    if (breaks === 'drop') response.write(':\n\n', () => request.socket.destroy());
+    else if (breaks !== undefined) response.end(frameOf({ type: 'error', sequence_number: 1, ...breaks }));
+    else if (reply.finish === null) response.end();
+    else {
+      for (const frame of end) response.write(frameOf(frame));
+      response.end(wire === chat ? 'data: [DONE]\n\n' : undefined);
+    }
   }
+}
+
+function frameOf(frame: object): string {
+  const event = 'type' in frame ? `event: ${String(frame.type)}\n` : '';
+  return `${event}data: ${JSON.stringify(frame)}\n\n`;
 }
 
 /** The text of a message, whatever form its content has. */

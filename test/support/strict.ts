@@ -1,9 +1,11 @@
 /**
- * What providers refuse of a prompt, in one table: each rule with the provider that has it and the text of its refusal. A prompt that none of
- * them refuses is read by all.
+ * What providers refuse of a prompt: each rule with the provider that has it and the text of its refusal. A prompt that none of them refuses is
+ * read by all. The first table is of what every protocol says, the others of what one says alone, in its own words.
  */
 import type { ModelMessage } from 'ai';
-import type { Answer, ChatMessage } from './model-server.ts';
+import { blocksOf, signatureOf, type AnthropicBody, type Block } from './anthropic-wire.ts';
+import type { Answer, ChatMessage, ModelCall, Reply } from './model-server.ts';
+import { encryptedFor, type Item, type ResponsesBody } from './responses-wire.ts';
 
 /** One message of a prompt, whatever wire it came by. */
 export interface Said {
@@ -17,10 +19,10 @@ export interface Said {
   answers: string[];
 }
 
-export interface Rule {
+export interface Rule<Prompt = readonly Said[]> {
   provider: string;
   error: string;
-  isBroken: (prompt: readonly Said[]) => boolean;
+  isBroken: (prompt: Prompt) => boolean;
 }
 
 function neighbours(prompt: readonly Said[], role: string): boolean {
@@ -110,9 +112,166 @@ export const RULES: readonly Rule[] = [
   },
 ];
 
+/** The blocks of each message. */
+function messagesOf({ messages }: AnthropicBody): { role: string; blocks: Block[] }[] {
+  return messages.map(({ role, content }) => ({ role, blocks: blocksOf(content) }));
+}
+
+function ofType(blocks: readonly Block[] | undefined, type: string): Block[] {
+  return (blocks ?? []).filter((block) => block.type === type);
+}
+
+/** Runs of the provider's own tools: what is called, and what answers it. */
+const OWN_TOOLS = { mcp_tool_use: 'mcp_tool_result', server_tool_use: 'web_search_tool_result' };
+
+/** Of Anthropic's messages alone. */
+const ANTHROPIC_RULES: readonly Rule<AnthropicBody>[] = [
+  {
+    provider: 'anthropic',
+    error: 'max_tokens: Field required',
+    isBroken: ({ max_tokens }) => max_tokens === undefined,
+  },
+  {
+    provider: 'anthropic',
+    error: 'system: text content blocks must be non-empty',
+    isBroken: ({ system }) => blocksOf(system).some(({ text = '' }) => text.trim() === ''),
+  },
+  {
+    provider: 'anthropic',
+    error: 'messages: text content blocks must be non-empty',
+    isBroken: (body) =>
+      messagesOf(body).some(({ blocks }) => ofType(blocks, 'text').some(({ text = '' }) => text.trim() === '')),
+  },
+  {
+    provider: 'anthropic',
+    error: 'messages.1: all messages must have non-empty content except for the optional final assistant message',
+    isBroken: (body) => messagesOf(body).some(({ blocks }) => blocks.length === 0),
+  },
+  {
+    provider: 'anthropic',
+    error:
+      'messages.1: `tool_use` ids were found without `tool_result` blocks immediately after: toolu_1. Each `tool_use` block must have a corresponding `tool_result` block in the next message.',
+    isBroken: (body) =>
+      messagesOf(body).some(({ blocks }, i, all) => {
+        const uses = ofType(blocks, 'tool_use');
+        // They come before all else that the user says.
+        const answers = (all[i + 1]?.blocks ?? []).slice(0, uses.length);
+        return uses.some(({ id }) => !answers.some((one) => one.type === 'tool_result' && one.tool_use_id === id));
+      }),
+  },
+  {
+    provider: 'anthropic',
+    error:
+      'messages.1.content.0: unexpected `tool_use_id` found in `tool_result` blocks: toolu_1. Each `tool_result` block must have a corresponding `tool_use` block in the previous message.',
+    isBroken: (body) =>
+      messagesOf(body).some(({ blocks }, i, all) => {
+        const asked = ofType(all[i - 1]?.blocks, 'tool_use').map(({ id }) => id);
+        return ofType(blocks, 'tool_result').some(({ tool_use_id }) => !asked.includes(tool_use_id));
+      }),
+  },
+  {
+    provider: 'anthropic',
+    error: 'messages.1.content.0: Invalid `signature` in `thinking` block',
+    isBroken: (body) =>
+      messagesOf(body).some(({ blocks }) =>
+        ofType(blocks, 'thinking').some(({ thinking = '', signature }) => signature !== signatureOf(thinking)),
+      ),
+  },
+  {
+    provider: 'anthropic',
+    error:
+      'messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`. When `thinking` is enabled, a final `assistant` message must start with a thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks).',
+    isBroken: (body) => {
+      const all = messagesOf(body);
+      const step = all.findLast(({ role }) => role === 'assistant');
+      const isOpen = all.at(-1)?.blocks.some(({ type }) => type === 'tool_result') === true;
+      const first = step?.blocks[0]?.type ?? 'thinking';
+      return body.thinking?.type === 'enabled' && isOpen && !first.endsWith('thinking');
+    },
+  },
+  {
+    provider: 'anthropic',
+    error:
+      'messages.1.content.0: unexpected `tool_use_id` found in `mcp_tool_result` blocks: mcptoolu_1. Each `mcp_tool_result` block must have a corresponding `mcp_tool_use` block before it.',
+    isBroken: (body) =>
+      messagesOf(body).some(({ blocks }) =>
+        Object.entries(OWN_TOOLS).some(([use, result]) => {
+          const ids = (type: string, field: string): string =>
+            ofType(blocks, type)
+              .map((block) => String(block[field]))
+              .toSorted()
+              .join();
+          return ids(use, 'id') !== ids(result, 'tool_use_id');
+        }),
+      ),
+  },
+  {
+    provider: 'anthropic',
+    error: "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'",
+    isBroken: ({ tools = [] }) => tools.some(({ name }) => !/^[a-zA-Z0-9_-]{1,128}$/u.test(name)),
+  },
+];
+
+function itemsOf({ input }: ResponsesBody, type: string): Item[] {
+  return input.filter((item) => item.type === type);
+}
+
+/** Of OpenAI's responses alone. It keeps nothing here, as it keeps nothing for good. */
+const RESPONSES_RULES: readonly Rule<ResponsesBody>[] = [
+  {
+    provider: 'openai',
+    error:
+      "Item with id 'rs_1' not found. Items are not persisted when `store` is set to false. Try again with `store` set to true, or remove this item from your input.",
+    isBroken: (body) =>
+      itemsOf(body, 'item_reference').length > 0 ||
+      itemsOf(body, 'reasoning').some(({ encrypted_content: content }) => content === undefined || content === null),
+  },
+  {
+    provider: 'openai',
+    error:
+      'The encrypted content for item rs_1 could not be verified. Reason: Encrypted content item_id did not match the target item id.',
+    isBroken: (body) =>
+      itemsOf(body, 'reasoning').some(({ id = '', encrypted_content: its }) => its !== encryptedFor(id)),
+  },
+  {
+    provider: 'openai',
+    error: "Item 'rs_1' of type 'reasoning' was provided without its required following item.",
+    isBroken: ({ input }) =>
+      input.some(({ type }, i) => {
+        const next = input[i + 1];
+        return type === 'reasoning' && next?.role !== 'assistant' && next?.type !== 'function_call';
+      }),
+  },
+  {
+    provider: 'openai',
+    error: 'No tool output found for function call call_1.',
+    isBroken: (body) => {
+      const answered = itemsOf(body, 'function_call_output').map((item) => item.call_id);
+      return itemsOf(body, 'function_call').some((item) => !answered.includes(item.call_id));
+    },
+  },
+  {
+    provider: 'openai',
+    error: 'No tool call found for function call output with call_id call_1.',
+    isBroken: (body) => {
+      const asked = itemsOf(body, 'function_call').map((item) => item.call_id);
+      return itemsOf(body, 'function_call_output').some((item) => !asked.includes(item.call_id));
+    },
+  },
+];
+
 /** The first rule that a prompt breaks. */
 export function brokenRule(prompt: readonly Said[]): Rule | undefined {
   return RULES.find((rule) => rule.isBroken(prompt));
+}
+
+/** The first rule that a request breaks, of those of its own protocol too. */
+function brokenIn({ path, body, messages }: ModelCall): Pick<Rule, 'provider' | 'error'> | undefined {
+  const own: Record<string, () => Pick<Rule, 'provider' | 'error'> | undefined> = {
+    '/messages': () => ANTHROPIC_RULES.find((rule) => rule.isBroken(body as unknown as AnthropicBody)),
+    '/responses': () => RESPONSES_RULES.find((rule) => rule.isBroken(body as unknown as ResponsesBody)),
+  };
+  return own[path]?.() ?? brokenRule(ofWire(messages));
 }
 
 /** A prompt as the chat completions protocol has it, its instructions left out. */
@@ -152,11 +311,15 @@ export function ofModel(messages: readonly ModelMessage[]): Said[] {
 /** A model that refuses what any provider refuses. */
 export function strictly(answer: Answer): Answer {
   return (call) => {
-    const rule = brokenRule(ofWire(call.messages));
-    return rule === undefined
-      ? answer(call)
-      : { status: 400, body: JSON.stringify({ error: { message: `${rule.provider}: ${rule.error}` } }) };
+    const rule = brokenIn(call);
+    return rule === undefined ? answer(call) : refusal(400, `${rule.provider}: ${rule.error}`);
   };
+}
+
+/** As all of them say it. */
+export function refusal(status: number, message: string, headers: Record<string, string> = {}): Reply {
+  const error = { type: 'invalid_request_error', message };
+  return { status, headers, body: JSON.stringify({ type: 'error', error }) };
 }
 
 function parsed(text: string): unknown {

@@ -11,7 +11,7 @@ import { agentAt, echo } from '../support/app.ts';
 import { atRest, eventually, Gate, harness, text, uniqueId, type Harness } from '../support/harness.ts';
 import { last, ModelServer, type Answer } from '../support/model-server.ts';
 
-const SECRET = 'sk-very-secret-key';
+const SECRET = 'sk very-secret-key';
 process.env['TEST_SECRET'] = SECRET;
 
 let h: Harness;
@@ -97,13 +97,11 @@ test('T-13 text is read while the model writes it, also by another client, and w
   const [first, second] = [new Gate(), new Gate()];
   answer = () => ({
     reasoning: 'They greet me.',
-    text: (async function* () {
-      yield 'Hello ';
-      await first.opened;
-      yield 'there, ';
-      await second.opened;
-      yield 'you.';
-    })(),
+    text: 'Hello there, you.',
+    held: [
+      { word: 'there', until: first.opened },
+      { word: 'you', until: second.opened },
+    ],
   });
   const session = await h.client.startSession(uniqueId());
   const connection = await Connection.connect({ address: inject('address') });
@@ -171,11 +169,8 @@ test('T-18 a stream that is joined when the turn has ended tells all of it: text
 test('T-09 T-13 what an attempt has said that broke off is taken back by a retry; meanwhile the session is recovering, also for a new reader', async () => {
   const [broken, again] = [new Gate(), new Gate()];
   answer = ({ n }) => ({
-    text: (async function* () {
-      yield n === first ? 'Wrong ' : 'Right ';
-      await (n === first ? broken : again).opened;
-      yield 'so.';
-    })(),
+    text: n === first ? 'Wrong so.' : 'Right so.',
+    held: [{ word: 'so', until: (n === first ? broken : again).opened }],
     ...(n === first ? { finish: null } : {}),
   });
   const first = model.calls.length + 1;
@@ -231,11 +226,8 @@ test('a stream of a turn that the session never had is UnknownTurn; one of bad i
 test('the signal ends the reading and not the turn', async () => {
   const gate = new Gate();
   answer = () => ({
-    text: (async function* () {
-      yield 'One ';
-      await gate.opened;
-      yield 'two.';
-    })(),
+    text: 'One two.',
+    held: [{ word: 'two', until: gate.opened }],
   });
   const session = await h.client.startSession(uniqueId());
   const reading = new AbortController();
@@ -282,11 +274,8 @@ test('a turn that a background result has made is followed by its id', async () 
 test('X-08 a secret that the model writes in pieces is in no heartbeat, message or part', async () => {
   const gate = new Gate();
   answer = () => ({
-    text: (async function* () {
-      yield `The key is ${SECRET.slice(0, 5)}`;
-      await gate.opened;
-      yield `${SECRET.slice(5)}. Keep it.`;
-    })(),
+    text: `The key is ${SECRET}. Keep it.`,
+    held: [{ word: 'very', until: gate.opened }],
   });
   const session = await h.client.startSession(uniqueId());
   const read: TurnPart[] = [];
