@@ -20,7 +20,7 @@ export function createActivities(registry: Registry, client: Client, isStopping:
       unlessPaused(client, async () => {
         // Loaded late: who serves no models need not have the AI SDK installed.
         const { callModel } = await import('./model.ts');
-        return { v: 1, ...(await callModel(registry, client, isStopping, arg)) };
+        return { v: 1, ...registry.clean(await callModel(registry, client, isStopping, arg)) };
       }),
     tool: async (arg) => unlessPaused(client, async () => ({ v: 1, output: await callTool(registry, client, arg) })),
     task: async (arg) => unlessPaused(client, async () => runTask(registry, client, arg)),

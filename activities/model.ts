@@ -4,11 +4,8 @@
  */
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import {
-  APICallError,
-  InvalidResponseDataError,
   InvalidToolInputError,
   JSONParseError,
-  NoOutputGeneratedError,
   convertToModelMessages,
   NoSuchToolError,
   TypeValidationError,
@@ -34,14 +31,18 @@ import { jsonBytes } from '../src/domain/state/json.ts';
 import { withinBound } from '../src/domain/turn/calls.ts';
 import { isRuntimeTool } from '../src/domain/turn/runtime-tools.ts';
 import { MESSAGE_BYTES, MOST_TOKENS, TEXT_CHARS } from '../src/domain/state/sizes.ts';
-import { promptOf } from '../src/domain/delivery/prompt.ts';
+import { promptOf, withoutReasoning } from '../src/domain/delivery/prompt.ts';
+import { isRunByProvider } from '../src/domain/delivery/transcript.ts';
 import { misfitSentence } from '../src/domain/run/fit.ts';
 import { echo, isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
 import type { ModelAnswer, ModelCall } from '../src/domain/turn/model-step.ts';
 import { cutParts, inputPreview } from './answer-size.ts';
+import { callSettings, type CallSettings } from './call-settings.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { messageOf, misfitIn, misfitOf } from './fit.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import { isBroken, providerFailure, refusesReasoning } from './provider-failure.ts';
+import { knownTo, ranByProvider, withinRoom, type ContentPart } from './provider-tools.ts';
 import type { Registry } from './registry.ts';
 import { ownSignal } from './signal.ts';
 import { Streamed } from './streamed.ts';
@@ -72,8 +73,15 @@ export async function callModel(
   try {
     return await withHeartbeat(
       (): ModelHeartbeat => ({ usage, turnId, step, attempt, parts: streamed.parts }),
-      async () =>
-        ask(registry, promptOf(await readTranscript(client, arg.workflowId, isStopping)), agent, arg.isRun, streamed),
+      async () => {
+        const settings = await callSettings(client, agent, arg, isStopping);
+        const transcript = await readTranscript(client, arg.workflowId, isStopping);
+        const prompt = promptOf(knownTo(settings.model.provider, transcript));
+        return ask(registry, prompt, agent, settings, arg.isRun, streamed).catch(async (error: unknown) => {
+          if (!refusesReasoning(error)) throw error;
+          return ask(registry, withoutReasoning(prompt), agent, settings, arg.isRun, streamed);
+        });
+      },
       { hasNews: () => streamed.takeNews() },
     );
   } catch (error) {
@@ -90,6 +98,7 @@ async function ask(
   registry: Registry,
   transcript: readonly TranscriptMessage[],
   agent: AgentDefinition,
+  settings: CallSettings,
   isRun: boolean,
   streamed: Streamed,
 ): Promise<ModelAnswer> {
@@ -99,8 +108,7 @@ async function ask(
   const messages = await convertToModelMessages(transcript.slice() as unknown as AiMessage[], { tools });
   const watchdog = new Watchdog(stall);
   const result = streamText({
-    model: agent.model,
-    instructions: agent.instructions,
+    ...settings,
     messages,
     tools,
     maxRetries: 0,
@@ -119,7 +127,7 @@ async function ask(
     watchdog.stop();
   }
   if (watchdog.signal.aborted) throw watchdog.signal.reason;
-  if (failure !== undefined) throw failure instanceof Error ? failure : new Error(JSON.stringify(failure));
+  if (failure !== undefined) throw thrownBy(failure);
   ownSignal().throwIfAborted();
   const [content, usage, finishReason, raw] = await Promise.all([
     result.content,
@@ -128,22 +136,24 @@ async function ask(
     result.rawFinishReason,
   ]);
   // One that has not said why it ended has broken off.
-  if (finishReason === 'error' || (finishReason === 'other' && raw === undefined))
+  if (finishReason === 'error' || finishReason === 'interrupted' || (finishReason === 'other' && raw === undefined))
     throw new BrokenAnswer('The answer of the model broke off before its end.');
   // In the order of their parts, which is how the two belong together: ids may repeat.
-  const asked = content.filter((part) => part.type === 'tool-call');
+  const asked = content.filter((part) => part.type === 'tool-call').filter((part) => !isRunByProvider(part));
   const calls = withinBound(await Promise.all(asked.map(async (part) => callOf(registry, agent, part, finishReason))));
   let place = 0;
-  const parts = content.flatMap((part) => partOf(part as { type: string; [field: string]: unknown }));
+  const told = content as unknown as ContentPart[];
+  const parts = withinRoom(told.flatMap((part) => ranByProvider(settings.model.provider, part, told) ?? partOf(part)));
   const { parts: kept, cut } = cutParts(
     parts.map((part) =>
-      part['toolCallId'] !== undefined && calls[place++]?.kind === 'invalid'
+      part['toolCallId'] !== undefined && !isRunByProvider(part) && calls[place++]?.kind === 'invalid'
         ? { ...part, input: inputPreview(part['input']) }
         : part,
     ),
   );
   return {
-    ...registry.redactJson({ parts: kept, calls }),
+    parts: kept,
+    calls,
     usage: usageOf(usage),
     ...(cut === undefined ? {} : { cut }),
     ...(finishReason === 'stop' || finishReason === 'tool-calls' ? {} : { finishReason }),
@@ -154,6 +164,12 @@ async function ask(
 /** It ended without an end, or with an error: worth another attempt. */
 class BrokenAnswer extends Error {
   override readonly name = 'ModelBroken';
+}
+
+/** What went wrong, by a name that says something: some packages throw bare errors when a stream is not as they know it. */
+function thrownBy(failure: unknown): Error {
+  if (!(failure instanceof Error)) return new BrokenAnswer(JSON.stringify(failure));
+  return failure.name === 'Error' ? new BrokenAnswer(failure.message, { cause: failure }) : failure;
 }
 
 const CUT_OFF = 'InvalidInput: Expected a whole call, got one of an answer that was cut off at its longest length.';
@@ -190,7 +206,7 @@ class Watchdog {
 }
 
 /** A content part as a part of a UI message; a call has no output yet. */
-function partOf(part: { type: string; [field: string]: unknown }): MessagePart[] {
+function partOf(part: ContentPart): MessagePart[] {
   const metadata = part['providerMetadata'] === undefined ? {} : { providerMetadata: part['providerMetadata'] };
   switch (part.type) {
     case 'text':
@@ -298,17 +314,15 @@ function usageOf(usage: LanguageModelUsage): Usage {
 /** Which failures are worth another attempt: stalls, lost connections, and what the provider says is. */
 function failed(registry: Registry, agent: AgentDefinition, error: unknown): Error {
   const maxAttempts = agent.maxAttempts ?? ATTEMPTS;
-  if (APICallError.isInstance(error)) {
-    const seconds = Number(error.responseHeaders?.['retry-after']);
-    const details =
-      Number.isFinite(seconds) && seconds > 0
-        ? { maxAttempts, retryAfterMs: Math.min(seconds * 1000, 600_000) }
-        : { maxAttempts };
-    return outgoing(registry, error, { nonRetryable: !error.isRetryable, details });
+  const refusal = providerFailure(error);
+  if (refusal !== undefined) {
+    const { message, isRetryable, ...told } = refusal;
+    const details = { maxAttempts, ...told };
+    return outgoing(registry, error, { type: 'ProviderError', message, nonRetryable: !isRetryable, details });
   }
   const stalled = error instanceof Error && error.name === 'TimeoutError';
   const type = stalled ? 'ModelStalled' : isBroken(error) ? 'ModelBroken' : undefined;
-  const message = garbled(error);
+  const message = garbled(registry, error);
   return outgoing(registry, error, {
     ...(type === undefined ? {} : { type }),
     ...(message === undefined ? {} : { message }),
@@ -316,15 +330,9 @@ function failed(registry: Registry, agent: AgentDefinition, error: unknown): Err
   });
 }
 
-function isBroken(error: unknown): boolean {
-  return [InvalidResponseDataError, NoOutputGeneratedError, TypeValidationError, JSONParseError].some((one) =>
-    one.isInstance(error),
-  );
-}
-
 /** The one sentence of an answer that no model gives: the library would tell all of it, with all that is wrong with it. */
-function garbled(error: unknown): string | undefined {
+function garbled(registry: Registry, error: unknown): string | undefined {
   if (TypeValidationError.isInstance(error)) return messageOf(error, 'answer', error.value);
-  if (JSONParseError.isInstance(error)) return `Expected answer to be JSON, got ${echo(error.text)}.`;
+  if (JSONParseError.isInstance(error)) return `Expected answer to be JSON, got ${echo(registry.redact(error.text))}.`;
   return undefined;
 }

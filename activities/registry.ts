@@ -3,9 +3,14 @@ import type { AgentDefinition, Config, TaskDefinition, ToolDefinition } from '..
 import { DEFAULT_TASK_QUEUE } from '../src/contract.ts';
 import { hashHex } from '../src/domain/state/ids.ts';
 import type { NameFacts } from '../src/domain/state/types.ts';
+import { InvalidInput } from '../src/errors.ts';
+import { KEY_VARIABLES } from '../src/model-names.ts';
 
 /** Digits of the hash of names. */
 const HASH_DIGITS = 12;
+
+/** Characters. */
+const LEAST_SECRET = 8;
 
 export class Registry {
   readonly agents = new Map<string, AgentDefinition>();
@@ -18,7 +23,8 @@ export class Registry {
   readonly taskQueue: string;
   /** At the end of its pollers' identity: a hash of all names that it knows. */
   readonly announced: string;
-  readonly secrets: readonly string[];
+  /** The environment variables whose values nobody is to read: those that the configuration names, and every provider's key. */
+  private readonly secrets: readonly string[];
   private readonly first: string;
 
   constructor(config: Config) {
@@ -43,7 +49,8 @@ export class Registry {
       ...config.agents.flatMap(({ name, tools = [] }) => tools.map((tool) => `${name} ${tool.name}`)),
     ];
     this.announced = `names:${hashHex(JSON.stringify(known.toSorted()), HASH_DIGITS)}`;
-    this.secrets = (config.secrets ?? []).map((name) => process.env[name] ?? '').filter((value) => value !== '');
+    for (const name of config.secrets ?? []) longEnough(name);
+    this.secrets = [...new Set([...(config.secrets ?? []), ...KEY_VARIABLES])];
     this.first = config.agents[0]?.name ?? '';
   }
 
@@ -77,18 +84,54 @@ export class Registry {
     return this.agents.get(agent)?.tools?.find((one) => one.name === tool);
   }
 
-  /** A text in which every configured secret is replaced; longest first, so that none is left in parts. */
+  /** A text in which every secret is replaced, also as it stands in JSON; longest first, so that none is left in parts. */
   redact(text: string): string {
-    return this.secrets
-      .toSorted((a, b) => b.length - a.length)
-      .reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text);
+    return replaced(
+      text,
+      this.values().flatMap((value) => [value, inJson(value)]),
+    );
   }
 
-  /** The same for every text in a value; the names of fields stay. */
-  redactJson<T>(value: T): T {
-    if (this.secrets.length === 0) return value;
-    return JSON.parse(JSON.stringify(value), (_name, inner: unknown) =>
-      typeof inner === 'string' ? this.redact(inner) : inner,
-    ) as T;
+  /** The same of every text in a value of JSON. */
+  clean<T>(value: T): T {
+    const forms = this.values().map(inJson);
+    const text = forms.length === 0 ? '' : JSON.stringify(value);
+    return forms.some((secret) => text?.includes(secret)) ? (JSON.parse(replaced(text, forms)) as T) : value;
   }
+
+  /** How many characters at the end of a text may yet become a secret, when more of it comes. */
+  opening(text: string): number {
+    return Math.max(0, ...this.values().flatMap((value) => [openEnd(text, value), openEnd(text, inJson(value))]));
+  }
+
+  /** As they are now: a key may be replaced while the worker runs. */
+  private values(): string[] {
+    return this.secrets.map((name) => process.env[name] ?? '').filter((value) => value.length >= LEAST_SECRET);
+  }
+}
+
+function inJson(value: string): string {
+  return JSON.stringify(value).slice(1, -1);
+}
+
+/** How many characters at the end of a text are a beginning of this one. */
+function openEnd(text: string, whole: string): number {
+  for (let length = Math.min(text.length, whole.length - 1); length > 0; length--)
+    if (text.endsWith(whole.slice(0, length))) return length;
+  return 0;
+}
+
+function replaced(text: string, secrets: readonly string[]): string {
+  return secrets
+    .toSorted((a, b) => b.length - a.length)
+    .reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text);
+}
+
+/** @throws InvalidInput when a secret is so short that replacing it would make texts unreadable, and guessing it easy. */
+function longEnough(name: string): void {
+  const { length } = process.env[name] ?? '';
+  if (length > 0 && length < LEAST_SECRET)
+    throw new InvalidInput(
+      `Expected the value of ${name} to be at least ${LEAST_SECRET} characters long to be kept secret, got ${length}.`,
+    );
 }

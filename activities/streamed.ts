@@ -51,15 +51,6 @@ export class Streamed {
   }
 
   private settled(text: string): string {
-    const held = this.registry.secrets.map((secret) => openEnd(text, secret));
-    const end = text.length - Math.max(0, ...held);
-    return text.slice(0, end).replace(/[\uD800-\uDBFF]$/u, '');
+    return text.slice(0, text.length - this.registry.opening(text)).replace(/[\uD800-\uDBFF]$/u, '');
   }
-}
-
-/** How many characters at the end of a text are a beginning of this one. */
-function openEnd(text: string, whole: string): number {
-  for (let length = Math.min(text.length, whole.length - 1); length > 0; length--)
-    if (text.endsWith(whole.slice(0, length))) return length;
-  return 0;
 }

@@ -58,16 +58,13 @@ export async function runTask(registry: Registry, client: Client, arg: TaskArg):
         const input: unknown = definition.input === undefined ? arg.input : await fitting(definition.input, arg.input);
         const inbox = openInbox(client, arg.workflowId, signal);
         const context = contextOf(registry, client, arg, beat, attempt, inbox);
-        const result = plain(
-          await insideOf(arg.sessionId, async () => definition.run(input, context)),
-          `the result of task ${arg.task}`,
-          WHOLE_RESULT_BYTES,
-        );
+        const made: unknown = await insideOf(arg.sessionId, async () => definition.run(input, context));
+        const result = registry.clean(plain(made, `the result of task ${arg.task}`, WHOLE_RESULT_BYTES));
         // Told with the result and not before it: should the result not arrive, the next attempt has the message to read again.
         const { handedOut } = inbox;
         return {
           v: 1,
-          result: registry.redactJson(result),
+          result,
           ...progressOf(beat),
           ...(handedOut > 0 ? { read: handedOut } : {}),
         };
@@ -156,8 +153,9 @@ function contextOf(
     signal: ownSignal(),
     client: clientFor(registry, client),
     progress(report: ProgressReport): void {
-      const snapshot = registry.redactJson(snapshotOf(report, n + 1));
-      const checkpoint = report.checkpoint === undefined ? undefined : small(report.checkpoint, 'checkpoint');
+      const snapshot = registry.clean(snapshotOf(report, n + 1));
+      const { checkpoint: given } = report;
+      const checkpoint = given === undefined ? undefined : registry.clean(small(given, 'checkpoint'));
       n += 1;
       beat.progress = snapshot;
       beat.moved = true;
@@ -169,7 +167,7 @@ function contextOf(
         throw new InvalidInput(
           `Expected the name of a milestone to match ${NAME_PATTERN.source}, got ${JSON.stringify(name)}.`,
         );
-      const plainData = data === undefined ? undefined : registry.redactJson(small(data, 'the data of a milestone'));
+      const plainData = data === undefined ? undefined : registry.clean(small(data, 'the data of a milestone'));
       await client.workflow.getHandle(workflowId).signal('taskMilestone', {
         name,
         ...(plainData === undefined ? {} : { data: plainData }),

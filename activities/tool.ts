@@ -41,7 +41,7 @@ export async function callTool(registry: Registry, client: Client, arg: ToolArg)
         const ctx = { sessionId, workflowId, turnId, toolCallId, attempt, signal, client: clientFor(registry, client) };
         const raw: unknown = await insideOf(sessionId, async () => tool.execute(input, ctx));
         const output = tool.output === undefined ? raw : await fitting(tool.output, raw, 'output');
-        return registry.redactJson(plain(output, `the output of tool ${arg.toolName}`, TOOL_OUTPUT_BYTES));
+        return registry.clean(plain(output, `the output of tool ${arg.toolName}`, TOOL_OUTPUT_BYTES));
       },
       { name: `tool ${arg.toolName}` },
     );

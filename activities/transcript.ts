@@ -1,6 +1,6 @@
 /** The prompt is read from the workflow by query, so that history holds each message once. */
 import { activityInfo } from '@temporalio/activity';
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import { ask } from '../src/client/ask.ts';
 import type { UIMessage } from '../src/contract.ts';
 import { handedBack } from './failure.ts';
@@ -8,13 +8,18 @@ import { ownSignal } from './signal.ts';
 
 const LOOK_MS = 100;
 
+/** The execution that the activity belongs to. */
+export function ownWorkflow(client: Client, workflowId: string): WorkflowHandle {
+  return client.workflow.getHandle(workflowId, activityInfo().workflowExecution?.runId);
+}
+
 /** The whole transcript with hidden messages: exactly what the model is to see. */
 export async function readTranscript(
   client: Client,
   workflowId: string,
   isStopping: () => boolean,
 ): Promise<UIMessage[]> {
-  const handle = client.workflow.getHandle(workflowId, activityInfo().workflowExecution?.runId);
+  const handle = ownWorkflow(client, workflowId);
   const messages: UIMessage[] = [];
   for (;;) {
     const after = messages.at(-1)?.id;
@@ -32,7 +37,7 @@ export async function readTranscript(
 }
 
 /** A worker that stops may be the only one that could answer: it does not wait for itself. */
-async function unlessStopping<T>(isStopping: () => boolean, answer: Promise<T>): Promise<T> {
+export async function unlessStopping<T>(isStopping: () => boolean, answer: Promise<T>): Promise<T> {
   const signal = ownSignal();
   let timer: NodeJS.Timeout | undefined;
   let abort = (): void => undefined;

@@ -2,13 +2,14 @@
  * What an app writes: agents, tasks, tools and the one configuration that a worker registers them from.
  * These functions check names and numbers when the module loads and return their argument, frozen.
  */
-import type { LanguageModelV4 } from '@ai-sdk/provider';
+import type { LanguageModelV2, LanguageModelV3, LanguageModelV4 } from '@ai-sdk/provider';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { DataConverter } from '@temporalio/common';
 import type { OutliveClient } from './client/index.ts';
 import { isRuntimeTool } from './domain/turn/runtime-tools.ts';
 import { isRefusal } from './domain/state/types.ts';
 import { InvalidInput } from './errors.ts';
+import { parseModelName } from './model-names.ts';
 import { parse, sessionInput } from './schemas/index.ts';
 import { NAME_PATTERN, SERVED, type Json, type Limits, type Row, type Served } from './contract.ts';
 
@@ -95,12 +96,33 @@ export interface ToolDefinition<Input = unknown, Output = unknown> {
   retries?: number;
 }
 
+/** A language model of the AI SDK, as its providers' packages make them. */
+export type LanguageModel = LanguageModelV4 | LanguageModelV3 | LanguageModelV2;
+
+/** For whom instructions are made. */
+export interface InstructionsContext {
+  /** Workflow id of the root session. */
+  readonly sessionId: string;
+  /** What the session, or the run, was started with as `metadata`. */
+  readonly metadata: Json | undefined;
+  /** Of a run; none in a session. */
+  readonly runId?: string;
+}
+
 export interface AgentDefinition {
   name: string;
   /** Tells a model that may start this agent what it is for. */
   description?: string;
-  instructions: string;
-  model: LanguageModelV4;
+  /** The system prompt, or a function that makes it, called by the worker before each model call. What it throws is a failed attempt of the step. */
+  instructions: string | ((context: InstructionsContext) => string | Promise<string>);
+  /** A language model of the AI SDK, or `"provider:model"` with the provider `anthropic`, `openai`, `openai-compatible` or `gateway`. */
+  model: LanguageModel | string;
+  /** Of one model call. Default: what the provider says. */
+  maxOutputTokens?: number;
+  /** Of the model. Default: what the provider says. */
+  temperature?: number;
+  /** By provider, handed on as they are: `{ anthropic: { thinking: { type: 'enabled', budgetTokens: 4096 } } }`. */
+  providerOptions?: Readonly<Record<string, { readonly [option: string]: Json }>>;
   tools?: readonly ToolDefinition<any, any>[];
   /** Names of the agents and tasks that this agent's model may start. Default none. */
   canStart?: readonly string[];
@@ -160,7 +182,10 @@ export interface Config {
    * Client({ dataConverter: config.dataConverter })`. A payload that can never be decoded is to be a `ValueError` of `@temporalio/common`.
    */
   dataConverter?: Pick<DataConverter, 'payloadCodecs'>;
-  /** Names of environment variables; their values are replaced by `[secret]` in every error that leaves an activity. */
+  /**
+   * Names of environment variables; their values, of at least 8 characters, are replaced by `[secret]` in all that leaves an activity: errors,
+   * what tools and tasks answer and report, what the model says. The keys of the providers are so without being named.
+   */
   secrets?: readonly string[];
 }
 
@@ -200,6 +225,34 @@ function count(kind: string, value: number | undefined, least: number): void {
   }
 }
 
+function modelSettings({
+  name,
+  model,
+  instructions,
+  maxOutputTokens,
+  temperature,
+  providerOptions,
+}: AgentDefinition): void {
+  const of = `of agent ${name}`;
+  if (typeof model === 'string') parseModelName(model, `model ${of}`);
+  else if (typeof (Object(model) as Partial<LanguageModel>).doStream !== 'function')
+    throw new InvalidInput(
+      `Expected model ${of} to be a language model of the AI SDK or "provider:model", got ${JSON.stringify(model) ?? typeof model}.`,
+    );
+  if (typeof instructions !== 'string' && typeof instructions !== 'function')
+    throw new InvalidInput(
+      `Expected instructions ${of} to be a text or a function, got ${JSON.stringify(instructions) ?? typeof instructions}.`,
+    );
+  count(`maxOutputTokens ${of}`, maxOutputTokens, 1);
+  if (temperature !== undefined && !(Number.isFinite(temperature) && temperature >= 0))
+    throw new InvalidInput(`Expected temperature ${of} to be a number of at least 0, got ${String(temperature)}.`);
+  const isObject = (one: unknown): boolean => typeof one === 'object' && one !== null && !Array.isArray(one);
+  if (providerOptions !== undefined && !(isObject(providerOptions) && Object.values(providerOptions).every(isObject)))
+    throw new InvalidInput(
+      `Expected providerOptions ${of} to be an object with an object for each provider, got ${JSON.stringify(providerOptions)}.`,
+    );
+}
+
 /**
  * Defines an agent: what takes turns in a session or as a run.
  *
@@ -213,6 +266,7 @@ export function defineAgent(agent: AgentDefinition): Readonly<AgentDefinition> {
   named('an agent', agent.name);
   count(`stallTimeoutMs of agent ${agent.name}`, agent.stallTimeoutMs, 1);
   count(`maxAttempts of agent ${agent.name}`, agent.maxAttempts, 1);
+  modelSettings(agent);
   unsupported(`agent ${agent.name}`, agent, 'repairInterruptedTool');
   const limits = parse(sessionInput(), { limits: agent.limits }, `agent ${agent.name}`);
   if (isRefusal(limits)) throw new InvalidInput(limits.message);

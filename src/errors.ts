@@ -109,6 +109,18 @@ export class ModelStalled extends OutliveError {
     super('ModelStalled', message);
   }
 }
+/** The answer of the model broke off, or was none, and was so again in every retry. */
+export class ModelBroken extends OutliveError {
+  constructor(message: string) {
+    super('ModelBroken', message);
+  }
+}
+/** The model's provider refused, could not be reached, or cannot be asked: in every retry, or for good. */
+export class ProviderError extends OutliveError {
+  constructor(message: string) {
+    super('ProviderError', message);
+  }
+}
 /** A budget of steps, time or tokens is used up; the message names which. */
 export class BudgetExceeded extends OutliveError {
   constructor(message: string) {
@@ -222,6 +234,8 @@ const classes: Record<ErrorType, (message: string) => OutliveError> = {
   SessionClosed: (m) => new SessionClosed(m),
   ResultTooLarge: (m) => new ResultTooLarge(m),
   ModelStalled: (m) => new ModelStalled(m),
+  ModelBroken: (m) => new ModelBroken(m),
+  ProviderError: (m) => new ProviderError(m),
   BudgetExceeded: (m) => new BudgetExceeded(m),
   WorkerLost: (m) => new WorkerLost(m),
   StaleCursor: (m) => new StaleCursor(m),

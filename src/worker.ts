@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
+import { checkProviders } from '../activities/providers.ts';
 import { Registry } from '../activities/registry.ts';
 import { dataConverterOf } from './data-converter.ts';
 import {
@@ -96,7 +97,8 @@ export class OutliveWorker {
 /**
  * A worker for everything that the configuration names. `run()` it; it stops on `shutdown()`.
  *
- * @throws InvalidInput when the Temporal SDK is not as this version needs it, or is there more than once.
+ * @throws InvalidInput when the Temporal SDK is not as this version needs it, or is there more than once, and when a package is missing that
+ * a model of the configuration needs, or what says where it is.
  */
 export async function createWorker(
   config: Config,
@@ -104,6 +106,7 @@ export async function createWorker(
 ): Promise<OutliveWorker> {
   const { taskQueue = DEFAULT_TASK_QUEUE, serve = SERVED, concurrency = {} } = config;
   sameCopy(connection, NativeConnection, 'connection', '@temporalio/worker');
+  if (serve.includes('models')) await checkProviders(config.agents);
   const registry = new Registry(config);
   const dataConverter = dataConverterOf(config.dataConverter);
   const client = new Client({ connection, namespace, dataConverter });

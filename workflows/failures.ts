@@ -26,6 +26,7 @@ import type { ToolFailure } from '../src/domain/turn/tool-calls.ts';
 interface Details {
   maxAttempts?: number;
   retryAfterMs?: number;
+  statusCode?: number;
   progress?: Progress;
   checkpoint?: unknown;
 }
@@ -53,9 +54,12 @@ export function stepFailure(error: unknown): StepFailure {
   const unknown = unknownHere(error);
   if (unknown !== undefined) return { how: 'unknown', error: unknown };
   if (cause instanceof TimeoutFailure) return { how: 'lost', said: saidBefore(cause.lastHeartbeatDetails) };
-  const failure = failureOf(error);
+  const { maxAttempts, retryAfterMs, statusCode } = detailsOf(error);
+  const failure = {
+    ...failureOf(error),
+    ...(statusCode !== undefined && Number.isInteger(statusCode) ? { statusCode } : {}),
+  };
   if (cause instanceof ApplicationFailure && cause.nonRetryable === true) return { how: 'final', error: failure };
-  const { maxAttempts, retryAfterMs } = detailsOf(error);
   return {
     how: 'failed',
     error: failure,

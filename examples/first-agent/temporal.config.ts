@@ -8,7 +8,7 @@ export const helper = defineAgent({
   instructions:
     'Help with texts. Start long work in the background, go on, and tell what came of it when it reports back.',
   // A script that needs no key. For a real model: npm install @ai-sdk/anthropic, put the key into ANTHROPIC_API_KEY,
-  // import { anthropic } from '@ai-sdk/anthropic', and write here: model: anthropic('claude-sonnet-4-5'),
+  // and write here: model: 'anthropic:claude-sonnet-4-5',
   model: demoModel(),
   canStart: ['count_words'],
 });

@@ -51,7 +51,7 @@ const milestones = lazily(() =>
   list(object({ n: count(1), name, at: instant, data: optional(small) }), 'a list of milestones'),
 );
 
-const failure = lazily(() => object({ type: shortText(256), message: words }));
+const failure = lazily(() => object({ type: shortText(256), message: words, statusCode: optional(count()) }));
 
 export const progress = lazily(() =>
   object({

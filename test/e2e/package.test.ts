@@ -90,7 +90,7 @@ export default defineConfig({ taskQueue: '${uniqueId('q')}', agents: [helper], t
         'main.ts',
         `import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { OutliveClient, type OutliveEvent } from 'outlive';
+import { defineAgent, defineConfig, OutliveClient, type OutliveEvent } from 'outlive';
 import { createWorker } from 'outlive/worker';
 import { workflowBundle } from 'outlive/workflows';
 import { existsSync } from 'node:fs';
@@ -103,6 +103,8 @@ const connection = await NativeConnection.connect({ address });
 const client = new Client({ connection: await Connection.connect({ address }) });
 const own = await Worker.create({ connection, taskQueue: '${uniqueId('own')}', workflowsPath: new URL('./workflows.ts', import.meta.url).pathname });
 const ours = await createWorker(config, { connection });
+const named = defineConfig({ agents: [defineAgent({ name: 'named', instructions: 'Help.', model: 'anthropic:claude' })] });
+const refused = await createWorker(named, { connection }).then(() => '', (error: Error) => error.message);
 await ours.runUntil(async () => own.runUntil(async () => {
   const said = await client.workflow.execute<typeof hello>('hello', { args: ['World'], taskQueue: own.options.taskQueue, workflowId: '${uniqueId('hello')}' });
   const outlive = new OutliveClient(client, config.taskQueue === undefined ? {} : { taskQueue: config.taskQueue });
@@ -117,7 +119,7 @@ await ours.runUntil(async () => own.runUntil(async () => {
   const result = run === undefined ? undefined : await session.run(run.runId).result();
   const texts = (await session.getTranscript()).messages.map(({ parts }) => parts.map((part) => part['text'] ?? '').join(''));
   await session.close();
-  console.log(JSON.stringify({ said, result, last: texts.at(-1), bundle: existsSync(workflowBundle.codePath) }));
+  console.log(JSON.stringify({ said, result, last: texts.at(-1), bundle: existsSync(workflowBundle.codePath), refused }));
 }));
 await connection.close();
 process.exit(0);
@@ -132,6 +134,8 @@ process.exit(0);
         result: { counted: 3 },
         last: 'answer 3',
         bundle: true,
+        refused:
+          'Expected the package @ai-sdk/anthropic to be installed (npm install @ai-sdk/anthropic): agent named has the model "anthropic:claude".',
       });
       const copies = await app.run('npm', 'ls', '@temporalio/common', '--parseable', '--all');
       expect(new Set(copies.stdout.trim().split('\n')).size).toBe(1);
@@ -176,7 +180,7 @@ test(
         'main.js',
         `import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
-import { defineConfig, OutliveClient } from 'outlive';
+import { defineAgent, defineConfig, OutliveClient } from 'outlive';
 import { OutliveClient as Same } from 'outlive/client';
 import { demoModel, manualTask, scriptedModel } from 'outlive/testing';
 import { createWorker } from 'outlive/worker';
@@ -184,7 +188,10 @@ import { createWorker } from 'outlive/worker';
 const [address, taskQueue, sessionId] = process.argv.slice(2);
 const double = manualTask('double');
 const config = defineConfig({ taskQueue, agents: [], tasks: [double], serve: ['tasks'] });
-const worker = await createWorker(config, { connection: await NativeConnection.connect({ address }) });
+const connection = await NativeConnection.connect({ address });
+const worker = await createWorker(config, { connection });
+const talks = defineConfig({ taskQueue, agents: [defineAgent({ name: 'talks', instructions: 'Help.', model: demoModel() })] });
+const refused = await createWorker(talks, { connection }).then(() => '', ({ message }) => message);
 const models = [demoModel(), scriptedModel(['ok'])].map(({ modelId }) => modelId);
 const client = new OutliveClient(new Client({ connection: await Connection.connect({ address }) }), { taskQueue });
 await worker.runUntil(async () => {
@@ -194,7 +201,7 @@ await worker.runUntil(async () => {
   await run.finish({ doubled: 2 * run.input.n });
   const result = await session.run(runId).result();
   await session.close();
-  console.log(JSON.stringify({ result, models, same: Same === OutliveClient, queues: worker.taskQueues }));
+  console.log(JSON.stringify({ result, models, refused, same: Same === OutliveClient, queues: worker.taskQueues }));
 });
 process.exit(0);
 `,
@@ -209,6 +216,7 @@ process.exit(0);
       expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).toEqual({
         result: { doubled: 42 },
         models: ['demo', 'scripted'],
+        refused: 'Expected the package ai to be installed (npm install ai): agent talks needs it to call its model.',
         same: true,
         queues: [`${rest.taskQueue}.tasks`],
       });

@@ -24,7 +24,7 @@ const LAYERS: Layer[] = [
   },
   {
     name: 'define',
-    files: /^src\/define\.ts$/u,
+    files: /^src\/(define|model-names)\.ts$/u,
     layers: ['domain', 'errors', 'contract', 'client'],
     packages: /^(@standard-schema\/spec|@ai-sdk\/provider|@temporalio\/common)$/u,
   },
@@ -44,7 +44,8 @@ const LAYERS: Layer[] = [
     name: 'activities',
     files: /^activities\//u,
     layers: ['domain', 'errors', 'contract', 'closed', 'define', 'client', 'nested'],
-    packages: /^(node:.*|ai|zod|@standard-schema\/spec|@temporalio\/(activity|client|common))$/u,
+    packages:
+      /^(node:.*|ai|zod|@ai-sdk\/(provider|anthropic|openai|openai-compatible)|@standard-schema\/spec|@temporalio\/(activity|client|common))$/u,
   },
   {
     name: 'client',

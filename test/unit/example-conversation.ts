@@ -1,5 +1,5 @@
 /** A conversation with the builder without the runtime: `streamText` with the real tools, a `start_run` that only remembers, and framed reports. */
-import { stepCountIs, streamText, tool, type LanguageModel, type ModelMessage, type ToolSet } from 'ai';
+import { stepCountIs, streamText, tool, type ModelMessage, type ToolSet } from 'ai';
 import { z } from 'zod';
 import type { AgentDefinition, ToolDefinition } from '../../src/define.ts';
 import { frame } from '../../src/domain/delivery/frame.ts';
@@ -57,8 +57,8 @@ export class Conversation {
     this.messages.push({ role: 'user', content });
     const told: Told = { calls: [], text: '', errors: [] };
     const result = streamText({
-      model: this.#agent.model as LanguageModel,
-      instructions: this.#agent.instructions,
+      model: this.#agent.model,
+      instructions: String(this.#agent.instructions),
       messages: this.messages,
       tools: this.#tools,
       stopWhen: stepCountIs(20),

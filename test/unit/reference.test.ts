@@ -117,6 +117,7 @@ const documented: Record<string, Documented> = {
   RunHandle: { members: membersIn('src/client/run-handle.ts', 'RunHandle') },
   Config: defined('Config'),
   AgentDefinition: defined('AgentDefinition'),
+  InstructionsContext: defined('InstructionsContext'),
   TaskDefinition: defined('TaskDefinition'),
   TaskContext: defined('TaskContext'),
   ProgressReport: defined('ProgressReport'),
@@ -221,7 +222,10 @@ test('every environment variable that the package reads is there', () => {
   // Of the demo, which the package does not ship.
   const sources = globSync('{src,activities,workflows}/**/*.ts', { cwd: ROOT }).map(read);
   const own = sources.flatMap(
-    (text) => text.match(/\b(?:OUTLIVE_(?!(?:OUT|FILES|PACE)\b)[A-Z_]+|TEMPORAL_CLI_PATH|XDG_[A-Z_]+)\b/gu) ?? [],
+    (text) =>
+      text.match(
+        /\b(?:OUTLIVE_(?!(?:OUT|FILES|PACE)\b)[A-Z_]+|TEMPORAL_CLI_PATH|XDG_[A-Z_]+|[A-Z_]+_(?:API_KEY|BASE_URL|OIDC_TOKEN))\b/gu,
+      ) ?? [],
   );
   const standard =
     read('node_modules/@temporalio/envconfig/lib/envconfig-toml.js').match(/\bTEMPORAL_[A-Z_]+\b/gu) ?? [];

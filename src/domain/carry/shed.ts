@@ -81,7 +81,7 @@ const oldSteps: Step[] = [
     for (const turn of state.past) {
       delete turn.comment;
       delete turn.metadata;
-      if (turn.error !== undefined) turn.error = { type: turn.error.type, message: previewOf(turn.error.message, 100) };
+      if (turn.error !== undefined) turn.error = { ...turn.error, message: previewOf(turn.error.message, 100) };
     }
   },
   ({ state }) => {

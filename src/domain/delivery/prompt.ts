@@ -6,7 +6,7 @@
  * provider would take heals by itself.
  */
 import type { MessagePart, UIMessage } from '../state/types.ts';
-import { text } from './transcript.ts';
+import { isOwnCall, isRunByProvider, text } from './transcript.ts';
 
 /** Stands where a conversation would begin with the assistant's words, or end with them. */
 const BEGINS = '(The conversation begins here, as far as it is kept.)';
@@ -19,6 +19,11 @@ export function promptOf(messages: readonly UIMessage[]): UIMessage[] {
   const last = prompt.at(-1);
   if (last?.role === 'assistant' && !endsWithResults(last)) prompt.push(placeholder('nothing-more', NOTHING_MORE));
   return prompt;
+}
+
+/** The prompt for a provider that does not take the reasoning in it. */
+export function withoutReasoning(prompt: readonly UIMessage[]): UIMessage[] {
+  return prompt.map((message) => ({ ...message, parts: message.parts.filter(({ type }) => type !== 'reasoning') }));
 }
 
 function placeholder(id: string, words: string): UIMessage {
@@ -61,6 +66,7 @@ function answered(part: MessagePart): MessagePart {
   if (!isCall(part)) return part;
   const input: unknown = part['input'];
   const call = { ...part, input: isObject(input) ? input : {} };
+  if (isRunByProvider(part) && part['state'] === 'output-available') return call;
   switch (part['state']) {
     case 'output-error':
       return isBlank(part['errorText']) ? { ...call, errorText: 'It failed and did not say why.' } : call;
@@ -94,5 +100,5 @@ function alternating(messages: readonly UIMessage[]): UIMessage[] {
 }
 
 function endsWithResults({ parts }: UIMessage): boolean {
-  return parts.some(isCall);
+  return parts.some(isOwnCall);
 }

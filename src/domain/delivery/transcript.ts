@@ -37,6 +37,16 @@ export function text(value: string): MessagePart {
   return { type: 'text', text: value };
 }
 
+/** A call that the model's provider has made and answered itself: nothing here runs it, and what came of it stands in the same part. */
+export function isRunByProvider(part: MessagePart): boolean {
+  return part['providerExecuted'] === true;
+}
+
+/** A call that is answered here. */
+export function isOwnCall(part: MessagePart): boolean {
+  return typeof part['toolCallId'] === 'string' && !isRunByProvider(part);
+}
+
 export function textOf(message: UIMessage): string {
   return message.parts
     .filter((part) => part.type === 'text')

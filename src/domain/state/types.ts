@@ -80,6 +80,8 @@ export interface Usage {
 export interface Failure {
   type: string;
   message: string;
+  /** Of HTTP, when a model's provider refused. */
+  statusCode?: number;
 }
 
 export interface Progress {
@@ -237,6 +239,8 @@ export const ERROR_TYPES = [
   'SessionClosed',
   'ResultTooLarge',
   'ModelStalled',
+  'ModelBroken',
+  'ProviderError',
   'BudgetExceeded',
   'WorkerLost',
   'StaleCursor',

@@ -4,6 +4,7 @@
  * provider's as long as it is unique there and every provider takes it, because one may want to read its own again; else it is made from
  * the place.
  */
+import { isOwnCall } from '../delivery/transcript.ts';
 import { hashHex } from '../state/ids.ts';
 import { jsonBytes } from '../state/json.ts';
 import { MAX_CALLS, MESSAGE_BYTES } from '../state/sizes.ts';
@@ -46,14 +47,13 @@ export function placed<C extends { toolCallId: string }>(
   at: { turnId: string; step: number },
   answer: { parts: readonly MessagePart[]; calls: readonly C[] },
 ): { parts: MessagePart[]; calls: Placed<C>[] } {
-  if (answer.calls.length === 0)
-    return { parts: answer.parts.filter((part) => part['toolCallId'] === undefined), calls: [] };
+  if (answer.calls.length === 0) return { parts: answer.parts.filter((part) => !isOwnCall(part)), calls: [] };
   const taken = idsOf(state);
   const calls: Placed<C>[] = [];
   const parts: MessagePart[] = [];
   let place = 0;
   for (const part of answer.parts) {
-    if (part['toolCallId'] === undefined) {
+    if (!isOwnCall(part)) {
       parts.push(part);
       continue;
     }

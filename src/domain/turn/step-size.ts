@@ -5,6 +5,7 @@
 import { jsonBytes, previewOf } from '../state/json.ts';
 import { PREVIEW_BYTES } from '../state/sizes.ts';
 import type { MessagePart } from '../state/types.ts';
+import { isRunByProvider } from '../delivery/transcript.ts';
 
 const NOTE = 'The rest was left out to save room.';
 const NOTE_BYTES = 96;
@@ -40,9 +41,12 @@ export function fitParts(parts: readonly MessagePart[], bytes: number): MessageP
   return fitted;
 }
 
-/** A part whose output is cut to a preview. */
+/** A part whose output is cut to a preview. A provider takes its own results back as they were or not at all. */
 export function cutOutput(part: MessagePart): MessagePart {
-  return cutField(part, 'output', PREVIEW_BYTES);
+  if (!isRunByProvider(part)) return cutField(part, 'output', PREVIEW_BYTES);
+  if (part['output'] === undefined || jsonBytes(part['output']) <= PREVIEW_BYTES) return part;
+  const { output: _output, resultProviderMetadata: _metadata, ...call } = part;
+  return { ...call, state: 'output-error', errorText: NOTE };
 }
 
 /** A tool call that has no answer yet. */
@@ -56,12 +60,20 @@ function cutField(part: MessagePart, field: 'output' | 'text' | 'input', bytes: 
   const value = part[field];
   // What was cut before, note and all, is not cut again to the same size.
   if (value === undefined || jsonBytes(value) <= bytes + NOTE_BYTES) return part;
-  if (typeof value === 'string' && field === 'text') return { ...part, text: `${cutText(value, bytes)}… (${NOTE})` };
+  if (typeof value === 'string' && field === 'text')
+    return { ...unsigned(part), text: `${cutText(value, bytes)}… (${NOTE})` };
   return { ...part, [field]: { preview: cutText(previewOf(value, bytes), bytes), note: NOTE } };
+}
+
+/** A signature is of the whole: with it, a provider would refuse the half. */
+export function unsigned(part: MessagePart): MessagePart {
+  const { providerMetadata: _metadata, ...rest } = part;
+  return part.type === 'reasoning' ? rest : part;
 }
 
 /** What is left of a part when nothing else helps: what it is, and beginnings. */
 function least(part: MessagePart): MessagePart {
+  if (isRunByProvider(part)) return { ...cutOutput(part), input: {} };
   const kept: MessagePart = { type: part.type };
   for (const field of ['toolCallId', 'state'] as const) if (part[field] !== undefined) kept[field] = part[field];
   for (const field of ['output', 'text', 'input'] as const)

@@ -17,7 +17,7 @@ import { withdraw } from '../run/requests.ts';
 import { iso, type Cx } from '../state/state.ts';
 import type { Failure, Json } from '../state/types.ts';
 import { fitParts, isOpen } from './step-size.ts';
-import { addMessage } from '../delivery/transcript.ts';
+import { addMessage, isOwnCall } from '../delivery/transcript.ts';
 import { deliverHanded, endWait, type CallAnswer } from './waits.ts';
 /** Starts a queued turn: its inputs enter the transcript, which is their delivery. */
 export function startTurn(cx: Cx, queued: QueuedTurn): void {
@@ -90,7 +90,7 @@ export function answerCall(cx: Cx, turn: ActiveTurn, call: ToolCall, outcome: Ca
 
 /** The step's message enters the transcript; the turn goes on or is complete. */
 export function finishStep(cx: Cx, turn: ActiveTurn): void {
-  const hadTools = turn.parts.some((part) => typeof part['toolCallId'] === 'string');
+  const hadTools = turn.parts.some(isOwnCall);
   addStepMessage(cx, turn);
   if (!hadTools) {
     endTurn(cx, 'completed');
