@@ -97,7 +97,6 @@ function isBrokenAnswer(error: unknown): boolean {
 export function isBroken(error: unknown): boolean {
   if (isBrokenAnswer(error) || (error instanceof Error && BROKEN.has(error.name))) return true;
   for (let at = error; at instanceof Error; at = at.cause) {
-    if (at instanceof TypeError && /^(?:terminated|network error|fetch failed)$/u.test(at.message)) return true;
     const { code } = at as { code?: unknown };
     if (typeof code === 'string' && /^(?:UND_ERR_|ECONN|EPIPE|ERR_STREAM_PREMATURE)/u.test(code)) return true;
   }

@@ -12,6 +12,9 @@ import { responses } from './responses-wire.ts';
 
 export type { ChatMessage, ModelCall, ToolUse };
 
+/** What a client needs to read what has come. */
+const READ_MS = 100;
+
 const WIRES: readonly Wire[] = [anthropic, responses];
 
 /** What the model says, an HTTP status, nothing at all (`hang`, until the caller goes away), or a connection that breaks (`drop`). */
@@ -98,7 +101,8 @@ export class ModelServer {
     }
 
     if (breaks === 'stall') return;
-    if (breaks === 'drop') response.write(':\n\n', () => request.socket.destroy());
+    // Most clients have begun to read by then; to one that has not it breaks as well.
+    if (breaks === 'drop') setTimeout(() => request.socket.destroy(), READ_MS);
     else if (breaks !== undefined) response.end(frameOf({ type: 'error', sequence_number: 1, ...breaks }));
     else if (reply.finish === null) response.end();
     else {
