@@ -264,6 +264,7 @@ async function callOf(
       idempotent: tool?.idempotent ?? false,
       timeoutMs: tool?.timeoutMs ?? TOOL_TIMEOUT_MS,
       retries: tool?.retries ?? 0,
+      ...(agent.repairInterruptedTool === undefined ? {} : { repairs: true }),
     },
   };
 }

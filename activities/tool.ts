@@ -28,9 +28,12 @@ export async function callTool(registry: Registry, client: Client, arg: ToolArg)
       `Expected toolName to name a tool of agent "${arg.agent}", got "${arg.toolName}".`,
     );
   const { attempt: begun, heartbeatDetails: beaten } = activityInfo();
-  // The server begins a call again that was to be begun once, when an operator has reset or paused it.
-  if (tool.idempotent !== true && (begun > 1 || beaten !== undefined))
-    throw outgoing(registry, new Error(BEGUN_BEFORE), { type: 'OutcomeUnknown', nonRetryable: true });
+  // The server begins a call again that was to be begun once, when an operator has reset or paused it; the workflow, to have it repaired.
+  if (tool.idempotent !== true && (arg.attempt > 1 || begun > 1 || beaten !== undefined))
+    return withHeartbeat(
+      () => BEGUN,
+      async () => repaired(registry, arg),
+    );
   const signal = ownSignal();
   try {
     return await withHeartbeat(
@@ -49,6 +52,21 @@ export async function callTool(registry: Registry, client: Client, arg: ToolArg)
     if (isShutdown(signal)) throw handedBack();
     if (signal.aborted) throw new CancelledFailure('The tool call was cancelled.');
     throw outgoing(registry, error);
+  }
+}
+
+/** What the app makes of a call whose outcome is unknown. @throws ApplicationFailure with what the model reads when it makes no output of it. */
+async function repaired(registry: Registry, { agent, toolCallId, toolName, input }: ToolArg): Promise<Json> {
+  const repair = registry.agents.get(agent)?.repairInterruptedTool;
+  const made = await Promise.resolve(repair?.({ toolCallId, toolName, input })).catch(() => undefined);
+  const { output, errorText } = (made ?? {}) as { output?: unknown; errorText?: unknown };
+  const text = typeof errorText === 'string' && errorText.trim() !== '' ? errorText : BEGUN_BEFORE;
+  const unknown = outgoing(registry, new Error(text), { type: 'OutcomeUnknown', nonRetryable: true });
+  if (output === undefined) throw unknown;
+  try {
+    return registry.clean(plain(output, `the output of tool ${toolName}`, TOOL_OUTPUT_BYTES));
+  } catch {
+    throw unknown;
   }
 }
 

@@ -131,7 +131,22 @@ export interface AgentDefinition {
   stallTimeoutMs?: number;
   /** Attempts of one model step. Default 5. */
   maxAttempts?: number;
+  /**
+   * What the model reads of a call that must not run twice and whose outcome nobody knows, as its worker was lost or it took too long: called
+   * instead of a second attempt, in the worker, perhaps more than once. When it throws, the model reads that the outcome is unknown.
+   */
+  repairInterruptedTool?: (call: InterruptedCall) => Repair | Promise<Repair>;
 }
+
+/** A call whose outcome is unknown. */
+export interface InterruptedCall {
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly input: Json;
+}
+
+/** What came of it after all, or an error in other words. */
+export type Repair = { output: unknown } | { errorText: string };
 
 /** What a handler is told. `key` is its idempotency key: a crash may repeat a call. */
 export interface HandlerCall {
@@ -267,7 +282,10 @@ export function defineAgent(agent: AgentDefinition): Readonly<AgentDefinition> {
   count(`stallTimeoutMs of agent ${agent.name}`, agent.stallTimeoutMs, 1);
   count(`maxAttempts of agent ${agent.name}`, agent.maxAttempts, 1);
   modelSettings(agent);
-  unsupported(`agent ${agent.name}`, agent, 'repairInterruptedTool');
+  if (agent.repairInterruptedTool !== undefined && typeof agent.repairInterruptedTool !== 'function')
+    throw new InvalidInput(
+      `Expected repairInterruptedTool of agent ${agent.name} to be a function, got ${typeof agent.repairInterruptedTool}.`,
+    );
   const limits = parse(sessionInput(), { limits: agent.limits }, `agent ${agent.name}`);
   if (isRefusal(limits)) throw new InvalidInput(limits.message);
   return Object.freeze({ ...agent });

@@ -133,7 +133,12 @@ const modelCall = lazily(() =>
       toolCallId: callId(),
       toolName: callId(),
       input: anyJson(),
-      policy: object({ idempotent: flag, timeoutMs: count(0, MOST_TOKENS), retries: count(0) }),
+      policy: object({
+        idempotent: flag,
+        timeoutMs: count(0, MOST_TOKENS),
+        retries: count(0),
+        repairs: optional(flag),
+      }),
     }),
     object({ kind: oneOf('runtime'), toolCallId: callId(), toolName: callId(), input: anyJson() }),
     object({ kind: oneOf('invalid'), toolCallId: callId(), toolName: callId(), error: string('a text') }),

@@ -48,6 +48,7 @@ export interface ToolAsk {
   name?: string;
   input?: Json;
   idempotent?: boolean;
+  repairs?: boolean;
   retries?: number;
   invalid?: string;
 }
@@ -497,6 +498,11 @@ function callOf(ask: ToolAsk | StartAsk | RuntimeAsk): ModelCall {
     toolCallId: ask.id,
     toolName: ask.name ?? 'tool',
     input: ask.input ?? {},
-    policy: { idempotent: ask.idempotent ?? true, timeoutMs: 60_000, retries: ask.retries ?? 0 },
+    policy: {
+      idempotent: ask.idempotent ?? true,
+      timeoutMs: 60_000,
+      retries: ask.retries ?? 0,
+      ...(ask.repairs === undefined ? {} : { repairs: ask.repairs }),
+    },
   };
 }

@@ -23,6 +23,7 @@ test.each([
   ['maxOutputTokens of agent a', () => agent({ maxOutputTokens: 0 })],
   ['temperature of agent a', () => agent({ temperature: -1 })],
   ['temperature of agent a', () => agent({ temperature: Number.NaN })],
+  ['repairInterruptedTool of agent a to be a function', () => agent({ repairInterruptedTool: true })],
   ['providerOptions of agent a', () => agent({ providerOptions: { openai: true } })],
   ['limits.maxConcurrentRuns', () => agent({ limits: { maxConcurrentRuns: 5000 } })],
   ['limits.maxSteps', () => agent({ limits: { maxSteps: 'ten' } })],
@@ -48,7 +49,6 @@ describe('what the contract names and this version does not serve is refused, no
   test.each([
     ['approval', () => tool({ approval: true })],
     ['idempotencyKey', () => tool({ idempotencyKey: () => 'k' })],
-    ['repairInterruptedTool', () => agent({ repairInterruptedTool: () => null })],
     ['channels', () => defineConfig({ agents: [agent()], channels: {} } as never)],
   ])('%s', (field, define) => {
     expect(define).toThrow(new RegExp(`to have no ${field}, which is not supported yet`, 'u'));

@@ -175,13 +175,15 @@ test('D-36 a worker that stops in order was not taken by its tool: however many 
 test('T-10 a call that must not run twice, given up because the history takes no more, is not run again: its outcome is unknown', () => {
   const d = Driver.session();
   d.submit('go');
-  d.say([{ id: 'once', idempotent: false }, { id: 'again' }]);
+  d.say([{ id: 'once', idempotent: false }, { id: 'repaired', idempotent: false, repairs: true }, { id: 'again' }]);
   const { turnId, step } = d.take('tool', ({ call }) => call.toolCallId === 'once');
   d.take('tool');
+  d.take('tool');
   d.holding = true;
-  for (const toolCallId of ['once', 'again']) d.send((cx) => stepAborted(cx, { turnId, step, toolCallId }));
+  for (const toolCallId of ['once', 'repaired', 'again']) d.send((cx) => stepAborted(cx, { turnId, step, toolCallId }));
   d.continueAsNew();
-  expect(d.take('tool').call.toolCallId).toBe('again');
+  expect(d.take('tool').call).toMatchObject({ toolCallId: 'repaired', attempt: 2 });
+  expect(d.take('tool').call).toMatchObject({ toolCallId: 'again', attempt: 1 });
   expect(d.asks('tool')).toBe(false);
   expect(JSON.stringify(d.state.turn?.parts)).toContain('The outcome of this call is unknown');
 });

@@ -86,6 +86,40 @@ test('T-10 a tool that must not run twice is not run again when its worker was l
   });
 });
 
+test('T-10 what a call has come to that must not run twice is asked of the app where the agent says so: once more after each loss, not after it threw', () => {
+  const d = Driver.session({ limits: { maxLosses: 3 } });
+  d.submit('go', { turnId: 'one' });
+  d.say([{ id: 'c1', idempotent: false, repairs: true }]);
+  for (const attempt of [1, 2]) {
+    expect(d.state.turn?.calls[0]).toMatchObject({ attempt, state: 'running' });
+    d.failTool('lost');
+    d.pass(MINUTE);
+  }
+  d.failTool('threw', 'It was done.');
+  expect(d.asks('tool')).toBe(false);
+  expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({ errorText: 'It was done.' });
+});
+
+test('T-10 a call that may be repaired takes its worker with it at most maxLosses times, and its time is over at most once', () => {
+  for (const [how, times] of [
+    ['lost', 3],
+    ['timed-out', 2],
+  ] as const) {
+    const d = Driver.session({ limits: { maxLosses: 3 } });
+    d.submit('go', { turnId: 'one' });
+    d.say([{ id: 'c1', idempotent: false, repairs: true }]);
+    for (let i = 0; i < times; i++) {
+      expect(d.asks('tool')).toBe(true);
+      d.failTool(how, 'it took too long');
+      d.pass(MINUTE);
+    }
+    expect(d.asks('tool')).toBe(false);
+    expect(getTurn(d.state, 'one')?.messages[1]?.parts[0]).toMatchObject({
+      errorText: expect.stringContaining('unknown'),
+    });
+  }
+});
+
 test('a tool that must not run twice is not run again either when it threw, whatever its retries say', () => {
   const d = Driver.session();
   d.submit('go', { turnId: 'one' });

@@ -117,6 +117,7 @@ const documented: Record<string, Documented> = {
   RunHandle: { members: membersIn('src/client/run-handle.ts', 'RunHandle') },
   Config: defined('Config'),
   AgentDefinition: defined('AgentDefinition'),
+  InterruptedCall: defined('InterruptedCall'),
   InstructionsContext: defined('InstructionsContext'),
   TaskDefinition: defined('TaskDefinition'),
   TaskContext: defined('TaskContext'),

@@ -48,6 +48,8 @@ export interface ToolPolicy {
   idempotent: boolean;
   timeoutMs: number;
   retries: number;
+  /** When its outcome is unknown the app says what the model reads of it: a second attempt asks for that, and runs nothing. */
+  repairs?: boolean;
 }
 
 export interface ToolCall {

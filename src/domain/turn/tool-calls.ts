@@ -50,7 +50,10 @@ export function stepAborted(cx: Cx, at: { turnId: string; step: number; toolCall
   for (const call of turn.calls.slice()) {
     if (call.state !== 'running' || (at.toolCallId !== undefined && at.toolCallId !== call.toolCallId)) continue;
     if (call.policy.idempotent) call.state = 'ready';
-    else answerCall(cx, turn, call, { errorText: UNKNOWN_OUTCOME });
+    else if (call.policy.repairs === true) {
+      call.state = 'ready';
+      call.attempt += 1;
+    } else answerCall(cx, turn, call, { errorText: UNKNOWN_OUTCOME });
   }
 }
 
@@ -120,8 +123,10 @@ export function toolFailed(
   call.attempt += 1;
 }
 
-function mayTryAgain({ state }: Cx, { policy, losses }: ToolCall, failure: ToolFailure): boolean {
-  if (!policy.idempotent) return false;
+function mayTryAgain(cx: Cx, call: ToolCall, failure: ToolFailure): boolean {
+  const { state } = cx;
+  const { policy, losses } = call;
+  if (!policy.idempotent) return policy.repairs === true && mayBeRepaired(cx, call, failure);
   switch (failure.how) {
     case 'threw':
       return !failure.isFinal && policy.retries > 0;
@@ -135,6 +140,23 @@ function mayTryAgain({ state }: Cx, { policy, losses }: ToolCall, failure: ToolF
       return false;
     default:
       return failure satisfies never;
+  }
+}
+
+/** Nobody knows what came of it. The app is asked what to make of that, and by more than one worker if need be, as that does nothing twice. */
+function mayBeRepaired({ state }: Cx, { attempt, losses }: ToolCall, { how }: ToolFailure): boolean {
+  switch (how) {
+    case 'lost':
+      return losses < state.settings.limits.maxLosses;
+    case 'handed-back':
+      return true;
+    case 'timed-out':
+      return attempt === 1;
+    case 'threw':
+    case 'unknown':
+      return false;
+    default:
+      return how satisfies never;
   }
 }
 
