@@ -170,7 +170,7 @@ test('T-09 T-13 what an attempt has said that broke off is taken back by a retry
   const [broken, again] = [new Gate(), new Gate()];
   answer = ({ n }) => ({
     text: n === first ? 'Wrong so.' : 'Right so.',
-    held: [{ word: 'so', until: (n === first ? broken : again).opened }],
+    held: [{ word: 'so.', until: (n === first ? broken : again).opened }],
     ...(n === first ? { finish: null } : {}),
   });
   const first = model.calls.length + 1;
