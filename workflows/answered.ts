@@ -6,6 +6,7 @@ import { sleep } from '@temporalio/workflow';
 import { backoff } from '../src/domain/state/backoff.ts';
 import { isRefusal } from '../src/domain/state/types.ts';
 import { anything, MOST_LEVELS, parse, type Shape } from '../src/schemas/index.ts';
+import { atHome } from './here.ts';
 
 const PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
@@ -33,7 +34,8 @@ export async function answeredSoon<T>(
       () => undefined,
     );
     if (answer !== undefined || attempt >= most) return answer;
-    await sleep(backoff(attempt, PAUSE_MS, LONGEST_PAUSE_MS), { summary: 'asking again' });
+    const wait = backoff(attempt, PAUSE_MS, LONGEST_PAUSE_MS);
+    await atHome(async () => sleep(wait, { summary: 'asking again' }));
   }
 }
 

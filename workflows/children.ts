@@ -16,6 +16,7 @@ import { iso, type State } from '../src/domain/state/state.ts';
 import type { Usage } from '../src/domain/state/types.ts';
 import { runSummary } from '../src/domain/view/details.ts';
 import { foundWorkflow, outcome, sights, type FoundWorkflow } from '../src/schemas/index.ts';
+import { atHome } from './here.ts';
 import { answeredSoon, doneSoon, fitting } from './answered.ts';
 import { endOfChild, failureOf } from './failures.ts';
 import { aFewTimes, looks } from './proxies.ts';
@@ -59,14 +60,16 @@ export async function start(stage: Stage, { runId }: EffectOf<'start'>): Promise
   if (room !== undefined) await room;
   let handle: ChildWorkflowHandle<Workflow>;
   try {
-    handle = await startChild('run', {
-      workflowId,
-      args: [input],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-      workflowIdReusePolicy: 'REJECT_DUPLICATE',
-      staticSummary: runSummary(input.agent, input.label),
-      memo: { [PARENT_EPOCH]: stage.state.epoch },
-    });
+    handle = await atHome(async () =>
+      startChild('run', {
+        workflowId,
+        args: [input],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        staticSummary: runSummary(input.agent, input.label),
+        memo: { [PARENT_EPOCH]: stage.state.epoch },
+      }),
+    );
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) await adopt(stage, runId, workflowId);
     else stage.dispatch((cx) => startFailed(cx, runId, failureOf(error).message));

@@ -3,6 +3,7 @@
  * asks here first, and waits for the next task when this one is full.
  */
 import { sleep } from '@temporalio/workflow';
+import { atHome } from './here.ts';
 import { MIB } from '../src/domain/state/sizes.ts';
 
 /** Beside it a task may bring a step's tool calls, and answers of updates. */
@@ -43,5 +44,5 @@ export class Outgoing {
 
 /** A timer this short only starts the next workflow task. */
 export async function nextTask(): Promise<void> {
-  await sleep(1, { summary: 'room in the next task' });
+  await atHome(async () => sleep(1, { summary: 'room in the next task' }));
 }

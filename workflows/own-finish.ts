@@ -10,6 +10,7 @@ import { finishKey, runFinishKey } from '../src/domain/state/ids.ts';
 import { iso } from '../src/domain/state/state.ts';
 import type { Row } from '../src/domain/state/types.ts';
 import { totalOf } from '../src/domain/state/usage.ts';
+import { atHome } from './here.ts';
 import { failureOf, isHandedBack, isKnownNowhere, unknownHere } from './failures.ts';
 import { handler } from './proxies.ts';
 import type { Stage } from './stage.ts';
@@ -39,7 +40,7 @@ export async function callOwnFinish(stage: Stage, self: RunSelf, outcome: Outcom
         stage.dispatch((cx) => emit(cx, 'handler.failed', { handler: 'onRunFinish', key, error: failureOf(error) }));
         return;
       }
-      await sleep(wait ?? pauseAfterCall(attempt), { summary: 'retry of onRunFinish' });
+      await atHome(async () => sleep(wait ?? pauseAfterCall(attempt), { summary: 'retry of onRunFinish' }));
       if (!isUnknown) attempt += 1;
     }
   }

@@ -9,6 +9,7 @@ import {
   type ActivityInterfaceFor,
   type ActivityOptions,
 } from '@temporalio/workflow';
+import { isHere } from './here.ts';
 import { hashHex } from '../src/domain/state/ids.ts';
 import { cutText } from '../src/domain/turn/step-size.ts';
 import { HEARTBEAT_TIMEOUT_MS, taskQueueOf, type Activities, type Served } from '../src/contract.ts';
@@ -21,6 +22,8 @@ const YEAR_MS = 365 * 24 * 3600 * 1000;
 /** Temporal takes 64 bytes. */
 const FAIRNESS_DIGITS = 16;
 
+const NEVER = new Proxy({} as Calls, { get: () => async () => new Promise(() => undefined) });
+
 let fairnessKey: string | undefined;
 
 /** What waits for a place is taken in turns by session, on servers that have fairness turned on. */
@@ -31,6 +34,7 @@ function fairly(): { fairnessKey: string } {
 }
 
 function calls(served: Served, summary: string, options: ActivityOptions): Calls {
+  if (!isHere()) return NEVER;
   return proxyActivities<Activities>({
     taskQueue: taskQueueOf(workflowInfo().taskQueue, served),
     priority: fairly(),

@@ -7,6 +7,7 @@ import { isSettled } from '../src/domain/state/row.ts';
 import { refuse, type Refusal } from '../src/domain/state/types.ts';
 import type { TurnCancelled, TurnsReset } from '../src/domain/turn/queue.ts';
 import { answerReceipt } from '../src/schemas/index.ts';
+import { atHome } from './here.ts';
 import { fitting } from './answered.ts';
 import { failureOf, refusal } from './failures.ts';
 import { briefly } from './proxies.ts';
@@ -29,7 +30,9 @@ async function confirmed(shell: Shell, runIds: readonly string[]): Promise<void>
   if (!isOver() && waiting < MOST_WAITING) {
     waiting += 1;
     try {
-      await shell.scopes.main(async () => condition(() => isOver() || shell.wantsToContinue(), CANCEL_WAIT));
+      await atHome(async () =>
+        shell.scopes.main(async () => condition(() => isOver() || shell.wantsToContinue(), CANCEL_WAIT)),
+      );
     } finally {
       waiting -= 1;
     }

@@ -2,6 +2,7 @@
 import { getExternalWorkflowHandle, sleep } from '@temporalio/workflow';
 import { backoff } from '../src/domain/state/backoff.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
+import { atHome } from './here.ts';
 import { isGone } from './failures.ts';
 import type { Stage } from './stage.ts';
 
@@ -25,14 +26,13 @@ export async function send(
     const room = stage.outgoing.admit(bytes);
     if (room !== undefined) await room;
     try {
-      await getExternalWorkflowHandle(workflowId).signal(name, argument);
+      await atHome(async () => getExternalWorkflowHandle(workflowId).signal(name, argument));
       return 'sent';
     } catch (error) {
       if (isGone(error)) return 'gone';
       if (attempt >= attempts) return 'refused';
-      await sleep(backoff(attempt, SEND_BACKOFF_MS, SEND_BACKOFF_MOST_MS), {
-        summary: `retry of ${name}`,
-      });
+      const wait = backoff(attempt, SEND_BACKOFF_MS, SEND_BACKOFF_MOST_MS);
+      await atHome(async () => sleep(wait, { summary: `retry of ${name}` }));
     }
   }
 }

@@ -5,7 +5,6 @@
  * A rule that throws fails the workflow task, and with it everything that the task has changed: it is taken again, from the history, by a
  * worker that may know better. So an error of ours loses no message and takes none by half.
  */
-import { inWorkflowContext, workflowInfo } from '@temporalio/workflow';
 import { advance, stepInFlight } from '../src/domain/advance.ts';
 import type { StartRun } from '../src/domain/run/admission.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
@@ -16,6 +15,7 @@ import { archive } from './archive.ts';
 import { Deadline } from './deadline.ts';
 import { perform } from './effects.ts';
 import { Growth } from './growth.ts';
+import { isHere } from './here.ts';
 import { Inbox } from './inbox.ts';
 import { checkInputs, lookUpNames } from './names.ts';
 import { nextTask, Outgoing } from './outgoing.ts';
@@ -35,7 +35,6 @@ export class Shell implements Stage {
   /** Parts of the log on their way into the archive. */
   archiving = 0;
   private isTidying = false;
-  private readonly runId = workflowInfo().runId;
   private readonly logSize = new LogSize();
   /** Deadlines up to here have passed. */
   private due = 0;
@@ -59,6 +58,7 @@ export class Shell implements Stage {
     const cx: Cx = { state: this.state, now, due: this.due, effects: [], hold: this.holds };
     const answer = decide(cx);
     advance(cx, this.holds);
+    if (!isHere()) return answer;
     // Most of thousands of messages ask for nothing, and entering the shield has its price.
     if (cx.effects.length > 0 || !this.isTidying)
       this.scopes.shielded(() => {
@@ -131,7 +131,7 @@ export class Shell implements Stage {
     this.isTidying = true;
     void Promise.resolve().then(() => {
       this.isTidying = false;
-      if (!this.isHere()) return;
+      if (!isHere()) return;
       this.deadline.arm(this.state);
       if (!this.shorten()) return;
       this.isTidying = true;
@@ -140,14 +140,6 @@ export class Shell implements Stage {
         this.tidy();
       });
     });
-  }
-
-  /**
-   * True inside the workflow that this is the shell of. An activation that takes longer than the SDK lets it is cut off, and what it has
-   * left to do is done in the midst of another workflow, or of none.
-   */
-  private isHere(): boolean {
-    return inWorkflowContext() && workflowInfo().runId === this.runId;
   }
 
   /** A log that has grown too long goes into the archive but for its end; true when this task has no room for all of it. */
