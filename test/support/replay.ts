@@ -1,7 +1,7 @@
 /** Replays a history with the workflow code of the present test run. */
 import { readFileSync } from 'node:fs';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
-import { expect, inject } from 'vitest';
+import { inject } from 'vitest';
 import type { Client } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import type { DataConverter } from '@temporalio/common';
@@ -78,9 +78,6 @@ export async function replayAll(
   dataConverter?: Pick<DataConverter, 'payloadCodecs'>,
 ): Promise<number> {
   const executions = await executionsOf(client, workflowId);
-  for (const events of executions) {
-    expect(emptyTasks(events as Kept[])).toEqual([]);
-    await replay({ events }, workflowId, dataConverter);
-  }
+  for (const events of executions) await replay({ events }, workflowId, dataConverter);
   return executions.length;
 }
