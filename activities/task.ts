@@ -17,8 +17,8 @@ import { waitForWorker } from '../src/domain/state/backoff.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { SMALL_BYTES, TEXT_CHARS, WHOLE_RESULT_BYTES } from '../src/domain/state/sizes.ts';
 import { InvalidInput } from '../src/errors.ts';
+import { OutliveClient } from '../src/client/index.ts';
 import { insideOf } from '../src/nested.ts';
-import { clientFor } from './client.ts';
 import { handedBack, isFinal, isShutdown, outgoing } from './failure.ts';
 import { fitting } from './fit.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -62,12 +62,7 @@ export async function runTask(registry: Registry, client: Client, arg: TaskArg):
         const result = registry.clean(plain(made, `the result of task ${arg.task}`, WHOLE_RESULT_BYTES));
         // Told with the result and not before it: should the result not arrive, the next attempt has the message to read again.
         const { handedOut } = inbox;
-        return {
-          v: 1,
-          result,
-          ...progressOf(beat),
-          ...(handedOut > 0 ? { read: handedOut } : {}),
-        };
+        return { v: 1, result, ...progressOf(beat), ...(handedOut > 0 ? { read: handedOut } : {}) };
       },
       { name: `task ${arg.task}` },
     );
@@ -151,7 +146,7 @@ function contextOf(
     attempt,
     checkpoint: beat.checkpoint,
     signal: ownSignal(),
-    client: clientFor(registry, client),
+    client: new OutliveClient(client, { taskQueue: registry.taskQueue }),
     progress(report: ProgressReport): void {
       const snapshot = registry.clean(snapshotOf(report, n + 1));
       const { checkpoint: given } = report;

@@ -4,9 +4,9 @@ import type { Client } from '@temporalio/client';
 import type { Json, ToolArg } from '../src/contract.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { TOOL_OUTPUT_BYTES } from '../src/domain/state/sizes.ts';
+import { OutliveClient } from '../src/client/index.ts';
 import { insideOf } from '../src/nested.ts';
 import { isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
-import { clientFor } from './client.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
 import { fitting } from './fit.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -41,7 +41,15 @@ export async function callTool(registry: Registry, client: Client, arg: ToolArg)
       async () => {
         const input = await fitting(tool.input, arg.input);
         const { sessionId, workflowId, turnId, toolCallId, attempt } = arg;
-        const ctx = { sessionId, workflowId, turnId, toolCallId, attempt, signal, client: clientFor(registry, client) };
+        const ctx = {
+          sessionId,
+          workflowId,
+          turnId,
+          toolCallId,
+          attempt,
+          signal,
+          client: new OutliveClient(client, { taskQueue: registry.taskQueue }),
+        };
         const raw: unknown = await insideOf(sessionId, async () => tool.execute(input, ctx));
         const output = tool.output === undefined ? raw : await fitting(tool.output, raw, 'output');
         return registry.clean(plain(output, `the output of tool ${arg.toolName}`, TOOL_OUTPUT_BYTES));

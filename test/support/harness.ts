@@ -7,11 +7,19 @@ import type { SessionHandle } from '../../src/client/index.ts';
 import type { SessionInput } from '../../src/client/inputs.ts';
 import type { OutliveEvent } from '../../src/contract.ts';
 import type { AgentDefinition, Config } from '../../src/define.ts';
-import { startTestEnvironment, type TestEnvironment, type TestWorker } from '../../src/testing/index.ts';
+import {
+  allEvents,
+  atRest,
+  eventually,
+  startTestEnvironment,
+  textOf,
+  type TestEnvironment,
+  type TestWorker,
+} from '../../src/testing/index.ts';
 import { quietRuntime } from '../../src/testing/runtime.ts';
 import { uniqueId } from '../../src/testing/unique-id.ts';
 
-export { allEvents, atRest, eventually, textOf as text } from '../../src/testing/index.ts';
+export { allEvents, atRest, eventually, textOf as text };
 export { uniqueId };
 
 quietRuntime();
@@ -66,4 +74,16 @@ export class Gate {
 
 export function byText(a: string | undefined, b: string | undefined): number {
   return (a ?? '').localeCompare(b ?? '');
+}
+
+/** Takes one turn after another; answers how each ended. */
+export async function say(session: SessionHandle, ...inputs: string[]): Promise<unknown[]> {
+  const ended: unknown[] = [];
+  for (const input of inputs) {
+    const { turnId } = await session.submitTurn({ input });
+    await atRest(session);
+    const turn = await session.getTurn({ turnId });
+    ended.push(turn?.error ?? turn?.status);
+  }
+  return ended;
 }

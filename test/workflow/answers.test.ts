@@ -2,9 +2,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineTool, type AgentDefinition } from '../../src/define.ts';
-import type { SessionHandle } from '../../src/client/index.ts';
 import { agentAt, echo } from '../support/app.ts';
-import { allEvents, atRest, harness, text, uniqueId, type Harness } from '../support/harness.ts';
+import { allEvents, atRest, harness, say, text, uniqueId, type Harness } from '../support/harness.ts';
 import { last, ModelServer, type Answer } from '../support/model-server.ts';
 import { strictly } from '../support/strict.ts';
 
@@ -59,18 +58,6 @@ afterAll(async () => {
   await h[Symbol.asyncDispose]();
   await model.stop();
 });
-
-/** Takes one turn after another; answers how each ended. */
-async function say(session: SessionHandle, ...inputs: string[]): Promise<unknown[]> {
-  const ended: unknown[] = [];
-  for (const input of inputs) {
-    const { turnId } = await session.submitTurn({ input });
-    await atRest(session);
-    const turn = await session.getTurn({ turnId });
-    ended.push(turn?.error ?? turn?.status);
-  }
-  return ended;
-}
 
 test.each([{ text: '   ' }, { text: '\n' }, { reasoning: 'I wonder.' }, {}])(
   'case 8 T-20 after an answer of %j the next turns are taken by a strict provider',

@@ -5,7 +5,7 @@ import type { SessionHandle } from '../../src/client/index.ts';
 import { defineAgent, defineTool, type AgentDefinition } from '../../src/define.ts';
 import type { Block } from '../support/anthropic-wire.ts';
 import { readable } from '../support/readable.ts';
-import { allEvents, atRest, eventually, harness, text, uniqueId, type Harness } from '../support/harness.ts';
+import { allEvents, atRest, eventually, harness, say, text, uniqueId, type Harness } from '../support/harness.ts';
 import { last, ModelServer, textOf, type Answer, type Reply } from '../support/model-server.ts';
 import type { Item } from '../support/responses-wire.ts';
 import { refusal, strictly } from '../support/strict.ts';
@@ -75,18 +75,6 @@ afterAll(async () => {
 beforeEach(() => {
   answer = () => 'ok';
 });
-
-/** Takes one turn after another; answers how each ended. */
-async function say(session: SessionHandle, ...inputs: string[]): Promise<unknown[]> {
-  const ended: unknown[] = [];
-  for (const input of inputs) {
-    const { turnId } = await session.submitTurn({ input });
-    await atRest(session);
-    const turn = await session.getTurn({ turnId });
-    ended.push(turn?.error ?? turn?.status);
-  }
-  return ended;
-}
 
 async function begin(agent: string): Promise<SessionHandle> {
   return h.client.startSession(uniqueId(), { agent });

@@ -384,10 +384,7 @@ export function resetTurns(
   if (state.turn !== null) endTurn(cx, 'cancelled', { reason: 'reset', comment: reason });
   const skipped = state.queue.filter((turn) => turn.origin === 'user');
   for (const turn of skipped) endQueued(cx, turn, 'skipped', 'reset', reason);
-  const runIds = cancelled === undefined ? [] : runs === 'cancel' ? cancelStartedBy(cx, cancelled, reason) : [];
-  return {
-    ...(cancelled === undefined ? {} : { cancelled }),
-    skipped: skipped.map((turn) => turn.turnId),
-    ...(runs === 'cancel' ? { runIds } : {}),
-  };
+  const reset = { ...(cancelled === undefined ? {} : { cancelled }), skipped: skipped.map((turn) => turn.turnId) };
+  if (runs !== 'cancel') return reset;
+  return { ...reset, runIds: cancelled === undefined ? [] : cancelStartedBy(cx, cancelled, reason) };
 }

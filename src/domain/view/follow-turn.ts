@@ -1,9 +1,7 @@
 /** A turn as one who follows it reads it: the steps that he has not read yet, each once it has all its answers, and the step under way. */
-import { jsonBytes } from '../state/json.ts';
-import { LIST_BYTES } from '../state/sizes.ts';
 import type { State } from '../state/state.ts';
 import type { UIMessage } from '../state/types.ts';
-import { getTurn, stepSoFar, type TurnView } from './queries.ts';
+import { cut, getTurn, stepSoFar, type TurnView } from './queries.ts';
 
 export interface FollowTurn {
   turnId: string;
@@ -31,14 +29,11 @@ export function followTurn(state: State, { turnId, after = 0 }: FollowTurn): Fol
   // Early steps of a long turn may have been shed.
   const first = turn.steps - finished.length + 1;
   const unread = finished.map(({ message }, i) => ({ step: first + i, message })).filter(({ step }) => step > after);
-  let bytes = 0;
-  const fitting = unread.findIndex(({ message }, i) => (bytes += jsonBytes(message)) > LIST_BYTES && i > 0);
   const active = state.turn?.turnId === turnId ? state.turn : undefined;
   const soFar = active === undefined ? undefined : stepSoFar(active);
   return {
     turn: { ...turn, messages: [] },
-    steps: fitting < 0 ? unread : unread.slice(0, fitting),
-    hasMore: fitting >= 0,
+    ...cut(unread, unread.length, 'steps'),
     ...(active === undefined
       ? {}
       : {

@@ -141,7 +141,8 @@ export function listRuns(
   );
 }
 
-function cut<T, K extends string>(
+/** As many of them as a list may have, and as fit into one answer; at least one. */
+export function cut<T, K extends string>(
   items: readonly T[],
   limit: number,
   name: K,
