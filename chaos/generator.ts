@@ -204,7 +204,9 @@ class Generator {
 
   private turn(): Message {
     const script = this.script(0);
-    const onBusy = this.random.chance(0.15) ? this.oneOf(['interrupt', 'latest', 'merge', 'drop'] as const) : undefined;
+    const onBusy = this.random.chance(0.2)
+      ? this.oneOf(['interrupt', 'latest', 'merge', 'drop', 'steer', 'steer'] as const)
+      : undefined;
     const input = JSON.stringify(script);
     const idempotencyKey = script.key;
     return { name: 'submitTurn', argument: { input, idempotencyKey, ...(onBusy === undefined ? {} : { onBusy }) } };

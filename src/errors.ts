@@ -91,6 +91,12 @@ export class NestedTurn extends OutliveError {
     super('NestedTurn', message);
   }
 }
+/** A turn runs or waits: the transcript can be rewound between turns only. */
+export class TurnRunning extends OutliveError {
+  constructor(message: string) {
+    super('TurnRunning', message);
+  }
+}
 /** The session is closing or closed. */
 export class SessionClosed extends OutliveError {
   constructor(message: string) {
@@ -231,6 +237,7 @@ const classes: Record<ErrorType, (message: string) => OutliveError> = {
   RunLimitExceeded: (m) => new RunLimitExceeded(m),
   DepthExceeded: (m) => new DepthExceeded(m),
   NestedTurn: (m) => new NestedTurn(m),
+  TurnRunning: (m) => new TurnRunning(m),
   SessionClosed: (m) => new SessionClosed(m),
   ResultTooLarge: (m) => new ResultTooLarge(m),
   ModelStalled: (m) => new ModelStalled(m),

@@ -47,7 +47,7 @@ function runInput(state: State, runId: string): RunInput | undefined {
     ...(state.self === undefined ? {} : { parentRunId: state.self.runId }),
     ...(row.parentToolCallId === undefined ? {} : { parentToolCallId: row.parentToolCallId }),
     ...(row.label === undefined ? {} : { label: row.label }),
-    ...(asked.metadata === undefined ? {} : { metadata: asked.metadata }),
+    ...(row.metadata === undefined ? {} : { metadata: row.metadata }),
     ...(row.own.tellsFinish === true ? { tellsFinish: true } : {}),
   };
 }
@@ -112,7 +112,7 @@ async function watch(stage: Stage, runId: string, handle: ChildWorkflowHandle<Wo
   } catch (error) {
     ended = endOfChild(error);
   }
-  stage.scopes.track('errands', settleEnded(stage, runId, ended));
+  stage.afterMessages(() => stage.scopes.track('errands', settleEnded(stage, runId, ended)));
 }
 
 /** Who has ended without a word says nothing of what it has used: that is looked for first. */
@@ -174,13 +174,8 @@ export async function terminate(stage: Stage, { runId, reason }: EffectOf<'termi
 
 export async function look(stage: Stage, { runs }: EffectOf<'look'>): Promise<void> {
   const seen = await lookAt(`look at ${runs.length} ${runs.length === 1 ? 'run' : 'runs'}`, runs);
-  stage.dispatch((cx) =>
-    looked(
-      cx,
-      runs.map((run) => run.runId),
-      seen,
-    ),
-  );
+  const asked = runs.map(({ runId }) => runId);
+  stage.afterMessages(() => stage.dispatch((cx) => looked(cx, asked, seen)));
 }
 
 async function lookAt(summary: string, runs: LookedFor[]): Promise<Sight[] | undefined> {

@@ -14,16 +14,14 @@ import { isOver, type Cx, type State } from '../src/domain/state/state.ts';
 import { isRefusal, refuse, type Refusal } from '../src/domain/state/types.ts';
 import {
   admitCancelTurn,
-  admitTurn,
   cancelTurn,
-  presentTurn,
   resetTurns,
-  submitTurn,
-  type SubmitTurn,
   type TurnCancelled,
-  type TurnReceipt,
   type TurnsReset,
-} from '../src/domain/turn/queue.ts';
+} from '../src/domain/turn/cancel.ts';
+import { presentTurn } from '../src/domain/turn/queue.ts';
+import { admitRewind, rewind, type Rewind } from '../src/domain/turn/rewind.ts';
+import { admitTurn, submitTurn, type SubmitTurn, type TurnReceipt } from '../src/domain/turn/submit.ts';
 import { detachRun } from '../src/domain/turn/tool-calls.ts';
 import type { Payload } from '../src/schemas/index.ts';
 import type { AskedRun } from './inbox.ts';
@@ -108,7 +106,7 @@ const OF_SESSIONS: Record<string, Message> = {
   ...COMMON,
   submitTurn: {
     description:
-      'Puts input into the turn queue: { input, turnId?, idempotencyKey?, metadata?, onBusy? }. Answers { turnId, status, position, deduplicated }.',
+      'Puts input into the turn queue: { input, turnId?, idempotencyKey?, metadata?, onBusy? }. Answers { turnId, status, position, deduplicated, ownTurnId? }.',
     admit: (state, payload: SubmitTurn) => admitTurn(state, payload),
     apply: (cx, payload: SubmitTurn) => submitTurn(cx, payload),
     receipt: ({ state }, answer: TurnReceipt) => ({ ...answer, ...presentTurn(state, answer.turnId) }),
@@ -142,6 +140,12 @@ const OF_SESSIONS: Record<string, Message> = {
     admit: orClosed,
     apply: (cx, payload) => resetTurns(cx, payload),
     receipt: async (shell, answer: TurnsReset) => afterReset(shell, answer),
+  },
+  rewind: {
+    description:
+      'The transcript forgets a message, or the user messages of a turn, and all after: { messageId? or turnId?, reason? }. Answers { removed, deduplicated }.',
+    admit: (state, payload: Rewind) => admitRewind(state, payload),
+    apply: (cx, payload: Rewind) => rewind(cx, payload),
   },
   close: {
     description:

@@ -5,7 +5,7 @@ import { findRequest, receiptOf, type Answer } from '../src/domain/run/requests.
 import { partsOfRequestId } from '../src/domain/state/ids.ts';
 import { isSettled } from '../src/domain/state/row.ts';
 import { refuse, type Refusal } from '../src/domain/state/types.ts';
-import type { TurnCancelled, TurnsReset } from '../src/domain/turn/queue.ts';
+import type { TurnCancelled, TurnsReset } from '../src/domain/turn/cancel.ts';
 import { answerReceipt } from '../src/schemas/index.ts';
 import { atHome } from './here.ts';
 import { fitting } from './answered.ts';

@@ -20,7 +20,7 @@ import { outcomeOf, type RunSelf, type Work } from '../src/domain/state/self.ts'
 import { newState, type Cx, type State } from '../src/domain/state/state.ts';
 import { totalOf } from '../src/domain/state/usage.ts';
 import type { Outcome } from '../src/domain/state/row.ts';
-import { submitTurn } from '../src/domain/turn/queue.ts';
+import { submitTurn } from '../src/domain/turn/submit.ts';
 import {
   isRefusal,
   refuse,

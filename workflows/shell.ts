@@ -68,6 +68,10 @@ export class Shell implements Stage {
     return answer;
   }
 
+  afterMessages(then: () => void): void {
+    this.inbox.add([], then);
+  }
+
   private errand(work: () => Promise<void>): void {
     this.scopes.shielded(() => this.scopes.track('errands', work()));
   }

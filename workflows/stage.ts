@@ -11,6 +11,8 @@ export interface Stage {
   readonly isHandingOver: boolean;
   /** What is in flight is being called off for it. */
   readonly isAborting: boolean;
+  /** Once every message that has come by now has been taken: what a run that has ended has said may wait behind one that is looked up. */
+  afterMessages(then: () => void): void;
   /** Decides one input now and performs what comes of it. */
   dispatch<T>(decide: (cx: Cx) => T): T;
 }

@@ -58,7 +58,7 @@ function isAppendedAtTheEnd({ events: log }: Log, events: readonly OutliveEvent[
   return waited && keys.every(({ source }) => source !== 'user') && log.at(-1) !== events.at(-1);
 }
 
-/** What the client was told is accepted stands in the log, once. */
+/** What the client was told is accepted stands in the log, once, and is read once at most. */
 export const acceptedOnce: Rule = function* (session) {
   const [own] = session.logs;
   if (own === undefined) return;
@@ -75,6 +75,8 @@ export const acceptedOnce: Rule = function* (session) {
         session.sessionId,
         `the turn input ${key} was accepted and is ${found} times in the log`,
       );
+    const read = own.events.filter((event) => isReading(event, key)).length;
+    if (read > 1) yield violation(session, session.sessionId, `the turn input ${key} is read ${read} times`);
   }
   const runs = new Set(
     own.events.flatMap(({ type, runId }) => (type === 'run.queued' && runId !== undefined ? [runId] : [])),
@@ -84,10 +86,27 @@ export const acceptedOnce: Rule = function* (session) {
       yield violation(session, `${session.sessionId}/${runId}`, 'it was accepted and is not in the log');
 };
 
-/** An input enters the log with its turn, with one that it joins, or as skipped at once. */
-function isAdmission({ events }: Log, { type, turnId }: OutliveEvent): boolean {
-  if (type === 'turn.queued' || type === 'turn.joined') return true;
-  return type === 'turn.skipped' && !events.some((event) => event.type === 'turn.queued' && event.turnId === turnId);
+/**
+ * An input enters the log with its turn, with one that it joins, or as skipped at once. One that had joined a running turn and was not read by it
+ * has a turn of its own after that turn's end, which counts in place of the joining.
+ */
+function isAdmission({ events }: Log, event: OutliveEvent): boolean {
+  const { type, turnId, seq } = event;
+  if (type === 'turn.queued') return true;
+  if (type === 'turn.skipped') return !events.some((one) => one.type === 'turn.queued' && one.turnId === turnId);
+  if (type !== 'turn.joined') return false;
+  const end = events.find((one) => ENDS.includes(one.type) && one.turnId === turnId)?.seq ?? Infinity;
+  const keys = inputsOf(event).map(({ key }) => key);
+  const isLeftOver = (one: OutliveEvent): boolean =>
+    one.type === 'turn.queued' && one.seq > end && inputsOf(one).some(({ key }) => keys.includes(key));
+  return !events.some((one) => one.seq > seq && isLeftOver(one));
+}
+
+/** A script stands in a user's message with the key that it was sent with. */
+function isReading({ type, ...event }: OutliveEvent, key: string): boolean {
+  if (type !== 'message.added') return false;
+  const { role, parts } = event['message'] as { role: string; parts: { text?: string }[] };
+  return role === 'user' && parts.some(({ text }) => text?.startsWith(`{"key":${JSON.stringify(key)}`) === true);
 }
 
 /** Nothing is refused that was right. */

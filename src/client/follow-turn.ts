@@ -35,9 +35,15 @@ const LONGEST_LOOK_MS = 2000;
 
 const ENDS: ReadonlySet<TurnStatus> = new Set(['completed', 'failed', 'cancelled', 'skipped']);
 
-/** Ends with the part `turn`, or when `signal` is aborted. @throws UnknownTurn, UnknownSession, SessionClosed when the session is gone. */
+/**
+ * Ends with the part `turn`, or when `signal` is aborted. An id that is only a key is followed to the turn that it names: input that steered a turn
+ * and was not read by it makes a turn of its own, and a `retry` of the first step takes back what was told of the other.
+ *
+ * @throws UnknownTurn, UnknownSession, SessionClosed when the session is gone.
+ */
 export async function* followTurn(followed: Followed, turnId: string, signal?: AbortSignal): AsyncGenerator<TurnPart> {
   const { client, sessionId } = followed;
+  let named = turnId;
   let step = new FollowedStep(1);
   let read = '';
   let wait = LOOK_MS;
@@ -47,7 +53,7 @@ export async function* followTurn(followed: Followed, turnId: string, signal?: A
     if (description === undefined)
       throw new UnknownSession(`Expected the id of a session, got "${sessionId}" (${placeOf(client)}), which is none.`);
     const beat = await modelHeartbeatOf(client, description);
-    if (beat?.turnId === turnId && beat.step === step.number) {
+    if (beat?.turnId === named && beat.step === step.number) {
       wait = LOOK_MS;
       yield* step.streamed(beat.attempt ?? 1, beat.parts ?? []);
     }
@@ -63,6 +69,14 @@ export async function* followTurn(followed: Followed, turnId: string, signal?: A
     );
     if (view === undefined) continue;
     if (view === null) throw new UnknownTurn(`Expected turnId to name a turn of "${sessionId}", got "${turnId}".`);
+    if (view.turn.turnId !== named) {
+      named = view.turn.turnId;
+      const { number, isBegun } = step;
+      if (number > 1 || isBegun) yield { type: 'retry', step: 1, attempt: 1 };
+      step = new FollowedStep(1);
+      // It was asked what comes after a step of the other turn.
+      if (number > 1) continue;
+    }
     for (const { step: number, message } of view.steps) {
       if (number !== step.number) step = new FollowedStep(number);
       yield* step.answered(message);
@@ -112,6 +126,11 @@ class FollowedStep {
     this.number = number;
   }
 
+  /** Something was told of it. */
+  get isBegun(): boolean {
+    return this.told.length > 0 || this.calls.size > 0;
+  }
+
   /** What its model is just saying. */
   *streamed(attempt: number, parts: readonly StreamedPart[]): Generator<TurnPart> {
     if (attempt < this.attempt) return;
@@ -140,7 +159,7 @@ class FollowedStep {
 
   private *again(attempt: number): Generator<TurnPart> {
     this.attempt = attempt;
-    if (this.told.length === 0 && this.calls.size === 0) return;
+    if (!this.isBegun) return;
     this.told = [];
     this.calls.clear();
     this.results.clear();

@@ -16,7 +16,8 @@ import type { RunReceipt } from '../domain/run/admission.ts';
 import type { AnswerReceipt } from '../domain/run/requests.ts';
 import type { MessageReceipt } from '../domain/run/to-runs.ts';
 import { backoff } from '../domain/state/backoff.ts';
-import type { TurnReceipt } from '../domain/turn/queue.ts';
+import type { Rewound } from '../domain/turn/rewind.ts';
+import type { TurnReceipt } from '../domain/turn/submit.ts';
 import type { DetachReceipt } from '../domain/turn/waits.ts';
 import type { GetEvents, GetTranscript, ListRuns, TurnView } from '../domain/view/queries.ts';
 import type { OutliveError } from '../errors.ts';
@@ -103,7 +104,7 @@ export class SessionHandle {
   }
   /**
    * Takes a turn. `input` is text, messages, or a function of the transcript, hidden messages too, which is called now. A key or id that is known
-   * joins its turn.
+   * joins its turn; with `onBusy: 'steer'` it is the running turn, or the one that the input becomes when that ends before it was read.
    *
    * - `submit` answers the receipt, as `submitTurn` does;
    * - `wait` (the default) answers the turn once it has ended, however it has: as `getTurn` does;
@@ -121,7 +122,7 @@ export class SessionHandle {
   ): Promise<TurnReceipt | TurnView> | TurnStream {
     const submitted = this.submitted(input, rest, mode !== 'submit');
     if (mode === 'submit') return submitted;
-    const turnId = submitted.then((receipt) => receipt.turnId);
+    const turnId = submitted.then((receipt) => receipt.ownTurnId ?? receipt.turnId);
     // Whoever awaits or iterates is told.
     turnId.catch(() => undefined);
     const parts = this.partsOf(turnId, signal);
@@ -220,6 +221,18 @@ export class SessionHandle {
     argument: { reason?: string; runs?: 'keep' | 'cancel' } = {},
   ): Promise<{ cancelled?: string; skipped: string[]; runs?: { cancelled: string[]; pending: string[] } }> {
     return this.update('resetTurns', argument);
+  }
+  /**
+   * The transcript forgets a message, or what a user said in a turn, and all after it: the next prompt ends before it. Its ids and keys are free again. Runs
+   * that it has started go on. Done again it is `deduplicated`, until that id is in the transcript anew.
+   *
+   * @throws TurnRunning while a turn runs or waits.
+   * @throws InvalidInput for an id that the transcript does not have.
+   */
+  async rewind(
+    argument: { messageId: string; reason?: string } | { turnId: string; reason?: string },
+  ): Promise<Rewound> {
+    return this.update('rewind', argument);
   }
   /** Closes the session; by default the running turn is cancelled and the runs go on. */
   async close(argument: Close = {}): Promise<{ status: 'closing' }> {

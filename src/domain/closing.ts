@@ -78,7 +78,7 @@ function sweepRuns(cx: Cx, closing: Closing): boolean {
   if (closing.stage.is === 'turn') {
     moveTo(closing, { is: 'runs', until: cx.now + REACH_MS });
     for (const turn of state.queue.splice(0)) {
-      appendWithoutTurn(cx, turn);
+      appendWithoutTurn(cx, turn, 'cancelled');
       const { turnId, inputs, queuedAt, usage, keys } = turn;
       keepEnded(cx, {
         turnId,

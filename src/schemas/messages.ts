@@ -79,6 +79,8 @@ const userMessage = lazily(() =>
   ),
 );
 
+const messageId = lazily(() => string('a message id', (text) => text !== '' && text.length <= 256));
+
 const TURN_INPUT = 'a string or a list of user messages';
 
 const turnInput = lazily(() =>
@@ -198,6 +200,20 @@ export const messages = {
       by: optional(signature),
     }),
   ),
+  rewind: lazily(() =>
+    v.pipe(
+      object({ messageId: optional(messageId()), turnId: optional(name), reason: optional(words) }),
+      v.rawCheck(({ dataset, addIssue }) => {
+        if (!dataset.typed || (dataset.value.messageId === undefined) !== (dataset.value.turnId === undefined)) return;
+        addIssue({
+          message: 'a message id, or turnId the id of a turn, one of the two',
+          path: [
+            { type: 'object', origin: 'value', input: dataset.value, key: 'messageId', value: dataset.value.messageId },
+          ],
+        });
+      }),
+    ),
+  ),
   resetTurns: lazily(() => object({ reason: optional(words), runs: optional(oneOf('keep', 'cancel')) })),
   close: lazily(() =>
     object({
@@ -224,7 +240,7 @@ export const queries = {
   followTurn: lazily(() => object({ turnId: name, after: optional(count(0)) })),
   getTranscript: lazily(() =>
     object({
-      after: optional(string('a message id', (text) => text.length <= 256)),
+      after: optional(messageId()),
       limit: optional(count()),
       includeHidden: optional(flag),
     }),

@@ -8,8 +8,8 @@ const DAY_MS = 24 * 3600 * 1000;
 
 export const onBusy = lazily(() =>
   v.union(
-    [oneOf('queue', 'latest', 'merge', 'drop', 'interrupt'), object({ debounceMs: ms(1, DAY_MS) })],
-    'one of "queue", "latest", "merge", "drop", "interrupt" or { debounceMs }',
+    [oneOf('queue', 'latest', 'merge', 'drop', 'interrupt', 'steer'), object({ debounceMs: ms(1, DAY_MS) })],
+    'one of "queue", "latest", "merge", "drop", "interrupt", "steer" or { debounceMs }',
   ),
 );
 

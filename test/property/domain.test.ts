@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { nextDeadline } from '../../src/domain/deadlines.ts';
 import { isOver, type State } from '../../src/domain/state/state.ts';
 import { isSettled, type RunState } from '../../src/domain/state/row.ts';
-import { submitTurn } from '../../src/domain/turn/queue.ts';
+import { submitTurn } from '../../src/domain/turn/submit.ts';
 import { getTranscript, listRuns, sessionView } from '../../src/domain/view/queries.ts';
 import { isRefusal, type OutliveEvent, type UIMessage } from '../../src/domain/state/types.ts';
 import { ending, input, limits, World, type Ending, type Input } from '../support/domain-inputs.ts';
@@ -47,7 +47,7 @@ class Watch {
     const { d } = this.world;
     const { state } = d;
     if (last.do === 'submit' && last.onBusy !== 'queue' && last.onBusy !== 'latest' && last.onBusy !== 'merge') {
-      for (const turn of [...state.queue, ...(state.turn === null ? [] : [state.turn])])
+      for (const turn of [...state.queue, ...(state.turn === null ? [] : [state.turn, ...(state.turn.steers ?? [])])])
         this.outOfTurn.add(turn.turnId);
     }
     const events = d.log();

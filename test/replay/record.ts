@@ -5,17 +5,15 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { z } from 'zod';
-import { OutliveClient, type SessionHandle } from '../../src/client/index.ts';
-import { defineAgent, defineConfig, defineTask, defineTool } from '../../src/define.ts';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { OutliveClient } from '../../src/client/index.ts';
 import { findCli, startDevServer } from '../../src/server/index.ts';
 import { createWorker } from '../../src/worker.ts';
-import { last, ModelServer } from '../support/model-server.ts';
+import { appAt, ELSEWHERE, startModel } from './app.ts';
+import { atRest, behaviours, refusedStart, until, type Behaviour } from './behaviours.ts';
 
 const [version = ''] = process.argv.slice(2);
 if (!/^[\w.-]+$/u.test(version)) throw new Error('Expected the name of a version as the argument, e.g. 0.1.0.');
@@ -24,145 +22,20 @@ if (existsSync(folder)) throw new Error(`${folder} is there already; kept histor
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 const server = await startDevServer({ cli: await findCli({ say: console.log }) });
-let failures = 1;
-const model = await ModelServer.start((call) => {
-  const { role, text } = last(call);
-  if (text.includes('hang')) return { hang: true };
-  if (text.includes('retry') && failures-- > 0) return { status: 503 };
-  if (role === 'user' && text.includes('use'))
-    return {
-      text: 'Using. ',
-      tools: [
-        { name: 'add', input: { a: 1, b: 2 } },
-        { name: 'nothing', input: {} },
-      ],
-    };
-  if (role === 'user' && text.includes('start'))
-    return {
-      tools: [
-        {
-          name: 'start_run',
-          input: { agent: text.includes('nested') ? 'helper' : 'work', input: 'start inner', label: 'inner' },
-        },
-      ],
-    };
-  return 'ok';
-});
-const add = defineTool({
-  name: 'add',
-  description: 'Adds.',
-  input: z.object({ a: z.number(), b: z.number() }),
-  execute: ({ a, b }) => ({ sum: a + b }),
-});
-const work = defineTask({
-  name: 'work',
-  run: async (input, ctx) => {
-    ctx.progress({ fraction: 0.5 });
-    await ctx.milestone('half');
-    return { input: input as string };
-  },
-});
-const stuck = defineTask({
-  name: 'stuck',
-  run: async (_input, ctx) =>
-    new Promise<never>((_, reject) => {
-      ctx.signal.addEventListener('abort', () => reject(ctx.signal.reason as Error));
-    }),
-});
-const fails = defineTask({
-  name: 'fails',
-  retries: 0,
-  run: () => {
-    throw new Error('no');
-  },
-});
-const config = defineConfig({
-  agents: [
-    defineAgent({
-      name: 'helper',
-      instructions: 'Help.',
-      model: createOpenAICompatible({ name: 'local', baseURL: model.url, includeUsage: true })('test'),
-      tools: [add],
-      canStart: ['work', 'helper'],
-    }),
-  ],
-  tasks: [work, stuck, fails],
-});
-const connection = await Connection.connect({ address: server.address });
+const model = await startModel();
+const { address } = server;
+const connection = await Connection.connect({ address });
 const temporal = new Client({ connection });
-const client = new OutliveClient(temporal);
-const worker = await createWorker(config, { connection: await NativeConnection.connect({ address: server.address }) });
-
-async function until(what: () => Promise<boolean>): Promise<void> {
-  while (!(await what())) await pause(50);
-}
-
-async function atRest(session: SessionHandle): Promise<void> {
-  await until(async () => {
-    const { status, queue, runs } = await session.getSession();
-    return status === 'idle' && queue.length === 0 && runs.queued + runs.running + runs.interrupted === 0;
-  });
-}
-
-const behaviours: Record<string, (session: SessionHandle) => Promise<void>> = {
-  'turn-with-tools': async (session) => {
-    await session.submitTurn({ input: 'use it', idempotencyKey: 'k' });
-  },
-  'model-retry': async (session) => {
-    await session.submitTurn({ input: 'retry' });
-  },
-  'run-from-turn': async (session) => {
-    await session.submitTurn({ input: 'start it' });
-  },
-  'nested-runs': async (session) => {
-    await session.submitTurn({ input: 'start nested' });
-    await until(async () => (await session.getSession()).runs.completed === 1);
-  },
-  'run-failed': async (session) => {
-    await session.startRun({ agent: 'fails', input: 1 });
-  },
-  'give-up': async (session) => {
-    await session.startRun({ agent: 'stuck', input: 1, detached: { maxBudgetMs: 300 } });
-  },
-  'cancel-run': async (session) => {
-    const { runId } = await session.startRun({ agent: 'stuck', input: 1 });
-    await session.cancelRun({ runId });
-  },
-  'narrate-and-silent': async (session) => {
-    await session.startRun({
-      agent: 'work',
-      input: 1,
-      detached: { notify: 'narrate', onMilestones: { names: '*', mode: 'react' } },
-    });
-    await session.startRun({ agent: 'work', input: 2, detached: { notify: 'silent' } });
-  },
-  'queue-and-busy': async (session) => {
-    await session.submitTurn({ input: 'hang' });
-    for (const onBusy of ['queue', 'merge', 'latest', 'drop', 'interrupt', { debounceMs: 200 }] as const)
-      await session.submitTurn({ input: `busy ${JSON.stringify(onBusy)}`, onBusy });
-    await session.submitTurn({ input: 'hang' });
-    await session.resetTurns({ reason: 'enough' });
-  },
-  'continue-as-new': async (session) => {
-    for (let i = 0; i < 6; i++) {
-      await session.startRun({ agent: 'work', input: i, runId: `run-${i}` });
-      await session.submitTurn({ input: 'use it' });
-      await atRest(session);
-    }
-  },
-  'refused-signals': async (session) => {
-    const handle = temporal.workflow.getHandle(session.sessionId);
-    await handle.signal('submitTurn', { input: 5 });
-    await handle.signal('startRun', { agent: 'nobody', input: 5 });
-    await handle.signal('nothing', 1, 2, 3);
-    await until(async () => (await session.getEvents({ types: ['input.refused'] })).events.length === 3);
-  },
-  'close-cancelling-runs': async (session) => {
-    await session.startRuns({ runs: [1, 2, 3].map((input) => ({ agent: 'stuck', input })) });
-    await session.close({ runs: 'cancel', reason: 'done' });
-  },
-};
-
+const native = await NativeConnection.connect({ address });
+const workers = [
+  await createWorker(appAt(model.url), { connection: native }),
+  await createWorker(appAt(model.url, true), { connection: native }),
+  await Worker.create({
+    connection: native,
+    taskQueue: ELSEWHERE,
+    workflowsPath: fileURLToPath(new URL('../support/native-workflows.ts', import.meta.url)),
+  }),
+];
 mkdirSync(folder, { recursive: true });
 
 async function keep(workflowId: string, name: string): Promise<void> {
@@ -177,28 +50,50 @@ async function keep(workflowId: string, name: string): Promise<void> {
   }
 }
 
-await worker.runUntil(async () => {
-  for (const [name, behave] of Object.entries(behaviours)) {
-    const session = await client.startSession(
-      name,
-      name === 'continue-as-new' ? { limits: { historyEvents: 40 } } : { limits: { maxConcurrentRuns: 2 } },
-    );
-    await behave(session);
-    if (name !== 'close-cancelling-runs') {
-      await atRest(session);
-      const { runs } = await session.listRuns();
-      await session.close();
-      for (const [i, row] of runs.slice(0, 2).entries()) await keep(`${name}/${row.runId}`, `${name}.run-${i}`);
+async function play(name: string, { input, taskQueue, ends, play: act }: Behaviour): Promise<void> {
+  const client = new OutliveClient(temporal, taskQueue === undefined ? {} : { taskQueue });
+  const session = await client.startSession(name, input);
+  await act(session, temporal);
+  if (ends !== true) await atRest(session);
+  const { runs } = await session.listRuns();
+  if (ends !== true) await session.close();
+  else if (taskQueue !== undefined) await session.close({ runs: 'keep' });
+  await temporal.workflow
+    .getHandle(name)
+    .result()
+    .catch(() => undefined);
+  await endLeft(name);
+  for (const [i, row] of runs.slice(0, 3).entries()) await keep(`${name}/${row.runId}`, `${name}.run-${i}`);
+  await until(
+    async () => (await temporal.workflow.count(`WorkflowId = "${name}" AND ExecutionStatus = "Running"`)).count === 0,
+  );
+  await keep(name, name);
+  console.log(`kept ${name}`);
+}
+
+/** What goes on after its session is cancelled, as nobody is left to tell it anything. */
+async function endLeft(name: string): Promise<void> {
+  const left = async (): Promise<string[]> => {
+    const ids: string[] = [];
+    const query = `WorkflowId STARTS_WITH "${name}/" AND ExecutionStatus = "Running"`;
+    for await (const { workflowId } of temporal.workflow.list({ query })) ids.push(workflowId);
+    return ids;
+  };
+  await until(async () => {
+    const ids = await left();
+    for (const id of ids) {
+      const handle = temporal.workflow.getHandle(id);
+      await handle.cancel().catch(() => undefined);
     }
-    await temporal.workflow.getHandle(name).result();
-    await until(
-      async () => (await temporal.workflow.count(`WorkflowId = "${name}" AND ExecutionStatus = "Running"`)).count === 0,
-    );
-    await keep(name, name);
-    console.log(`kept ${name}`);
-  }
-});
-await connection.close();
+    return ids.length === 0;
+  });
+}
+
+for (const worker of workers) void worker.run();
+for (const [name, behaviour] of Object.entries(behaviours)) await play(name, behaviour);
+await refusedStart(new OutliveClient(temporal));
+await keep('refused-start', 'refused-start');
+// One of the tasks never ends, so no worker would.
 await model.stop();
 await server.stop();
 process.exit(0);

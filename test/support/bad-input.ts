@@ -112,6 +112,12 @@ export const CASES: Case[] = [
       by: [5, long(201)],
     },
   },
+  {
+    message: 'rewind',
+    good: () => ({ turnId: unique() }),
+    required: [],
+    bad: { messageId: [5, '', {}, long(257), 'both'], turnId: badName, reason: badText },
+  },
   { message: 'resetTurns', good: () => ({}), required: [], bad: { reason: badText } },
   {
     message: 'close',

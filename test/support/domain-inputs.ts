@@ -12,14 +12,16 @@ import { handlerAborted, handlerDone, handlerFailed } from '../../src/domain/run
 import { answerOwn, ownOpen } from '../../src/domain/run/requests.ts';
 import { messageRun, takeMessages } from '../../src/domain/run/to-runs.ts';
 import { detachRun, stepAborted } from '../../src/domain/turn/tool-calls.ts';
-import { cancelTurn, resetTurns, submitTurn, type SubmitTurn } from '../../src/domain/turn/queue.ts';
+import { cancelTurn, resetTurns } from '../../src/domain/turn/cancel.ts';
+import { rewind } from '../../src/domain/turn/rewind.ts';
+import { submitTurn, type SubmitTurn } from '../../src/domain/turn/submit.ts';
 import { isRefusal, type Milestone, type OnBusy } from '../../src/domain/state/types.ts';
 import { Driver, user, type RuntimeAsk, type StartAsk, type ToolAsk } from './domain.ts';
 import * as fc from 'fast-check';
 
 const onBusy: fc.Arbitrary<OnBusy> = fc.oneof(
   { weight: 6, arbitrary: fc.constant<OnBusy>('queue') },
-  { weight: 5, arbitrary: fc.constantFrom<OnBusy>('latest', 'merge', 'drop', 'interrupt') },
+  { weight: 5, arbitrary: fc.constantFrom<OnBusy>('latest', 'merge', 'drop', 'interrupt', 'steer', 'steer') },
   { weight: 1, arbitrary: fc.record({ debounceMs: fc.integer({ min: 1, max: 5000 }) }) },
 );
 const which = fc.nat({ max: 99 });
@@ -100,6 +102,7 @@ export const input = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('cancelRun' as const), which }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('cancelTurn' as const), which: fc.option(which) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reset' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('rewind' as const), which, turn: fc.boolean() }) },
   {
     weight: 4,
     arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(0, 1, 500, 5000, 60_000, 3_600_000) }),
@@ -224,6 +227,9 @@ export class World {
       case 'reset':
         d.send((cx) => resetTurns(cx, {}));
         return;
+      case 'rewind':
+        this.rewind(one);
+        return;
       case 'pass':
         d.pass(one.ms);
         return;
@@ -307,6 +313,16 @@ export class World {
     };
     const answer = this.d.send((cx) => submitTurn(cx, given));
     if (!isRefusal(answer) && (one.turn !== null || one.key !== null)) this.requests.push(given);
+  }
+
+  private rewind({ which: number, turn }: Extract<Input, { do: 'rewind' }>): void {
+    const { d } = this;
+    const entry = d.state.transcript[number % Math.max(1, d.state.transcript.length)];
+    if (entry === undefined || d.state.kind === 'run') return;
+    const { turnId } = entry;
+    const asked = turn && turnId !== undefined ? { turnId } : { messageId: entry.message.id };
+    // What is taken back may be sent anew.
+    if (!isRefusal(d.send((cx) => rewind(cx, asked)))) this.requests.length = 0;
   }
 
   private start(one: Extract<Input, { do: 'start' }>): void {

@@ -7,7 +7,8 @@ import { liveBytes } from '../../src/domain/log/capacity.ts';
 import { cancelRun } from '../../src/domain/run/cancel.ts';
 import type { StartRun } from '../../src/domain/run/admission.ts';
 import { startRun } from '../../src/domain/run/start.ts';
-import { cancelTurn, submitTurn, type SubmitTurn } from '../../src/domain/turn/queue.ts';
+import { cancelTurn } from '../../src/domain/turn/cancel.ts';
+import { submitTurn, type SubmitTurn } from '../../src/domain/turn/submit.ts';
 import { isRefusal, type Json, type OnMilestones } from '../../src/domain/state/types.ts';
 import { Driver, noise, user } from './domain.ts';
 

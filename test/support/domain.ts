@@ -32,7 +32,7 @@ import {
 } from '../../src/domain/state/types.ts';
 import { modelAnswered, modelFailed, type ModelCall, type StepFailure } from '../../src/domain/turn/model-step.ts';
 import { toolAnswered, toolFailed, type ToolFailure } from '../../src/domain/turn/tool-calls.ts';
-import { submitTurn, type SubmitTurn, type TurnReceipt } from '../../src/domain/turn/queue.ts';
+import { submitTurn, type SubmitTurn, type TurnReceipt } from '../../src/domain/turn/submit.ts';
 
 export const START = Date.parse('2030-01-01T00:00:00.000Z');
 export const EPOCH = '01990000-0000-7000-8000-000000000001';

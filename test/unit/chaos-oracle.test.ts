@@ -88,6 +88,25 @@ function idempotent(made: Made, ...attempts: { attempt: number; worker?: string 
   made.effect(...attempts.map((one) => ({ ...found, ...IDEMPOTENT, ...one }) as Effect));
 }
 
+const STEER = { inputs: [{ source: 'user', key: 'k9' }], usage: undefined };
+
+/** An input that joins turn t1 while that runs, and is left over when it ends: a turn of its own then, which reads it so many times. */
+function leftOver(made: Made, reads: number): void {
+  const end = made.find('s', 'turn.completed', { turnId: 't1' });
+  const closed = made.find('s', 'session.closed');
+  made.session.told.turns.push('k9');
+  made.add('s', end, { type: 'turn.joined', turnId: 't1', ...STEER });
+  made.add('s', closed, { type: 'turn.queued', turnId: 't9', ...STEER });
+  made.add('s', closed, { type: 'turn.started', turnId: 't9', ...STEER });
+  for (let i = 0; i < reads; i++)
+    made.add('s', closed, {
+      type: 'message.added',
+      turnId: 't9',
+      message: { id: `k9-${i}`, role: 'user', parts: [{ type: 'text', text: '{"key":"k9","steps":[]}' }] },
+    });
+  made.add('s', closed, { type: 'turn.cancelled', turnId: 't9', ...STEER });
+}
+
 type Case = [fault: string, make: (made: Made) => void, says: string];
 
 const NUMBERS: Case[] = [
@@ -266,6 +285,15 @@ const TURNS: Case[] = [
     'an input that is taken twice',
     (m) => m.repeat('s', 'turn.queued', { turnId: 't1' }),
     'k1 was accepted and is 2 times',
+  ],
+  ['an input that joined a turn and is read twice', (m) => leftOver(m, 2), 'the turn input k9 is read 2 times'],
+  [
+    'an input that has a turn of its own while the one that it joined still runs',
+    (m) => {
+      leftOver(m, 1);
+      m.move('s', m.find('s', 'turn.queued', { turnId: 't9' }), m.find('s', 'turn.completed', { turnId: 't1' }));
+    },
+    'k9 was accepted and is 2 times',
   ],
   ['a run that is lost', (m) => m.session.told.runs.push('gone'), 'run gone: it was accepted and is not in the log'],
   ['a right input that is refused', (m) => (m.find('s', 'input.refused')['name'] = 'startRun'), 'startRun was refused'],
@@ -490,6 +518,12 @@ test('a run that goes on after its session was closed with keep need only say it
   made.session.kept = true;
   for (const type of ['run.settled', 'run.gave_up', 'run.cancel_requested']) made.drop('s', type, { runId: 'cut' });
   made.merged.push(made.find('s/cut', 'run.settled'));
+  expect(judge(made.facts)).toEqual([]);
+});
+
+test('an input that joined a turn and has one of its own after its end is accepted once', () => {
+  const made = new Made();
+  leftOver(made, 1);
   expect(judge(made.facts)).toEqual([]);
 });
 

@@ -4,7 +4,7 @@ import { close } from '../../src/domain/closing.ts';
 import { cancelRun } from '../../src/domain/run/cancel.ts';
 import type { StartRun } from '../../src/domain/run/admission.ts';
 import { startRun, startRuns } from '../../src/domain/run/start.ts';
-import { submitTurn } from '../../src/domain/turn/queue.ts';
+import { submitTurn } from '../../src/domain/turn/submit.ts';
 import { listRuns } from '../../src/domain/view/queries.ts';
 import { isRefusal } from '../../src/domain/state/types.ts';
 import { Driver, refusal, user } from '../support/domain.ts';

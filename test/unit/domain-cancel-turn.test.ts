@@ -1,6 +1,6 @@
 /** Cancelling and resetting turns: what stays, what is appended, and what a receipt says of turns that have ended. */
 import { expect, test } from 'vitest';
-import { cancelTurn, resetTurns } from '../../src/domain/turn/queue.ts';
+import { cancelTurn, resetTurns } from '../../src/domain/turn/cancel.ts';
 import { getTurn } from '../../src/domain/view/queries.ts';
 import { Driver, refusal } from '../support/domain.ts';
 

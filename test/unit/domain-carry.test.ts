@@ -7,7 +7,7 @@ import { LogSize, parts } from '../../src/domain/carry/log-size.ts';
 import { entryKey, rememberEnd } from '../../src/domain/log/dedupe.ts';
 import { ownMilestone } from '../../src/domain/run/own-milestones.ts';
 import { taskAborted } from '../../src/domain/self/self.ts';
-import { cancelTurn } from '../../src/domain/turn/queue.ts';
+import { cancelTurn } from '../../src/domain/turn/cancel.ts';
 import { getTranscript, getTurn } from '../../src/domain/view/queries.ts';
 import { textOf } from '../../src/domain/delivery/transcript.ts';
 import type { OutliveEvent } from '../../src/contract.ts';

@@ -6,7 +6,8 @@ import { recordRefusal } from '../../src/domain/log/refusals.ts';
 import { cancelRun } from '../../src/domain/run/cancel.ts';
 import { startRun } from '../../src/domain/run/start.ts';
 import { messageRun } from '../../src/domain/run/to-runs.ts';
-import { resetTurns, submitTurn } from '../../src/domain/turn/queue.ts';
+import { resetTurns } from '../../src/domain/turn/cancel.ts';
+import { submitTurn } from '../../src/domain/turn/submit.ts';
 import { sessionView } from '../../src/domain/view/queries.ts';
 import { accepted, Driver, refusal, user } from '../support/domain.ts';
 

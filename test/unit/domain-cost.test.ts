@@ -6,7 +6,7 @@ import { cancelRun } from '../../src/domain/run/cancel.ts';
 import { close } from '../../src/domain/closing.ts';
 import { revived } from '../../src/domain/state/state.ts';
 import type { StateJson } from '../../src/domain/state/state.ts';
-import { cancelTurn } from '../../src/domain/turn/queue.ts';
+import { cancelTurn } from '../../src/domain/turn/cancel.ts';
 import { Driver } from '../support/domain.ts';
 
 interface Counted {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { StartRun } from '../../src/domain/run/admission.ts';
 import { startRun } from '../../src/domain/run/start.ts';
-import { submitTurn, type SubmitTurn } from '../../src/domain/turn/queue.ts';
+import { submitTurn, type SubmitTurn } from '../../src/domain/turn/submit.ts';
 import { Driver, refusal, user } from '../support/domain.ts';
 
 type Again = (d: Driver) => void;

@@ -2,9 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import { close } from '../../src/domain/closing.ts';
 import { cancelRun } from '../../src/domain/run/cancel.ts';
-import { getRun } from '../../src/domain/view/queries.ts';
+import { cancelTurn } from '../../src/domain/turn/cancel.ts';
+import { jsonBytes } from '../../src/domain/state/json.ts';
+import { KIB } from '../../src/domain/state/sizes.ts';
+import { getRun, getTurn } from '../../src/domain/view/queries.ts';
 import { textOf } from '../../src/domain/delivery/transcript.ts';
-import type { Detached } from '../../src/domain/state/types.ts';
+import type { Detached, EndedTurnStatus } from '../../src/domain/state/types.ts';
 import { Driver } from '../support/domain.ts';
 
 type Notify = Detached['notify'];
@@ -209,4 +212,101 @@ test('D-24 a result up to 64 KiB travels whole, a larger one as a preview of 2 K
   expect(d.row('a')).toMatchObject({ result: 'x'.repeat(64 * 1024 - 2) });
   expect(d.row('b')).toMatchObject({ resultRef: 's/b', life: { preview: 'x'.repeat(2048) } });
   expect(d.row('b')).not.toHaveProperty('result');
+});
+
+test('T-29 twenty large results that wait are previews with their places, in one turn within its bounds', () => {
+  const d = Driver.session({ limits: { maxConcurrentRuns: 100 } });
+  d.submit('busy');
+  const runIds = Array.from({ length: 20 }, (_, i) => `run-${i}`);
+  for (const runId of runIds) d.running(runId);
+  for (const runId of runIds) d.settled(runId, { result: 'x'.repeat(200 * KIB) });
+  expect(d.state.queue.map(({ inputs }) => inputs.length)).toEqual([20]);
+  d.say('free');
+  const read = d.state.transcript.filter(({ message }) => message.metadata?.['hidden'] === true);
+  expect(read).toHaveLength(20);
+  for (const [i, { message }] of read.entries()) {
+    const [, , body = ''] = textOf(message).split('\n');
+    expect(JSON.parse(body)).toEqual({ preview: 'x'.repeat(2 * KIB), resultRef: `s/run-${i}` });
+  }
+  expect(jsonBytes(read)).toBeLessThan(64 * KIB);
+});
+
+test('T-29 results that travel whole make as many turns as they need, each within its bounds', () => {
+  const d = Driver.session({ limits: { maxConcurrentRuns: 100 } });
+  d.submit('busy');
+  const runIds = Array.from({ length: 20 }, (_, i) => `run-${i}`);
+  for (const runId of runIds) d.running(runId);
+  for (const runId of runIds) d.settled(runId, { result: 'x'.repeat(60 * KIB) });
+  const sizes = d.state.queue.map(({ inputs }) => inputs.length);
+  expect(sizes.reduce((sum, n) => sum + n, 0)).toBe(20);
+  while (d.state.turn !== null) {
+    const { turnId, origin } = d.state.turn;
+    const read = d.state.transcript.filter((entry) => entry.turnId === turnId);
+    if (origin === 'background')
+      expect(jsonBytes(read.map(({ message }) => message.parts))).toBeLessThanOrEqual(256 * KIB);
+    d.say('read');
+  }
+  for (const runId of runIds) expect(d.row(runId).delivery.finish.state).toBe('delivered');
+});
+
+const TURN_ENDS: [EndedTurnStatus, (d: Driver) => void][] = [
+  ['completed', (d) => d.say('read')],
+  ['failed', (d) => d.stumble({ how: 'final', error: { type: 'ProviderError', message: 'no' } })],
+  ['cancelled', (d) => d.send((cx) => cancelTurn(cx, {}))],
+];
+
+test.each(TURN_ENDS)('a delivery says how the turn that read it ended: %s', (turnStatus, end) => {
+  const d = Driver.session();
+  d.running('a', { detached: { onMilestones: { names: ['half'], mode: 'react' } } });
+  d.running('b');
+  d.submit('busy');
+  d.reached('a', [[1, 'half']]);
+  d.settled('a');
+  d.say('free');
+  const { finish, milestones } = d.row('a').delivery;
+  for (const slot of [finish, milestones?.['half']]) {
+    expect(slot).toMatchObject({ state: 'delivered' });
+    expect(slot).not.toHaveProperty('turnStatus');
+  }
+  end(d);
+  for (const slot of [d.row('a').delivery.finish, d.row('a').delivery.milestones?.['half']])
+    expect(slot).toMatchObject({ state: 'delivered', turnStatus });
+  d.settled('b');
+  expect(d.row('b').delivery.finish).not.toHaveProperty('turnStatus');
+});
+
+test('a delivery that no model call has read says so too: cancelled while it waited, at close, and as the result of a call', () => {
+  const d = Driver.session();
+  d.submit('busy');
+  for (const runId of ['a', 'b']) d.running(runId);
+  d.settled('a');
+  d.send((cx) => cancelTurn(cx, { turnId: d.row('a').delivery.finish.turnId ?? '' }));
+  expect(d.row('a').delivery.finish).toMatchObject({ state: 'delivered', turnStatus: 'cancelled' });
+  d.say([{ id: 'w', start: { agent: 'load', input: 1, wait: true } }]);
+  d.confirm();
+  const waited = d.state.runs.all.at(-1)?.runId ?? '';
+  d.settled(waited);
+  expect(d.row(waited).delivery.finish).toMatchObject({ state: 'delivered', turnId: d.state.turn?.turnId });
+  d.settled('b');
+  d.say('done');
+  expect(d.row(waited).delivery.finish).toMatchObject({ turnStatus: 'completed' });
+  d.send((cx) => close(cx, {}));
+  expect(d.row('b').delivery.finish).toMatchObject({ state: 'delivered', turnStatus: 'cancelled' });
+});
+
+test('metadata of a run stands in its row, and that of a turn in the turn, while it waits, runs and after its end', () => {
+  const d = Driver.session({ limits: { maxConcurrentRuns: 1 } });
+  const metadata = { ticket: 7 };
+  d.start({ runId: 'a', metadata });
+  d.start({ runId: 'b', metadata });
+  d.confirm();
+  d.continueAsNew();
+  d.settled('a');
+  for (const runId of ['a', 'b']) expect(getRun(d.state, runId)).toMatchObject({ metadata });
+  d.submit('one', { turnId: 'one', metadata });
+  expect(getTurn(d.state, 'one')).toMatchObject({ status: 'queued', metadata });
+  d.say('a is read');
+  expect(getTurn(d.state, 'one')).toMatchObject({ status: 'running', metadata });
+  d.say('done');
+  expect(getTurn(d.state, 'one')).toMatchObject({ status: 'completed', metadata });
 });

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { answerOwn } from '../../src/domain/run/requests.ts';
 import { getTranscript, sessionView } from '../../src/domain/view/queries.ts';
-import { resetTurns } from '../../src/domain/turn/queue.ts';
+import { resetTurns } from '../../src/domain/turn/cancel.ts';
 import { Driver } from '../support/domain.ts';
 
 const LIMITS = { limits: { maxBackgroundTurns: 3 } };

@@ -1,7 +1,7 @@
 /** What new user input does to those before it, for every value of `onBusy`, and that none touches background inputs. */
 import { describe, expect, test } from 'vitest';
 import type { OnBusy } from '../../src/domain/state/types.ts';
-import { submitTurn } from '../../src/domain/turn/queue.ts';
+import { submitTurn } from '../../src/domain/turn/submit.ts';
 import { getTurn } from '../../src/domain/view/queries.ts';
 import { textOf } from '../../src/domain/delivery/transcript.ts';
 import { Driver, refusal, user } from '../support/domain.ts';
@@ -166,6 +166,22 @@ test('case 21 T-27 a debounced turn starts in its time though other turns come a
   expect(d.state.turn?.turnId).toBe('late');
 });
 
+test('T-03 any user input for the queue begins the wait anew, the last debounceMs counts, and only debounced inputs merge', () => {
+  const d = Driver.session();
+  d.submit('a', { turnId: 'quiet', onBusy: { debounceMs: 1000 } });
+  d.pass(900);
+  d.submit('b', { turnId: 'other' });
+  d.say('b is done');
+  d.pass(900);
+  expect(d.state.turn).toBeNull();
+  d.submit('c', { onBusy: { debounceMs: 5000 } });
+  d.pass(4900);
+  expect(d.state.turn).toBeNull();
+  d.pass(100);
+  expect(d.state.turn?.turnId).toBe('quiet');
+  expect(read(d)).toEqual(['b', 'a', 'c']);
+});
+
 test('T-27 one that is not ripe lets others pass, and is next when it is', () => {
   const d = busy();
   d.submit('quiet', { turnId: 'quiet', onBusy: { debounceMs: 1000 } });
@@ -193,7 +209,7 @@ test('a debounced turn whose time has come while the workflow holds still starts
   expect(d.state.turn?.turnId).toBe('quiet');
 });
 
-describe.each<OnBusy>(['latest', 'merge', 'drop', 'interrupt', { debounceMs: 10 }, 'queue'])(
+describe.each<OnBusy>(['latest', 'merge', 'drop', 'interrupt', 'steer', { debounceMs: 10 }, 'queue'])(
   'T-03 onBusy %j',
   (onBusy) => {
     test('never touches background inputs: none is refused, dropped, merged into a user turn or skipped', () => {
@@ -211,8 +227,9 @@ describe.each<OnBusy>(['latest', 'merge', 'drop', 'interrupt', { debounceMs: 10 
       for (let i = 0; i < 10 && d.asks('model'); i++) d.say('ok');
       for (const runId of ['a', 'b']) expect(d.row(runId).delivery.finish.state).toBe('delivered');
       expect(d.row('a').delivery.finish.turnId).toBe(background);
+      // Input that steers says to be read with whatever runs.
       const mixed = d.state.past.filter((turn) => new Set(turn.inputs.map((input) => input.source)).size > 1);
-      expect(mixed).toEqual([]);
+      if (onBusy !== 'steer') expect(mixed).toEqual([]);
     });
 
     test('in a free lane the input runs', () => {

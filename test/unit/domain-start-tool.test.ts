@@ -1,6 +1,6 @@
 /** The tool `start_run`: what a model may start, and what it reads as the answer. */
 import { describe, expect, test } from 'vitest';
-import { cancelTurn } from '../../src/domain/turn/queue.ts';
+import { cancelTurn } from '../../src/domain/turn/cancel.ts';
 import type { MessagePart } from '../../src/domain/state/types.ts';
 import { runIdOfToolCall } from '../../src/domain/state/ids.ts';
 import { Driver } from '../support/domain.ts';

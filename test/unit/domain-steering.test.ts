@@ -7,7 +7,7 @@ import { parentGone } from '../../src/domain/run/parent-gone.ts';
 import { cancelSelf } from '../../src/domain/self/self.ts';
 import { runMessagesRead, runSettled } from '../../src/domain/run/from-runs.ts';
 import { messageRun, requestAnswered, takeMessages, taskRead } from '../../src/domain/run/to-runs.ts';
-import { cancelTurn } from '../../src/domain/turn/queue.ts';
+import { cancelTurn } from '../../src/domain/turn/cancel.ts';
 import { detachRun } from '../../src/domain/turn/tool-calls.ts';
 import { getTranscript, sessionView } from '../../src/domain/view/queries.ts';
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { runMilestones } from '../../src/domain/run/from-runs.ts';
 import { cancelRun } from '../../src/domain/run/cancel.ts';
-import { cancelTurn } from '../../src/domain/turn/queue.ts';
+import { cancelTurn } from '../../src/domain/turn/cancel.ts';
 import { modelAnswered } from '../../src/domain/turn/model-step.ts';
 import { terminated } from '../../src/domain/deadlines.ts';
 import { ownMilestone } from '../../src/domain/run/own-milestones.ts';

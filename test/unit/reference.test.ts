@@ -103,6 +103,7 @@ const documented: Record<string, Documented> = {
   detachRun: argument('detachRun'),
   messageRun: argument('messageRun'),
   AnswerInput: { ...inputs('AnswerInput'), unbuilt: { decision: 'approvals of tools' } },
+  rewind: { members: membersIn('src/domain/turn/rewind.ts', 'Rewind') },
   resetTurns: argument('resetTurns'),
   close: { members: membersIn('src/domain/closing.ts', 'Close') },
   listRuns: view('ListRuns'),

@@ -1,7 +1,8 @@
 /** What becomes of a run, whenever it ends and whoever looks: given up, cancelled with all below it, large, full, late. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SessionHandle } from '../../src/client/index.ts';
-import type { Row } from '../../src/contract.ts';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { Json, Row } from '../../src/contract.ts';
 import { defineTask } from '../../src/define.ts';
 import { RunFailed, RunLimitExceeded } from '../../src/errors.ts';
 import { agentAt, echo, gated, type Gated } from '../support/app.ts';
@@ -24,7 +25,23 @@ const gates: Record<string, Gated> = Object.fromEntries(
   ['keeps', 'gives', 'waits', 'fills', 'deep'].map((name) => [name, gated(name)]),
 );
 const reached = new Gate();
+/** Lets the check of input through that holds up the messages behind it. */
+const checked = new Gate();
+const slowToCheck: StandardSchemaV1<unknown, Json> = {
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: async (value) => {
+      await checked.opened;
+      return { value: value as Json };
+    },
+  },
+};
 let long = new Gate();
+const late = gated('late', async (input, ctx) => {
+  await ctx.milestone('half');
+  return input;
+});
 
 beforeAll(async () => {
   h = await harness();
@@ -47,6 +64,8 @@ beforeAll(async () => {
     tasks: [
       echo,
       ...Object.values(gates).map(({ task }) => task),
+      late.task,
+      defineTask({ name: 'checked', input: slowToCheck, run: (input) => input }),
       defineTask({ name: 'large', run: (bytes: number) => 'x'.repeat(bytes) }),
       defineTask({
         name: 'marks',
@@ -65,6 +84,7 @@ afterAll(async () => {
   for (const { gate } of Object.values(gates)) gate.open();
   long.open();
   reached.open();
+  checked.open();
   await h[Symbol.asyncDispose]();
   await model.stop();
 });
@@ -236,4 +256,31 @@ test('P-05 narrate adds a line without a model call', async () => {
   expect(messages.map((message) => message.role)).toEqual(['assistant', 'assistant']);
   expect(messages.map(text)).toEqual([expect.stringContaining('half'), expect.stringContaining('completed')]);
   expect(model.calls.length).toBe(before);
+});
+
+test('P-04 what a run has said while an earlier message waits to be taken is not overtaken by what Temporal says of its end', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const handle = h.temporal.workflow.getHandle(session.sessionId);
+  await session.startRun({ agent: 'late', input: 1, runId: 'late' });
+  await eventually('its task', async () => Promise.resolve(late.started.length > 0));
+  await handle.signal('startRun', { agent: 'checked', input: 1 });
+  const history = async () => (await handle.fetchHistory()).events ?? [];
+  await eventually('the check', async () =>
+    (await history()).some((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'checkInputs'),
+  );
+  late.gate.open();
+  await eventually('its end', async () =>
+    (await history()).some((event) => event.childWorkflowExecutionCompletedEventAttributes),
+  );
+  checked.open();
+  await atRest(session);
+  expect(await row(session, 'late')).toMatchObject({ status: 'completed', milestones: [{ n: 1, name: 'half' }] });
+  expect(types((await allEvents(session)).filter(({ runId }) => runId === 'late'))).toEqual([
+    'run.queued',
+    'run.started',
+    'run.milestone',
+    'run.settled',
+    'run.delivered',
+  ]);
+  await session.close();
 });

@@ -72,7 +72,10 @@ const oldSteps: Step[] = [
     for (const row of oldRows(state)) shedBody(row, PREVIEW_BYTES);
   },
   ({ state }) => {
-    for (const row of oldRows(state)) shedBody(row, 0);
+    for (const row of oldRows(state)) {
+      shedBody(row, 0);
+      delete row.metadata;
+    }
   },
   ...[100, 25, 0].map((kept): Step => ({ state }) => {
     forgetAllBut(state, oldRows(state), kept);
@@ -123,6 +126,9 @@ const lastSteps: Step[] = [
   },
   ({ state }) => {
     forgetAllBut(state, lostRows(state), 0);
+  },
+  ({ state }) => {
+    delete state.rewound;
   },
   (cx) => forgetNames(cx),
   ({ state: { turn } }) => {

@@ -16,7 +16,7 @@ import { isStepWaiting, type Note, type QueuedTurn, type TurnInput } from '../st
 import { noUsage } from '../state/usage.ts';
 import { addMessage, text } from './transcript.ts';
 import { jsonBytes } from '../state/json.ts';
-import type { UIMessage } from '../state/types.ts';
+import type { EndedTurnStatus, UIMessage } from '../state/types.ts';
 
 /** Sends a slot on its way, by the run's `notify`. */
 export function deliver(cx: Cx, row: RunState, slot: SlotRef, mode: 'react' | 'narrate' | 'silent'): void {
@@ -71,6 +71,8 @@ export function markDelivered(cx: Cx, row: RunState, slot: SlotRef, turnId?: str
   delivery.state = 'delivered';
   delivery.at = iso(cx.now);
   if (turnId !== undefined) delivery.turnId = turnId;
+  const { turn } = cx.state;
+  if (turn !== null && turn.turnId === turnId) (turn.told ??= []).push(slot);
   if (slot.kind === 'ask') {
     for (const ask of row.own.asks ?? []) if (ask.requestId === slot.requestId) ask.question = '';
     forgetAsks(row);
@@ -192,7 +194,18 @@ export function holdsOnlyAnswered({ state }: Cx, { pending }: QueuedTurn): boole
   });
 }
 
-/** Appends what a background turn holds without a model call: it was cancelled while queued, or the session closes. */
-export function appendWithoutTurn(cx: Cx, turn: QueuedTurn): void {
-  for (const input of turn.pending) appendInput(cx, input, turn.turnId);
+/** Appends what a background turn holds without a model call: it was cancelled while queued, needs no answer, or the session closes. */
+export function appendWithoutTurn(cx: Cx, { turnId, pending }: QueuedTurn, status: 'cancelled' | 'skipped'): void {
+  for (const input of pending) appendInput(cx, input, turnId);
+  const slots = pending.flatMap(({ body }) => (body.source === 'background-run' ? [body.slot] : []));
+  tellTurnStatus(cx, slots, status);
+}
+
+/** How the turn that has read these slots has ended. */
+export function tellTurnStatus({ state: { runs } }: Cx, slots: readonly SlotRef[], status: EndedTurnStatus): void {
+  for (const slot of slots) {
+    const row = runs.get(slot.runId);
+    const delivery = row === undefined ? undefined : slotOf(row, slot);
+    if (delivery?.state === 'delivered') delivery.turnStatus = status;
+  }
 }

@@ -22,13 +22,20 @@ export interface NewMessage {
   role: UIMessage['role'];
   parts: MessagePart[];
   metadata?: UIMessage['metadata'] | undefined;
+  /** Entries of the dedupe record of the input that begins with it. */
+  keys?: string[] | undefined;
 }
 
 /** Appends a message to the transcript and to the log. */
 export function addMessage(cx: Cx, given: NewMessage, turnId?: string): UIMessage {
   const message: UIMessage = { id: freshId(cx, given.id), role: given.role, parts: given.parts };
   if (given.metadata !== undefined) message.metadata = given.metadata;
-  cx.state.transcript.push(turnId === undefined ? { message } : { message, turnId });
+  const { keys } = given;
+  cx.state.transcript.push({
+    message,
+    ...(turnId === undefined ? {} : { turnId }),
+    ...(keys === undefined ? {} : { keys }),
+  });
   emit(cx, 'message.added', { turnId, message });
   return message;
 }

@@ -4,10 +4,10 @@ import { INPUT_GROWTH_BYTES, KEY_BYTES, LIVE_BYTES, TURN_GROWTH_BYTES } from '..
 import type { State } from '../state/state.ts';
 import { refuse, type InputRef, type Json, type Refusal } from '../state/types.ts';
 
-/** Bytes of the inputs of queued turns of users and of queued runs together. */
+/** Bytes of the inputs of queued turns of users, of what joins the running one, and of queued runs together. */
 export function queuedBytes(state: State): number {
   let bytes = 0;
-  for (const turn of state.queue) if (turn.origin === 'user') bytes += turn.bytes;
+  for (const turn of [...(state.turn?.steers ?? []), ...state.queue]) if (turn.origin === 'user') bytes += turn.bytes;
   return bytes + state.runs.queuedBytes;
 }
 
@@ -29,7 +29,7 @@ export function activeCost(turn: { inputs: readonly InputRef[]; keys: readonly s
 /** Bytes of everything that is never shed from what is carried. */
 export function liveBytes(state: State): number {
   let bytes = state.turn?.cost ?? 0;
-  for (const queued of state.queue) bytes += queued.cost;
+  for (const queued of [...(state.turn?.steers ?? []), ...state.queue]) bytes += queued.cost;
   bytes += state.runs.liveBytes + state.outbox.bytes;
   for (const request of state.requests) if (request.status === 'open') bytes += jsonBytes(request);
   const work = state.self?.work;

@@ -110,17 +110,11 @@ export function coreBytes(request: StartRun, origin: Origin, hooks = 0): number 
   const names = request.detached?.onMilestones?.names ?? [];
   const watched = names === '*' ? 0 : names.reduce((sum, name) => sum + 2 * name.length + WATCHED_BYTES, 0);
   const calls = hooks + (request.detached?.onFinish === undefined ? 0 : 2 + (names === '*' ? 0 : names.length));
-  return (
-    jsonBytes({ ...request, input: null, metadata: null }) +
-    jsonBytes(origin) +
-    ROW_GROWTH_BYTES +
-    watched +
-    calls * HOOK_BYTES
-  );
+  return jsonBytes({ ...request, input: null }) + jsonBytes(origin) + ROW_GROWTH_BYTES + watched + calls * HOOK_BYTES;
 }
 
 export function inputBytes(request: StartRun): number {
-  return jsonBytes(request.input) + jsonBytes(request.metadata ?? null);
+  return jsonBytes(request.input);
 }
 
 /** The receipts of known requests, `undefined` for new ones, or the refusal of them all. With `hold` none starts, and all are carried. */

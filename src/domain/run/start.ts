@@ -63,7 +63,6 @@ function accept(cx: Cx, request: StartRun, origin: Origin): RunReceipt {
   const detached = fillDetached(state, request);
   const facts = state.names[request.agent];
   const asked: Asked = { input: request.input, bytes: inputBytes(request) };
-  if (request.metadata !== undefined) asked.metadata = request.metadata;
   const row: RunState = {
     runId,
     workflowId: workflowIdOfRun(state.workflowId, runId),
@@ -85,6 +84,7 @@ function accept(cx: Cx, request: StartRun, origin: Origin): RunReceipt {
     life: { stage: 'queued', asked },
   };
   if (request.label !== undefined) row.label = request.label;
+  if (request.metadata !== undefined) row.metadata = request.metadata;
   if (origin.turnId !== undefined) row.turnId = origin.turnId;
   if (origin.toolCallId !== undefined) row.parentToolCallId = origin.toolCallId;
   remember(state.dedupe, entryKey('run', runId), payloadOf(state, request), '');

@@ -64,8 +64,6 @@ export type Life =
 /** What a run was asked with; kept until its start is confirmed. */
 export interface Asked {
   input: Json;
-  metadata?: Json;
-  /** Of both. */
   bytes: number;
 }
 

@@ -44,6 +44,8 @@ export interface State {
   runs: Rows;
   outbox: Outbox;
   dedupe: Record<string, string>;
+  /** Hashes of the ids of messages and turns that were taken back by `rewind`, oldest first. */
+  rewound?: string[];
   counters: { turn: number; run: number; message: number; start: number; request: number };
   spent: Spent;
   closing?: Closing;

@@ -1,6 +1,6 @@
 /** Turns, as they wait, run and have ended, and what they are made of. */
 import type { SlotRef } from './row.ts';
-import type { Failure, InputRef, Json, MessagePart, TurnStatus, UIMessage, Usage } from './types.ts';
+import type { EndedTurnStatus, Failure, InputRef, Json, MessagePart, UIMessage, Usage } from './types.ts';
 
 /** What a queued turn will append to the transcript. A background body points at its row: the row is the memory. */
 export type Body =
@@ -15,12 +15,15 @@ export interface Note {
   message: string;
 }
 
-/** `metadata`: that of the user's input, kept with it because inputs merge. */
+/** What is kept with each input, because inputs merge. */
 export interface TurnInput {
   ref: InputRef;
   body: Body;
   bytes: number;
+  /** Of a user's input. */
   metadata?: Json;
+  /** Entries of the dedupe record that were made for it. */
+  keys?: string[];
 }
 
 interface TurnCore {
@@ -39,8 +42,9 @@ interface TurnCore {
 export interface QueuedTurn extends TurnCore {
   pending: TurnInput[];
   bytes: number;
-  /** Debounced: not before this instant, milliseconds. */
+  /** Debounced: not before this instant, milliseconds, which any user input for the queue puts off by so much anew. */
   startAfter?: number;
+  debounceMs?: number;
 }
 
 /** How a call of a custom tool is to be treated; told by the worker with the model's answer. */
@@ -108,11 +112,15 @@ export interface ActiveTurn extends TurnCore {
   runsStarted: number;
   /** Runs whose outcome is the result of a call of this step. */
   handed?: string[];
+  /** The slots that this turn has filled. */
+  told?: SlotRef[];
+  /** Input for this turn that is to be read before its next model call; what is left over at its end becomes turns of its own. */
+  steers?: QueuedTurn[];
 }
 
 export interface PastTurn {
   turnId: string;
-  status: Extract<TurnStatus, 'completed' | 'failed' | 'cancelled' | 'skipped'>;
+  status: EndedTurnStatus;
   reason?: string;
   comment?: string;
   inputs: InputRef[];
@@ -128,6 +136,8 @@ export interface PastTurn {
 export interface TranscriptEntry {
   message: UIMessage;
   turnId?: string;
+  /** Of the first message of a user's input: see `TurnInput`. */
+  keys?: string[];
 }
 
 /** True when a call of the step under way waits for a run or a person, which may take weeks. */

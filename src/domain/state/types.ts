@@ -54,7 +54,7 @@ export interface Budgets {
   maxTokens?: number;
 }
 
-export type OnBusy = 'queue' | 'latest' | 'merge' | 'drop' | 'interrupt' | { debounceMs: number };
+export type OnBusy = 'queue' | 'latest' | 'merge' | 'drop' | 'interrupt' | 'steer' | { debounceMs: number };
 
 export interface TurnSettings {
   /** What new user input does when a turn runs, waits or is queued. Default `queue`. */
@@ -103,13 +103,16 @@ export interface Milestone {
 export type RunKind = 'agent' | 'task' | 'workflow';
 export type RunStatus = 'queued' | 'running' | 'input_required' | 'completed' | 'failed' | 'cancelled' | 'interrupted';
 export type SettledStatus = 'completed' | 'failed' | 'cancelled';
-export type TurnStatus = 'queued' | 'running' | 'input_required' | 'completed' | 'failed' | 'cancelled' | 'skipped';
+export type TurnStatus = 'queued' | 'running' | 'input_required' | EndedTurnStatus;
+export type EndedTurnStatus = 'completed' | 'failed' | 'cancelled' | 'skipped';
 
 export interface Delivery {
   key: string;
   state: 'pending' | 'queued' | 'delivered' | 'not_required';
   turnId?: string;
   at?: string;
+  /** How the turn that read it ended. */
+  turnStatus?: EndedTurnStatus;
 }
 
 export interface OnMilestones {
@@ -142,6 +145,8 @@ export interface Row {
   cancelRequestedAt?: string;
   parentToolCallId?: string;
   turnId?: string;
+  /** As it was given with `startRun`. */
+  metadata?: Json;
   depth: number;
   createdAt: string;
   startedAt?: string;
@@ -203,6 +208,7 @@ export type EventType =
   | 'handler.failed'
   | 'input.refused'
   | 'transcript.compacted'
+  | 'transcript.rewound'
   | 'log.truncated';
 
 /** A durable, numbered entry in the log of one workflow id; (`workflowId`, `seq`) is its identity. */
@@ -236,6 +242,7 @@ export const ERROR_TYPES = [
   'RunLimitExceeded',
   'DepthExceeded',
   'NestedTurn',
+  'TurnRunning',
   'SessionClosed',
   'ResultTooLarge',
   'ModelStalled',

@@ -14,7 +14,7 @@ export function startNextTurn(cx: Cx): void {
     const reason = next.origin === 'background' ? needless(cx, next) : undefined;
     if (reason === undefined) startTurn(cx, next);
     else {
-      appendWithoutTurn(cx, next);
+      appendWithoutTurn(cx, next, 'skipped');
       endQueued(cx, next, 'skipped', reason);
     }
   }

@@ -6,7 +6,7 @@
  */
 import { backoff } from '../state/backoff.ts';
 import { isInFlight, type ActiveTurn, type QueuedTurn, type ToolCall } from '../state/turn.ts';
-import { appendInput, narrateWaiting } from '../delivery/slots.ts';
+import { narrateWaiting, tellTurnStatus } from '../delivery/slots.ts';
 import { emit } from '../log/events.ts';
 import { keepEnded } from './past.ts';
 import { activeCost } from '../log/capacity.ts';
@@ -15,10 +15,13 @@ import { countTurn } from '../state/loop.ts';
 import { STEP_BYTES } from '../state/sizes.ts';
 import { withdraw } from '../run/requests.ts';
 import { iso, type Cx } from '../state/state.ts';
-import type { Failure, Json } from '../state/types.ts';
+import type { Failure } from '../state/types.ts';
 import { fitParts, isOpen } from './step-size.ts';
 import { addMessage, isOwnCall } from '../delivery/transcript.ts';
+import { readInput } from './read-input.ts';
+import { queueSteers, readSteers, takeSteers } from './steer.ts';
 import { deliverHanded, endWait, type CallAnswer } from './waits.ts';
+
 /** Starts a queued turn: its inputs enter the transcript, which is their delivery. */
 export function startTurn(cx: Cx, queued: QueuedTurn): void {
   const { state } = cx;
@@ -46,22 +49,7 @@ export function startTurn(cx: Cx, queued: QueuedTurn): void {
     runsStarted: 0,
   };
   emit(cx, 'turn.started', { turnId, inputs: inputs.slice() });
-  for (const input of queued.pending) {
-    const { body } = input;
-    if (body.source === 'user') {
-      for (const message of body.messages) {
-        const metadata = message.metadata ?? metadataOf(input.metadata);
-        addMessage(cx, { id: message.id, role: 'user', parts: message.parts, metadata }, turnId);
-      }
-    } else appendInput(cx, input, turnId);
-  }
-}
-
-/** An input's metadata as that of its messages, less what only the runtime says. */
-function metadataOf(value: Json | undefined): { [key: string]: Json | undefined } | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const { source: _source, hidden: _hidden, ...metadata } = value as { [key: string]: Json | undefined };
-  return Object.keys(metadata).length === 0 ? undefined : metadata;
+  for (const input of queued.pending) readInput(cx, input, turnId);
 }
 
 /** The turn's step that an answer belongs to, or nothing when that is over. */
@@ -92,17 +80,19 @@ export function answerCall(cx: Cx, turn: ActiveTurn, call: ToolCall, outcome: Ca
 export function finishStep(cx: Cx, turn: ActiveTurn): void {
   const hadTools = turn.parts.some(isOwnCall);
   addStepMessage(cx, turn);
-  if (!hadTools) {
+  const { maxSteps } = cx.state.settings.limits;
+  const isLast = turn.step >= maxSteps;
+  if (!hadTools && (isLast || turn.steers === undefined)) {
     endTurn(cx, 'completed');
     return;
   }
-  const { maxSteps } = cx.state.settings.limits;
-  if (turn.step >= maxSteps) {
+  if (isLast) {
     endTurn(cx, 'failed', {
       error: { type: 'BudgetExceeded', message: `The turn took ${maxSteps} steps, as many as limits.maxSteps allows.` },
     });
     return;
   }
+  readSteers(cx, turn);
   turn.step += 1;
   turn.attempt = 1;
   turn.phase = 'ready';
@@ -154,6 +144,7 @@ export function endTurn(cx: Cx, status: 'completed' | 'failed' | 'cancelled', en
       );
     addStepMessage(cx, turn);
   }
+  const left = takeSteers(cx, turn);
   const { turnId, inputs, queuedAt, startedAt, usage, keys } = turn;
   const told = {
     ...(end.reason === undefined ? {} : { reason: end.reason }),
@@ -161,6 +152,7 @@ export function endTurn(cx: Cx, status: 'completed' | 'failed' | 'cancelled', en
     ...(end.error === undefined ? {} : { error: end.error }),
   };
   state.turn = null;
+  tellTurnStatus(cx, turn.told ?? [], status);
   countTurn(state, turn);
   keepEnded(cx, {
     turnId,
@@ -176,4 +168,5 @@ export function endTurn(cx: Cx, status: 'completed' | 'failed' | 'cancelled', en
     keys,
   });
   emit(cx, `turn.${status}`, { turnId, inputs: inputs.slice(), ...told, usage: { ...usage } });
+  queueSteers(cx, left);
 }

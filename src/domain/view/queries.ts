@@ -13,6 +13,7 @@ import type {
   Failure,
   ForgottenRow,
   InputRef,
+  Json,
   OutliveEvent,
   Request,
   Row,
@@ -170,6 +171,8 @@ export interface TurnView {
   reason?: string;
   comment?: string;
   inputs: InputRef[];
+  /** As it was given with `submitTurn`. */
+  metadata?: Json;
   position: number;
   steps: number;
   queuedAt: string;
@@ -197,6 +200,7 @@ export function getTurn(state: State, turnId: string): TurnView | null {
       turnId,
       status: turnStatus(state),
       inputs: turn.inputs,
+      ...metadataOf(turn),
       position: 0,
       steps: turn.stepsDone,
       queuedAt: turn.queuedAt,
@@ -212,6 +216,7 @@ export function getTurn(state: State, turnId: string): TurnView | null {
       turnId,
       status: 'queued',
       inputs: waiting.inputs,
+      ...metadataOf(waiting),
       position: queued + 1,
       steps: 0,
       queuedAt: waiting.queuedAt,
@@ -221,8 +226,11 @@ export function getTurn(state: State, turnId: string): TurnView | null {
   }
   const past: PastTurn | undefined = state.past.find((one) => one.turnId === turnId);
   if (past === undefined) return null;
-  const { metadata: _metadata, ...rest } = past;
-  return { ...rest, position: 0, messages: shown };
+  return { ...past, position: 0, messages: shown };
+}
+
+function metadataOf({ metadata }: { metadata?: Json }): { metadata?: Json } {
+  return metadata === undefined ? {} : { metadata };
 }
 
 export interface GetTranscript {
