@@ -26,7 +26,7 @@ import {
   type UIMessage as TranscriptMessage,
   type Usage,
 } from '../src/contract.ts';
-import type { AgentDefinition } from '../src/define.ts';
+import type { AgentDefinition, CallContext, ToolDefinition } from '../src/define.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
 import { withinBound } from '../src/domain/turn/calls.ts';
 import { isRuntimeTool } from '../src/domain/turn/runtime-tools.ts';
@@ -39,7 +39,7 @@ import type { ModelAnswer, ModelCall } from '../src/domain/turn/model-step.ts';
 import { cutParts, inputPreview } from './answer-size.ts';
 import { callSettings, type CallSettings } from './call-settings.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
-import { messageOf, misfitIn, misfitOf } from './fit.ts';
+import { fitting, messageOf, misfitIn, misfitOf } from './fit.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { isBroken, providerFailure, refusesReasoning } from './provider-failure.ts';
 import { knownTo, ranByProvider, withinRoom, type ContentPart } from './provider-tools.ts';
@@ -77,9 +77,9 @@ export async function callModel(
         const settings = await callSettings(client, agent, arg, isStopping);
         const transcript = await readTranscript(client, arg.workflowId, isStopping);
         const prompt = promptOf(knownTo(settings.model.provider, transcript));
-        return ask(registry, prompt, agent, settings, arg.isRun, streamed).catch(async (error: unknown) => {
+        return ask(registry, prompt, agent, settings, arg, streamed).catch(async (error: unknown) => {
           if (!refusesReasoning(error)) throw error;
-          return ask(registry, withoutReasoning(prompt), agent, settings, arg.isRun, streamed);
+          return ask(registry, withoutReasoning(prompt), agent, settings, arg, streamed);
         });
       },
       { hasNews: () => streamed.takeNews() },
@@ -99,10 +99,10 @@ async function ask(
   transcript: readonly TranscriptMessage[],
   agent: AgentDefinition,
   settings: CallSettings,
-  isRun: boolean,
+  arg: ModelArg,
   streamed: Streamed,
 ): Promise<ModelAnswer> {
-  const tools = await toolset(registry, agent, isRun);
+  const tools = await toolset(registry, agent, arg.isRun);
   const stall = agent.stallTimeoutMs ?? STALL_MS;
   let failure: unknown;
   const messages = await convertToModelMessages(transcript.slice() as unknown as AiMessage[], { tools });
@@ -140,7 +140,9 @@ async function ask(
     throw new BrokenAnswer('The answer of the model broke off before its end.');
   // In the order of their parts, which is how the two belong together: ids may repeat.
   const asked = content.filter((part) => part.type === 'tool-call').filter((part) => !isRunByProvider(part));
-  const calls = withinBound(await Promise.all(asked.map(async (part) => callOf(registry, agent, part, finishReason))));
+  const calls = withinBound(
+    await Promise.all(asked.map(async (part) => callOf(registry, agent, part, finishReason, arg))),
+  );
   let place = 0;
   const told = content as unknown as ContentPart[];
   const parts = withinRoom(told.flatMap((part) => ranByProvider(settings.model.provider, part, told) ?? partOf(part)));
@@ -157,6 +159,7 @@ async function ask(
     usage: usageOf(usage),
     ...(cut === undefined ? {} : { cut }),
     ...(finishReason === 'stop' || finishReason === 'tool-calls' ? {} : { finishReason }),
+    ...(arg.isRun && agent.output !== undefined ? { wantsResult: true } : {}),
     canStart: Object.fromEntries((agent.canStart ?? []).map((name) => [name, registry.facts(name)])),
   };
 }
@@ -235,6 +238,7 @@ async function callOf(
   agent: AgentDefinition,
   call: TypedToolCall<ToolSet>,
   finishReason: FinishReason,
+  arg: ModelArg,
 ): Promise<ModelCall> {
   const { toolCallId, toolName } = call;
   const input = (call.input ?? {}) as Json;
@@ -251,10 +255,19 @@ async function callOf(
     };
   }
   if (finishReason === 'length') return { kind: 'invalid', toolCallId, toolName, error: CUT_OFF };
-  const wrong = unfit(input) ?? (toolName === 'start_run' ? await unfitToStart(registry, agent, input) : undefined);
+  const wrong = unfit(input) ?? (await unfitFor(registry, agent, toolName, input));
   if (wrong !== undefined) return { kind: 'invalid', toolCallId, toolName, error: `InvalidInput: ${wrong}` };
   if (isRuntimeTool(toolName)) return { kind: 'runtime', toolCallId, toolName, input };
   const tool = registry.tool(agent.name, toolName);
+  const asks = tool !== undefined && (await needsApproval(tool, input, arg));
+  const actionKey = tool === undefined ? undefined : await actionKeyOf(tool, input, arg);
+  if (actionKey !== undefined && !ACTION_KEY.test(actionKey))
+    return {
+      kind: 'invalid',
+      toolCallId,
+      toolName,
+      error: `InvalidInput: Expected idempotencyKey of ${toolName} to answer 1 to 256 printable characters, got ${echo(registry.redact(actionKey))}.`,
+    };
   return {
     kind: 'tool',
     toolCallId,
@@ -265,14 +278,71 @@ async function callOf(
       timeoutMs: tool?.timeoutMs ?? TOOL_TIMEOUT_MS,
       retries: tool?.retries ?? 0,
       ...(agent.repairInterruptedTool === undefined ? {} : { repairs: true }),
+      ...(asks ? { approval: true } : {}),
+      ...(actionKey === undefined ? {} : { actionKey }),
     },
   };
+}
+
+/** Whether a person is to be asked before the call is made: also when the tool cannot say so. */
+async function needsApproval(
+  { approval, input: schema }: ToolDefinition,
+  input: Json,
+  arg: ModelArg,
+): Promise<boolean> {
+  if (typeof approval !== 'function') return approval === true;
+  try {
+    const needed: unknown = await approval(await fitting(schema, input), contextOf(arg));
+    return needed !== false;
+  } catch {
+    return true;
+  }
+}
+
+const ACTION_KEY = /^[\P{C}]{1,256}$/u;
+
+/** By which calls are the same action; nothing printable when the tool cannot say. */
+async function actionKeyOf(
+  { idempotencyKey, input: schema }: ToolDefinition,
+  input: Json,
+  arg: ModelArg,
+): Promise<string | undefined> {
+  if (idempotencyKey === undefined) return undefined;
+  try {
+    return String(await idempotencyKey(await fitting(schema, input), contextOf(arg)));
+  } catch {
+    return '';
+  }
+}
+
+function contextOf({ workflowId, turnId, isRun }: ModelArg): CallContext {
+  const [sessionId = '', ...path] = workflowId.split('/');
+  const runId = isRun ? path.at(-1) : undefined;
+  return { sessionId, workflowId, turnId, ...(runId === undefined ? {} : { runId }) };
 }
 
 /** Why a call cannot be made that fits no schema for another reason: there is no such tool, or its input is no JSON. */
 function invalidity(error: unknown, input: unknown): string {
   if (InvalidToolInputError.isInstance(error)) return `Expected input to be JSON, got ${echo(input)}.`;
   return error instanceof Error ? error.message : 'The call is not valid.';
+}
+
+/** What only we can tell of the input of a tool of the runtime. */
+async function unfitFor(
+  registry: Registry,
+  agent: AgentDefinition,
+  toolName: string,
+  input: Json,
+): Promise<string | undefined> {
+  if (toolName === 'start_run') return unfitToStart(registry, agent, input);
+  return toolName === 'report_result' ? unfitResult(registry, agent, input) : undefined;
+}
+
+async function unfitResult(registry: Registry, { output }: AgentDefinition, call: Json): Promise<string | undefined> {
+  const { result } = call as { result?: Json };
+  if (result === undefined) return 'Expected result to be the result of this run, got nothing.';
+  const wrong = output === undefined ? undefined : await misfitOf(output, result);
+  return wrong === undefined ? undefined : registry.redact(misfitSentence(wrong, 'result'));
 }
 
 /** Input that its task would refuse: the model is told at once, and not by a run that has failed. */

@@ -1,5 +1,5 @@
 /** The tools that an agent's model is told of: its own, and the runtime's when it may start something. None has `execute`. */
-import { asSchema, tool, type ToolSet } from 'ai';
+import { asSchema, jsonSchema, tool, type FlexibleSchema, type JSONSchema7, type ToolSet } from 'ai';
 import { z } from 'zod';
 import type { AgentDefinition, Schema } from '../src/define.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
@@ -25,20 +25,48 @@ async function startable(registry: Registry, agent: AgentDefinition): Promise<st
   return (await Promise.all(lines)).join('\n');
 }
 
-/** The schema of input for a model to read; nothing of one that has no such form. */
+/** The schema of input for a model to read; nothing of one that has no such form, or a large one. */
 async function jsonSchemaOf(schema: Schema<unknown>): Promise<string | undefined> {
+  const written = await inJson(schema);
+  return written === undefined || jsonBytes(written) > SCHEMA_BYTES ? undefined : JSON.stringify(written);
+}
+
+/** A schema as JSON Schema; not every library can write that. */
+async function inJson(schema: Schema<unknown>): Promise<JSONSchema7 | undefined> {
   try {
     const { $schema: _dialect, ...rest } = await asSchema(schema).jsonSchema;
-    return jsonBytes(rest) > SCHEMA_BYTES ? undefined : JSON.stringify(rest);
+    return rest;
   } catch {
     return undefined;
   }
 }
 
+/** A schema that leaves input as the model gave it: the call itself makes of it what the schema makes of it, once. */
+function checkedOnly(schema: Schema<unknown>): FlexibleSchema<unknown> {
+  const own = asSchema(schema);
+  return jsonSchema(async () => (await inJson(schema)) ?? { type: 'object' }, {
+    validate: async (value) => {
+      const checked = await own.validate?.(value);
+      return checked?.success === false ? checked : { success: true, value };
+    },
+  });
+}
+
+/** Whether a result fits is told with the call: see `model.ts`. */
+function resultSchema(output: Schema<unknown> | undefined): FlexibleSchema<unknown> {
+  return jsonSchema(async () => ({
+    type: 'object',
+    properties: { result: (output === undefined ? undefined : await inJson(output)) ?? {} },
+    required: ['result'],
+    additionalProperties: false,
+  }));
+}
+
 /** `isRun`: the agent has a parent to speak to. */
 export async function toolset(registry: Registry, agent: AgentDefinition, isRun: boolean): Promise<ToolSet> {
   const tools: ToolSet = {};
-  for (const one of agent.tools ?? []) tools[one.name] = tool({ description: one.description, inputSchema: one.input });
+  for (const one of agent.tools ?? [])
+    tools[one.name] = tool({ description: one.description, inputSchema: checkedOnly(one.input) });
   const [first, ...rest] = agent.canStart ?? [];
   if (first !== undefined) {
     tools['start_run'] = tool({
@@ -91,6 +119,11 @@ export async function toolset(registry: Registry, agent: AgentDefinition, isRun:
         name: z.string().min(1).max(64),
         data: z.unknown().optional().describe('A little JSON.'),
       }),
+    });
+    tools['report_result'] = tool({
+      description:
+        'Gives whoever started you the result of your work. Call it once you are done, and again to replace what you gave; the last one counts.',
+      inputSchema: resultSchema(agent.output),
     });
     tools['ask_parent'] = tool({
       description:

@@ -78,6 +78,16 @@ export interface ToolContext {
   readonly client: OutliveClient;
 }
 
+/** What is known of a call before it is made. */
+export interface CallContext {
+  /** Workflow id of the root session. */
+  readonly sessionId: string;
+  readonly workflowId: string;
+  /** Of a run; none in a session. */
+  readonly runId?: string;
+  readonly turnId: string;
+}
+
 export interface ToolDefinition<Input = unknown, Output = unknown> {
   name: string;
   /** Tells the model when and how to use it. */
@@ -92,7 +102,20 @@ export interface ToolDefinition<Input = unknown, Output = unknown> {
   idempotent?: boolean;
   /** Longest time of one attempt, milliseconds. Default 10 minutes. */
   timeoutMs?: number;
-  /** How often a call that throws is tried again, unless by an `ApplicationFailure.nonRetryable`. Default 0: the model reads the error. */
+  /**
+   * `true`, or a function of the input that says so: a person is to approve the call before it is made. It waits, for as long as `budgets.requestTtlMs`,
+   * and holds no worker. What throws asks. Default: calls are made at once.
+   */
+  approval?: true | ((input: Input, ctx: CallContext) => boolean | Promise<boolean>);
+  /**
+   * Makes an action of each call: calls whose keys are equal, 1 to 256 printable characters, are one, in a session or run, whatever turn asks for them. The first
+   * result is given again; another input under the key is a conflict that the model reads. The last 4,000 are remembered; one that threw is forgotten.
+   */
+  idempotencyKey?: (input: Input, ctx: CallContext) => string | Promise<string>;
+  /**
+   * How often a call that throws is tried again, unless by an `ApplicationFailure.nonRetryable`. Needs `idempotent: true`. Default 0: the model reads
+   * the error.
+   */
   retries?: number;
 }
 
@@ -124,6 +147,11 @@ export interface AgentDefinition {
   /** By provider, handed on as they are: `{ anthropic: { thinking: { type: 'enabled', budgetTokens: 4096 } } }`. */
   providerOptions?: Readonly<Record<string, { readonly [option: string]: Json }>>;
   tools?: readonly ToolDefinition<any, any>[];
+  /**
+   * What a run of this agent is to give as its result, by the runtime's tool `report_result`. One that ends without is asked once more, and has failed then
+   * (`ResultMissing`). In a session it has no effect. Default: a run's result is what it last reported, else its last text.
+   */
+  output?: Schema<unknown>;
   /** Names of the agents and tasks that this agent's model may start. Default none. */
   canStart?: readonly string[];
   limits?: Partial<Limits>;
@@ -324,7 +352,20 @@ export function defineTool<Input, Output>(
     throw new InvalidInput(`Expected a tool not to be named like one of the runtime, got "${tool.name}".`);
   count(`retries of tool ${tool.name}`, tool.retries, 0);
   count(`timeoutMs of tool ${tool.name}`, tool.timeoutMs, 1);
-  unsupported(`tool ${tool.name}`, tool, 'approval', 'idempotencyKey');
+  const { approval } = tool;
+  if (approval !== undefined && approval !== true && typeof approval !== 'function')
+    throw new InvalidInput(
+      `Expected approval of tool ${tool.name} to be true or a function, got ${JSON.stringify(approval)}.`,
+    );
+  if ((tool.retries ?? 0) > 0 && tool.idempotent !== true)
+    throw new InvalidInput(
+      `Expected tool ${tool.name} to be idempotent: true, as it has retries, got ${JSON.stringify(tool.idempotent) ?? 'nothing'}.`,
+    );
+  if (tool.idempotencyKey !== undefined && typeof tool.idempotencyKey !== 'function')
+    throw new InvalidInput(
+      `Expected idempotencyKey of tool ${tool.name} to be a function, got ${JSON.stringify(tool.idempotencyKey)}.`,
+    );
+  unsupported(`tool ${tool.name}`, tool, 'detached');
   return Object.freeze({ ...tool });
 }
 

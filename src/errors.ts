@@ -97,6 +97,30 @@ export class TurnRunning extends OutliveError {
     super('TurnRunning', message);
   }
 }
+/** An agent with `output` has ended without `report_result`, also when it was asked once more. */
+export class ResultMissing extends OutliveError {
+  constructor(message: string) {
+    super('ResultMissing', message);
+  }
+}
+/** A person has rejected a call; read by the model as the error of the call. */
+export class ApprovalRejected extends OutliveError {
+  constructor(message: string) {
+    super('ApprovalRejected', message);
+  }
+}
+/** Nobody has decided on a call within `budgets.requestTtlMs`; read by the model as the error of the call. */
+export class ApprovalExpired extends OutliveError {
+  constructor(message: string) {
+    super('ApprovalExpired', message);
+  }
+}
+/** The request to approve a call was withdrawn, as its turn has ended or its session closes; read by the model as the error of the call. */
+export class ApprovalWithdrawn extends OutliveError {
+  constructor(message: string) {
+    super('ApprovalWithdrawn', message);
+  }
+}
 /** The session is closing or closed. */
 export class SessionClosed extends OutliveError {
   constructor(message: string) {
@@ -238,6 +262,10 @@ const classes: Record<ErrorType, (message: string) => OutliveError> = {
   DepthExceeded: (m) => new DepthExceeded(m),
   NestedTurn: (m) => new NestedTurn(m),
   TurnRunning: (m) => new TurnRunning(m),
+  ResultMissing: (m) => new ResultMissing(m),
+  ApprovalRejected: (m) => new ApprovalRejected(m),
+  ApprovalExpired: (m) => new ApprovalExpired(m),
+  ApprovalWithdrawn: (m) => new ApprovalWithdrawn(m),
   SessionClosed: (m) => new SessionClosed(m),
   ResultTooLarge: (m) => new ResultTooLarge(m),
   ModelStalled: (m) => new ModelStalled(m),

@@ -8,7 +8,7 @@ import { forgetOldRows } from './run/forget.ts';
 import { startLook } from './run/looks.ts';
 import { sendOutbox } from './run/outbox.ts';
 import { startQueued } from './run/start.ts';
-import { advanceSelf, noticeFailedTurn, settleTask } from './self/self.ts';
+import { advanceSelf, askForResult, noticeFailedTurn, settleTask } from './self/self.ts';
 import { isAtWork } from './state/self.ts';
 import { isOver, type Cx, type State } from './state/state.ts';
 import { isInFlight } from './state/turn.ts';
@@ -35,6 +35,7 @@ function followUp(cx: Cx, hold: boolean): void {
   }
   startQueued(cx);
   startLook(cx);
+  askForResult(cx);
   if (state.closing === undefined && state.agent !== '') startNextTurn(cx);
   startStep(cx);
   showWaiting(cx);

@@ -9,6 +9,7 @@ import { appendWithoutTurn } from './delivery/slots.ts';
 import { emit } from './log/events.ts';
 import { keepEnded } from './turn/past.ts';
 import { requestCancel } from './run/cancel.ts';
+import { withdraw } from './run/requests.ts';
 import { hurryHandlers } from './run/handlers.ts';
 import { settle } from './run/settle.ts';
 import { flushRefusals } from './log/refusals.ts';
@@ -47,7 +48,10 @@ export function beginClosing(cx: Cx, asked: Omit<Closing, 'stage'>): void {
   hurryHandlers(cx);
   for (const turn of state.queue.filter((one) => one.origin === 'user'))
     endQueued(cx, turn, 'cancelled', closing.turnCode, closing.reason);
-  if (closing.turn === 'finish') endAwaited(cx, closing);
+  if (closing.turn === 'finish') {
+    endAwaited(cx, closing);
+    if (state.turn !== null) withdraw(cx, state.turn.turnId);
+  }
   if (closing.turn === 'cancel' && state.turn !== null)
     endTurn(cx, 'cancelled', { reason: closing.turnCode, comment: closing.reason });
 }

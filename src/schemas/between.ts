@@ -88,12 +88,14 @@ const request = lazily(() =>
     toolCallId: optional(string('a string')),
     toolName: optional(name),
     input: optional(small),
+    inputPreview: optional(string('a text')),
     question: optional(words),
     status: requestStatus,
     openedAt: instant,
     expiresAt: instant,
     answeredAt: optional(instant),
     by: optional(signature),
+    comment: optional(words),
   }),
 );
 

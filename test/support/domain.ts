@@ -10,6 +10,7 @@ import { emit } from '../../src/domain/log/events.ts';
 import { looked, type Sight } from '../../src/domain/run/looks.ts';
 import { runMilestones, runRequest, runSettled } from '../../src/domain/run/from-runs.ts';
 import type { RunReceipt, StartRun } from '../../src/domain/run/admission.ts';
+import { answerOwn } from '../../src/domain/run/requests.ts';
 import { letterSent } from '../../src/domain/run/outbox.ts';
 import { startConfirmed, startFailed, startRun, startRuns } from '../../src/domain/run/start.ts';
 import { settle, type Settled } from '../../src/domain/run/settle.ts';
@@ -49,6 +50,8 @@ export interface ToolAsk {
   input?: Json;
   idempotent?: boolean;
   repairs?: boolean;
+  approval?: boolean;
+  actionKey?: string;
   retries?: number;
   invalid?: string;
 }
@@ -347,7 +350,10 @@ export class Driver {
   }
 
   /** The model answers the call that waits: a text, or calls of tools. */
-  say(answer: string | (ToolAsk | StartAsk | RuntimeAsk)[], more: { usage?: Usage; canStart?: string[] } = {}): void {
+  say(
+    answer: string | (ToolAsk | StartAsk | RuntimeAsk)[],
+    more: { usage?: Usage; canStart?: string[]; wantsResult?: boolean } = {},
+  ): void {
     const { turnId, step, attempt } = this.take('model');
     const parts: MessagePart[] = typeof answer === 'string' ? [{ type: 'text', text: answer }] : answer.map(partOf);
     const calls = typeof answer === 'string' ? [] : answer.map(callOf);
@@ -355,7 +361,17 @@ export class Driver {
       (more.canStart ?? ['load', 'check']).map((name) => [name, NAMES[name] ?? { kind: 'task' as const }]),
     );
     this.send((cx) =>
-      modelAnswered(cx, { turnId, step, attempt }, { parts, calls, usage: more.usage ?? usage(1), canStart }),
+      modelAnswered(
+        cx,
+        { turnId, step, attempt },
+        {
+          parts,
+          calls,
+          usage: more.usage ?? usage(1),
+          canStart,
+          ...(more.wantsResult === undefined ? {} : { wantsResult: more.wantsResult }),
+        },
+      ),
     );
   }
 
@@ -369,6 +385,12 @@ export class Driver {
         { how: 'failed', error: { type: 'APICallError', message: 'overloaded' }, ...failure },
       ),
     );
+  }
+
+  /** A person decides on the first call that waits for that. */
+  approve(decision: 'approve' | 'reject' = 'approve'): void {
+    const request = this.state.requests.find(({ status, kind }) => status === 'open' && kind === 'approval');
+    this.send((cx) => answerOwn(cx, { requestId: request?.requestId ?? '', decision }));
   }
 
   answerTool(output: Json, toolCallId?: string): void {
@@ -503,6 +525,8 @@ function callOf(ask: ToolAsk | StartAsk | RuntimeAsk): ModelCall {
       timeoutMs: 60_000,
       retries: ask.retries ?? 0,
       ...(ask.repairs === undefined ? {} : { repairs: ask.repairs }),
+      ...(ask.approval === undefined ? {} : { approval: ask.approval }),
+      ...(ask.actionKey === undefined ? {} : { actionKey: ask.actionKey }),
     },
   };
 }

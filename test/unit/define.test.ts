@@ -30,6 +30,9 @@ test.each([
   ['the name of a task', () => defineTask({ name: '', run: () => null })],
   ['retries of task t', () => defineTask({ name: 't', retries: -1, run: () => null })],
   ['timeoutMs of tool t', () => tool({ timeoutMs: 0 })],
+  ['approval of tool t to be true or a function', () => tool({ approval: 'yes' as never })],
+  ['idempotencyKey of tool t to be a function', () => tool({ idempotencyKey: 'k' as never })],
+  ['tool t to be idempotent: true, as it has retries', () => tool({ retries: 1 })],
   ['a tool not to be named like one of the runtime', () => tool({ name: 'start_run' })],
   [
     'the names of agents and tasks to differ',
@@ -47,8 +50,7 @@ test.each([
 
 describe('what the contract names and this version does not serve is refused, not ignored', () => {
   test.each([
-    ['approval', () => tool({ approval: true })],
-    ['idempotencyKey', () => tool({ idempotencyKey: () => 'k' })],
+    ['detached', () => tool({ detached: true } as never)],
     ['channels', () => defineConfig({ agents: [agent()], channels: {} } as never)],
   ])('%s', (field, define) => {
     expect(define).toThrow(new RegExp(`to have no ${field}, which is not supported yet`, 'u'));

@@ -146,6 +146,7 @@ test('current details are a page about the session, and handlers have descriptio
     'detachRun',
     'messageRun',
     'resetTurns',
+    'rewind',
     'startRun',
     'startRuns',
     'submitTurn',

@@ -12,7 +12,7 @@ const FORMS = [SECRET, JSON.stringify(SECRET).slice(1, -1), JSON.stringify(JSON.
 
 let h: Harness;
 const gate = new Gate();
-const leaks = (name: string, execute: () => unknown): ToolDefinition<object> =>
+const leaks = (name: string, execute: () => unknown): ToolDefinition<any> =>
   defineTool({ name, description: 'Leaks.', input: z.object({}), execute });
 
 beforeAll(async () => {

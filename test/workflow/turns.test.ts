@@ -164,7 +164,7 @@ test('a line that a run adds before a step is tried again comes before the messa
   let roles: string[] = [];
   answer = (call) => {
     roles = call.messages.map((message) => message.role);
-    return ++calls === 1 ? { status: 503, headers: { 'retry-after': '2' } } : 'ok';
+    return ++calls === 1 ? { status: 503, headers: { 'retry-after': '6' } } : 'ok';
   };
   const session = await h.client.startSession(uniqueId());
   await session.submitTurn({ input: 'go' });

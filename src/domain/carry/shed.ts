@@ -17,6 +17,7 @@ import type { Cx, State } from '../state/state.ts';
 import type { TranscriptEntry } from '../state/turn.ts';
 import { carriedBytes } from './encode.ts';
 import { cutOutput, cutText, fitParts } from '../turn/step-size.ts';
+import { shedActions } from '../turn/actions.ts';
 import { giveUpLargestCall } from '../turn/tool-calls.ts';
 
 /** What the transcript gets when there is room, when results must be cut for it, and always. */
@@ -92,6 +93,7 @@ const oldSteps: Step[] = [
   },
   ({ state }) => {
     state.past.splice(0, Math.max(0, state.past.length - 10));
+    shedActions(state, 'previews');
   },
   ({ state }) => {
     state.runs.forgetOld(500);
@@ -129,6 +131,7 @@ const lastSteps: Step[] = [
   },
   ({ state }) => {
     delete state.rewound;
+    shedActions(state, 'nothing');
   },
   (cx) => forgetNames(cx),
   ({ state: { turn } }) => {

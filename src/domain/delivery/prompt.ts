@@ -64,14 +64,16 @@ function isBlank(value: unknown): boolean {
 /** A call with an object as its input, and with a result that says something. */
 function answered(part: MessagePart): MessagePart {
   if (!isCall(part)) return part;
-  const input: unknown = part['input'];
-  const call = { ...part, input: isObject(input) ? input : {} };
+  const { approval, ...rest } = part;
+  const input: unknown = rest['input'];
+  const call = { ...rest, input: isObject(input) ? input : {} };
   if (isRunByProvider(part) && part['state'] === 'output-available') return call;
   switch (part['state']) {
     case 'output-error':
       return isBlank(part['errorText']) ? { ...call, errorText: 'It failed and did not say why.' } : call;
     case 'output-available': {
       const output: unknown = part['output'];
+      if (isObject(approval)) return { ...call, output: { approval: consentOf(approval), output } };
       return typeof output === 'string' && isBlank(output) ? { ...call, output: JSON.stringify(output) } : call;
     }
     default:
@@ -79,11 +81,16 @@ function answered(part: MessagePart): MessagePart {
   }
 }
 
+/** That a person has approved the call, with what he has said to it. */
+function consentOf({ reason }: { reason?: unknown }): string {
+  return typeof reason === 'string' ? `This call was approved ${reason}` : 'This call was approved.';
+}
+
 function isCall(part: MessagePart): boolean {
   return typeof part['toolCallId'] === 'string';
 }
 
-function isObject(value: unknown): boolean {
+function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

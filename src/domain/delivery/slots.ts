@@ -15,6 +15,7 @@ import { iso, type Cx } from '../state/state.ts';
 import { isStepWaiting, type Note, type QueuedTurn, type TurnInput } from '../state/turn.ts';
 import { noUsage } from '../state/usage.ts';
 import { addMessage, text } from './transcript.ts';
+import { reminderKey } from '../state/ids.ts';
 import { jsonBytes } from '../state/json.ts';
 import type { EndedTurnStatus, UIMessage } from '../state/types.ts';
 
@@ -114,6 +115,16 @@ export function enqueueNote(cx: Cx, note: Note): void {
   });
 }
 
+/** In a run: its agent is asked once more for the result that it has not given. */
+export function enqueueReminder(cx: Cx): void {
+  const { workflowId } = cx.state;
+  admit(cx, {
+    ref: { source: 'background-run', key: reminderKey(workflowId) },
+    body: { source: 'reminder' },
+    bytes: FRAME_BYTES,
+  });
+}
+
 /** Admits a background input; answers the turn that will read it. */
 function admit(cx: Cx, input: TurnInput): string {
   const { state } = cx;
@@ -154,9 +165,29 @@ function admit(cx: Cx, input: TurnInput): string {
 /** Appends one background input to the transcript. */
 export function appendInput(cx: Cx, { body }: TurnInput, turnId: string): void {
   if (body.source === 'note') appendNote(cx, body.note, turnId);
+  if (body.source === 'reminder') appendReminder(cx, turnId);
   if (body.source !== 'background-run') return;
   const row = cx.state.runs.get(body.slot.runId);
   if (row !== undefined) appendBackground(cx, row, body.slot, turnId);
+}
+
+const NO_RESULT =
+  'You have ended without a result. Call report_result now, with a result that fits its schema: without one, all of this counts as failed.';
+
+function appendReminder(cx: Cx, turnId: string): void {
+  const { self, agent, workflowId } = cx.state;
+  if (self === undefined) return;
+  const key = reminderKey(workflowId);
+  const metadata = {
+    source: 'background-run',
+    hidden: true,
+    kind: 'message',
+    key,
+    runId: self.runId,
+    agent,
+    status: 'running',
+  };
+  addMessage(cx, { role: 'user', parts: [text(NO_RESULT)], metadata }, turnId);
 }
 
 function appendNote(cx: Cx, { n, messageId, message }: Note, turnId: string): void {

@@ -34,6 +34,7 @@ export function liveBytes(state: State): number {
   for (const request of state.requests) if (request.status === 'open') bytes += jsonBytes(request);
   const work = state.self?.work;
   if (work?.kind === 'task') bytes += jsonBytes(work.inbox);
+  if (work?.kind === 'agent' && work.reported !== undefined) bytes += jsonBytes(work.reported);
   return bytes;
 }
 

@@ -8,12 +8,19 @@ import { hashShort, mintTurnId } from '../state/ids.ts';
 import { canonical } from '../state/json.ts';
 import type { State } from '../state/state.ts';
 
-export type KeySpace = 'turn-key' | 'turn' | 'run' | 'message';
+export type KeySpace = 'turn-key' | 'turn' | 'run' | 'message' | 'action';
 
 /** Characters of a hash: 66 bits. */
 export const HASH = 11;
 const LIVE = '-';
-const LETTERS: Record<string, string> = { c: 'completed', f: 'failed', x: 'cancelled', s: 'skipped', i: 'interrupted' };
+const LETTERS: Record<string, string> = {
+  c: 'completed',
+  f: 'failed',
+  x: 'cancelled',
+  s: 'skipped',
+  i: 'interrupted',
+  u: 'unknown',
+};
 
 export interface Known {
   payload: string;

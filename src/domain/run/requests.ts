@@ -10,12 +10,19 @@ import { keyOf } from '../state/outbox.ts';
 import { deliver } from '../delivery/slots.ts';
 import { askKey, mintRequestId, partsOfRequestId } from '../state/ids.ts';
 import { emit } from '../log/events.ts';
-import { liveBytes } from '../log/capacity.ts';
+import { full, liveBytes } from '../log/capacity.ts';
 import { leaveLoop } from '../state/loop.ts';
-import { LIVE_BYTES } from '../state/sizes.ts';
-import { jsonBytes } from '../state/json.ts';
-import { instant, iso, isOver, type Cx, type State } from '../state/state.ts';
-import { refuse, type Refusal, type Request, type RequestState, type RequestStatus } from '../state/types.ts';
+import { LIVE_BYTES, PREVIEW_BYTES, SMALL_BYTES } from '../state/sizes.ts';
+import { jsonBytes, previewOf } from '../state/json.ts';
+import { instant, isAsking, iso, isOver, type Cx, type State } from '../state/state.ts';
+import {
+  refuse,
+  type Json,
+  type Refusal,
+  type Request,
+  type RequestState,
+  type RequestStatus,
+} from '../state/types.ts';
 
 /** Closed requests that are kept to answer a second answer. */
 const KEPT_CLOSED = 100;
@@ -47,38 +54,48 @@ export function ownOpen(state: State): RequestState[] {
   return state.requests.filter((one) => one.status === 'open' && one.workflowId === state.workflowId);
 }
 
+/** Which call of which turn asks. */
+interface Asking {
+  turnId: string;
+  toolCallId: string;
+}
+
 /** Opens a question of this run's agent to its parent. */
-export function askParent(
-  cx: Cx,
-  about: { turnId: string; toolCallId: string; question: string },
-): RequestState | Refusal {
+export function askParent(cx: Cx, about: Asking & { question: string }): RequestState | Refusal {
   const { state } = cx;
   const { self } = state;
   if (self === undefined || self.parentGone === true)
     return refuse('InvalidInput', 'Expected a parent to ask, got none: it is closed. Decide yourself.');
   if (ownOpen(state).length >= MOST_OPEN)
     return refuse('QueueFull', `Expected at most ${MOST_OPEN} open questions, got one more.`);
+  return openRequest(cx, 'ask_parent', about);
+}
+
+/** Asks a person whether a call is to be made. */
+export function askApproval(cx: Cx, about: Asking & { toolName: string; input: Json }): RequestState | Refusal {
+  const { input, ...call } = about;
+  const asked =
+    jsonBytes(input) <= SMALL_BYTES ? { ...call, input } : { ...call, inputPreview: previewOf(input, PREVIEW_BYTES) };
+  const live = liveBytes(cx.state) + jsonBytes(asked) + COPY_GROWTH;
+  return live > LIVE_BYTES ? full(live) : openRequest(cx, 'approval', asked);
+}
+
+function openRequest(cx: Cx, kind: Request['kind'], about: Asking & Partial<Request>): RequestState {
+  const { state } = cx;
+  const { requestTtlMs } = state.settings.budgets;
   const request: RequestState = {
     requestId: mintRequestId(state.workflowId, ++state.counters.request),
-    kind: 'ask_parent',
+    kind,
     workflowId: state.workflowId,
-    runId: self.runId,
-    turnId: about.turnId,
-    toolCallId: about.toolCallId,
-    question: about.question,
+    ...(state.self === undefined ? {} : { runId: state.self.runId }),
+    ...about,
     status: 'open',
     openedAt: iso(cx.now),
-    expiresAt: iso(cx.now + state.settings.budgets.requestTtlMs),
+    expiresAt: iso(cx.now + requestTtlMs),
   };
   state.requests.push(request);
-  const { requestId, kind } = request;
-  emit(cx, 'request.opened', {
-    requestId,
-    kind,
-    question: about.question,
-    turnId: about.turnId,
-    toolCallId: about.toolCallId,
-  });
+  const { requestId } = request;
+  emit(cx, 'request.opened', { requestId, kind, ...about });
   tell(state, requestId);
   state.pausedAt ??= cx.now;
   return request;
@@ -90,14 +107,20 @@ function tell({ self, outbox }: State, requestId: string): void {
 }
 
 /** Ends an own request. Its call reads the status when the turn goes on. */
-export function closeRequest(cx: Cx, request: RequestState, status: Exclude<RequestStatus, 'open'>, by?: string): void {
+export function closeRequest(
+  cx: Cx,
+  request: RequestState,
+  status: Exclude<RequestStatus, 'open'>,
+  { by, comment }: Pick<Answer, 'by' | 'comment'> = {},
+): void {
   const { state } = cx;
   if (request.status !== 'open') return;
   request.status = status;
   request.answeredAt = iso(cx.now);
   if (by !== undefined) request.by = by;
-  const { requestId, kind, turnId } = request;
-  emit(cx, 'request.answered', { requestId, kind, status, by, turnId, toolCallId: request.toolCallId });
+  if (comment !== undefined) request.comment = comment;
+  const { requestId, kind, turnId, toolCallId } = request;
+  emit(cx, 'request.answered', { requestId, kind, status, by, comment, turnId, toolCallId });
   shorten(request);
   tell(state, requestId);
   if (ownOpen(state).length === 0) resumeClocks(cx);
@@ -122,6 +145,7 @@ function resumeClocks(cx: Cx): void {
 function shorten(request: RequestState): void {
   delete request.question;
   delete request.input;
+  delete request.inputPreview;
 }
 
 /** Closed ones leave, but none that the parent has not been told of. */
@@ -198,8 +222,13 @@ export function answerOwn(cx: Cx, answer: Answer): AnswerReceipt | Refusal {
       ...(answer.by === undefined ? {} : { by: answer.by }),
     };
   leaveLoop(state);
-  closeRequest(cx, request, 'answered', answer.by);
+  closeRequest(cx, request, statusOf(request, answer), answer);
   return receiptOf(request, false);
+}
+
+function statusOf({ kind }: RequestState, { decision }: Answer): 'approved' | 'rejected' | 'answered' {
+  if (kind === 'ask_parent') return 'answered';
+  return decision === 'approve' ? 'approved' : 'rejected';
 }
 
 /** What a run says of a request, its own or of one below. */
@@ -236,31 +265,29 @@ export function takeRequest(cx: Cx, row: RunState, given: RequestState): Refusal
   if (before !== undefined && given.status !== 'open') {
     before.answeredAt = given.answeredAt === undefined ? iso(cx.now) : instant(given.answeredAt, cx.now);
     if (given.by !== undefined) before.by = given.by;
+    if (given.comment !== undefined) before.comment = given.comment;
     shorten(before);
   }
   tell(state, given.requestId);
   if (direct) {
-    if (given.status === 'open') opened(cx, row, given, n);
-    else answered(cx, row, given);
+    if (given.status === 'open') {
+      if (before === undefined) opened(cx, row, given, n);
+    } else answered(cx, row, given);
   }
   keepClosed(state);
   return undefined;
 }
 
-/** A run waits for an answer: its clocks stand still, and its question is a turn input. */
+/** A run waits for an answer: its clocks stand still, and its question to this workflow is a turn input. */
 function opened(cx: Cx, row: RunState, { requestId, kind, question = '' }: Request, n: number): void {
   const { state } = cx;
-  const asks = (row.own.asks ??= []);
-  if (asks.some((ask) => ask.requestId === requestId)) return;
-  asks.push({
-    requestId,
-    question,
-    status: 'open',
-    delivery: {
-      key: askKey(state.workflowId, row.runId, n),
-      state: kind === 'ask_parent' ? 'pending' : 'not_required',
-    },
-  });
+  if (kind === 'ask_parent')
+    (row.own.asks ??= []).push({
+      requestId,
+      question,
+      status: 'open',
+      delivery: { key: askKey(state.workflowId, row.runId, n), state: 'pending' },
+    });
   pause(row, cx.now);
   emit(cx, 'run.input_required', {
     runId: row.runId,
@@ -276,7 +303,7 @@ function answered(cx: Cx, row: RunState, { requestId, status }: Request): void {
   const ask = row.own.asks?.find((one) => one.requestId === requestId);
   if (ask !== undefined) ask.status = status;
   forgetAsks(row);
-  if (cx.state.requests.some((one) => one.status === 'open' && one.workflowId === row.workflowId)) return;
+  if (isAsking(cx.state, row.workflowId)) return;
   const waited = row.status === 'input_required';
   resume(row, cx.now);
   if (!waited) return;

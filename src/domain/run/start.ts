@@ -22,8 +22,8 @@ import { misfitSentence, UNCHECKED, type Checked } from './fit.ts';
 import { lookSoon, scheduleLook } from './looks.ts';
 import { settle } from './settle.ts';
 import { leaveLoop } from '../state/loop.ts';
-import { begin, begunOf, confirm, isOpenAsk, pause, type Asked, type RunState } from '../state/row.ts';
-import { iso, type Cx, type State } from '../state/state.ts';
+import { begin, begunOf, confirm, pause, type Asked, type RunState } from '../state/row.ts';
+import { isAsking, iso, type Cx, type State } from '../state/state.ts';
 import { noUsage } from '../state/usage.ts';
 import { isRefusal, refuse, type Misfit, type Refusal } from '../state/types.ts';
 
@@ -141,7 +141,7 @@ export function startConfirmed(cx: Cx, runId: string, epoch: string): void {
   if (begun === undefined) return;
   scheduleLook(cx, row);
   // After a reset of its starter it may have asked before its start was confirmed again.
-  if (row.own.asks?.some(isOpenAsk) === true) pause(row, cx.now);
+  if (isAsking(cx.state, row.workflowId)) pause(row, cx.now);
   if (begun.cancel !== undefined) askToCancel(cx, row);
   if (begun.notes !== undefined) outbox.put({ lane: 'notes', runId });
 }

@@ -13,11 +13,12 @@ import { flushRefusals } from '../log/refusals.ts';
 import { moveTo } from '../state/closing.ts';
 import { isSettled, type Outcome } from '../state/row.ts';
 import { decide, hasSettled, isAtWork, outcomeOf, settle, type RunSelf, type Work } from '../state/self.ts';
-import type { Cx } from '../state/state.ts';
+import type { Cx, State } from '../state/state.ts';
+import { enqueueReminder } from '../delivery/slots.ts';
 import { textOf } from '../delivery/transcript.ts';
 import { MESSAGE_BYTES } from '../state/sizes.ts';
 import { totalOf } from '../state/usage.ts';
-import type { Json, Progress, Refusal } from '../state/types.ts';
+import type { Failure, Json, Progress, Refusal } from '../state/types.ts';
 
 /** A cancellation by the parent or an operator. The first outcome stands. */
 export function cancelSelf(cx: Cx, reason: string, comment: string | undefined, cascade: boolean): void {
@@ -132,18 +133,43 @@ export function advanceSelf(cx: Cx): void {
     if (sweep(cx) || state.closing?.grace === 'over') settleSelf(cx, self);
     return;
   }
-  if (state.turn === null && state.queue.length === 0 && state.runs.areDone && !state.outbox.has('handlers')) {
-    const last = state.transcript.findLast(
-      (entry) => entry.message.role === 'assistant' && entry.message.metadata?.['source'] === undefined,
-    );
-    const finishReason = last?.message.metadata?.['finishReason'];
-    decide(self, {
-      status: 'completed',
-      result: last === undefined ? '' : textOf(last.message),
-      ...(typeof finishReason === 'string' ? { finishReason } : {}),
-    });
-    settleSelf(cx, self);
-  }
+  if (!hasAnswered(state)) return;
+  decide(self, resultOf(state, self.work));
+  settleSelf(cx, self);
+}
+
+/** Its inputs are answered, and the runs it started have settled and been delivered. */
+function hasAnswered({ turn, queue, runs, outbox }: State): boolean {
+  return turn === null && queue.length === 0 && runs.areDone && !outbox.has('handlers');
+}
+
+function resultOf(state: State, { reported, wantsResult }: Extract<Work, { kind: 'agent' }>): Outcome {
+  const last = state.transcript.findLast(
+    (entry) => entry.message.role === 'assistant' && entry.message.metadata?.['source'] === undefined,
+  );
+  if (reported === undefined && wantsResult === true)
+    return { status: 'failed', reason: 'agent_error', error: NO_RESULT };
+  const finishReason = last?.message.metadata?.['finishReason'];
+  return {
+    status: 'completed',
+    result: reported === undefined ? (last === undefined ? '' : textOf(last.message)) : reported.result,
+    ...(typeof finishReason === 'string' ? { finishReason } : {}),
+  };
+}
+
+const NO_RESULT: Failure = {
+  type: 'ResultMissing',
+  message: 'The agent ended without report_result, also when it was asked once more.',
+};
+
+/** An agent that is to give a result and is about to end without is asked for it, once. */
+export function askForResult(cx: Cx): void {
+  const { self } = cx.state;
+  if (self?.work.kind !== 'agent' || self.end.is !== 'working' || !hasAnswered(cx.state)) return;
+  const { work } = self;
+  if (work.wantsResult !== true || work.reported !== undefined || work.reminded === true) return;
+  work.reminded = true;
+  enqueueReminder(cx);
 }
 
 /** A task, or the workflow of a `workflow:` run, that has ended, or has had its time to: the run settles. */

@@ -82,6 +82,11 @@ export function askKey(starter: string, runId: string, n: number): string {
   return `bg-task:${starter}:${runId}:ask:${n}`;
 }
 
+/** Of the input by which an agent's run is asked once more for its result. */
+export function reminderKey(run: string): string {
+  return `report-result:${run}`;
+}
+
 /** `n` counts the requests of one workflow id. */
 export function mintRequestId(workflowId: string, n: number): string {
   return `${workflowId}#${n}`;

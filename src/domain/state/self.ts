@@ -33,7 +33,11 @@ export interface RunSelf {
 }
 
 export type Work =
-  | { kind: 'agent' }
+  /**
+   * `reported`: what it last gave as its result. `wantsResult`: it has to give one, as its worker last said; `reminded`: it had ended without, and
+   * was asked once more.
+   */
+  | { kind: 'agent'; reported?: { result: Json }; wantsResult?: boolean; reminded?: true }
   /** `inbox`: notes that it has not read yet, oldest first. */
   | { kind: 'task'; readonly retries: number; activity: Activity; checkpoint?: Json; inbox: Note[] }
   /** `taskQueue`: where its type is served, if not with us. */

@@ -19,6 +19,8 @@ export const PREVIEW_BYTES = 2 * KIB;
 export const PAYLOAD_BYTES = 2 * MIB;
 /** The result of a run, with room for what stands around it. */
 export const WHOLE_RESULT_BYTES = PAYLOAD_BYTES - 32 * KIB;
+/** Results of actions that are kept whole, together; of older ones a preview. */
+export const ACTION_BYTES = 128 * KIB;
 /** The output of one tool call; a larger one becomes an error result. */
 export const TOOL_OUTPUT_BYTES = 256 * KIB;
 /** Every list that a query answers is cut here. */

@@ -44,6 +44,8 @@ export interface State {
   runs: Rows;
   outbox: Outbox;
   dedupe: Record<string, string>;
+  /** What actions came to, by their entries in `dedupe`, oldest first: see `turn/actions.ts`. */
+  actions?: Record<string, Json>;
   /** Hashes of the ids of messages and turns that were taken back by `rewind`, oldest first. */
   rewound?: string[];
   counters: { turn: number; run: number; message: number; start: number; request: number };
@@ -140,6 +142,11 @@ export function newState(given: NewState, now: number): State {
 /** True when a call of the running turn takes the outcome of a run. */
 export function isWaitedFor({ turn }: State, runId: string): boolean {
   return turn?.calls.some((call) => call.wait?.for === 'settle' && call.wait.runId === runId) === true;
+}
+
+/** True when a workflow, this one or one below it, waits for an answer. */
+export function isAsking({ requests }: State, workflowId: string): boolean {
+  return requests.some((one) => one.status === 'open' && one.workflowId === workflowId);
 }
 
 /** True once the last event of this log is written: nothing that still comes changes anything. */

@@ -6,7 +6,8 @@ import type { EndedTurnStatus, Failure, InputRef, Json, MessagePart, UIMessage, 
 export type Body =
   | { source: 'user'; messages: UIMessage[] }
   | { source: 'background-run'; slot: SlotRef }
-  | { source: 'note'; note: Note };
+  | { source: 'note'; note: Note }
+  | { source: 'reminder' };
 
 /** A message from a starter to its run; `n` counts from 1 for each run. */
 export interface Note {
@@ -54,6 +55,10 @@ export interface ToolPolicy {
   retries: number;
   /** When its outcome is unknown the app says what the model reads of it: a second attempt asks for that, and runs nothing. */
   repairs?: boolean;
+  /** A person is to approve the call before it is made. */
+  approval?: boolean;
+  /** Of an action: which calls of the tool are the same. */
+  actionKey?: string;
 }
 
 export interface ToolCall {
@@ -68,6 +73,8 @@ export interface ToolCall {
   losses: number;
   state: 'ready' | 'running' | 'backoff' | 'waiting';
   retryAt?: number;
+  /** Where it is remembered as an action. */
+  action?: string;
   /** Since when no worker that took it has known it, milliseconds. */
   unknownSince?: number;
   /** What a call of a tool of the runtime waits for; nothing is in flight meanwhile. */
@@ -79,7 +86,10 @@ export type Wait =
   | { for: 'settle'; runId: string; until?: number }
   | { for: 'cancel'; runId: string; until: number }
   | { for: 'look'; runId: string; since: number; until: number }
-  | { for: 'answer'; requestId: string; given?: Json };
+  | { for: 'answer'; requestId: string; given?: Json }
+  | { for: 'approval'; requestId: string }
+  /** For another call of this step that is the same action. */
+  | { for: 'action'; toolCallId: string };
 
 export interface ActiveTurn extends TurnCore {
   startedAt: string;
@@ -140,9 +150,16 @@ export interface TranscriptEntry {
   keys?: string[];
 }
 
+const LONG: readonly Wait['for'][] = ['settle', 'answer', 'approval'];
+
 /** True when a call of the step under way waits for a run or a person, which may take weeks. */
 export function isStepWaiting({ phase, calls }: ActiveTurn): boolean {
-  return phase === 'tools' && calls.some(({ wait }) => wait?.for === 'settle' || wait?.for === 'answer');
+  return phase === 'tools' && calls.some(({ wait }) => wait !== undefined && LONG.includes(wait.for));
+}
+
+/** True when an attempt at a call has been made. */
+export function isBegun({ state, attempt }: ToolCall): boolean {
+  return state === 'running' || attempt > 1;
 }
 
 /** True when a model call or a tool is in flight. */

@@ -243,6 +243,10 @@ export const ERROR_TYPES = [
   'DepthExceeded',
   'NestedTurn',
   'TurnRunning',
+  'ResultMissing',
+  'ApprovalRejected',
+  'ApprovalExpired',
+  'ApprovalWithdrawn',
   'SessionClosed',
   'ResultTooLarge',
   'ModelStalled',
@@ -289,7 +293,9 @@ export interface Request {
   turnId?: string;
   toolCallId?: string;
   toolName?: string;
+  /** Of the call that is to be approved; a larger one than 8 KiB as a preview. */
   input?: Json;
+  inputPreview?: string;
   question?: string;
   status: RequestStatus;
   openedAt: string;
@@ -300,6 +306,7 @@ export interface Request {
 export interface RequestState extends Request {
   answeredAt?: string;
   by?: string;
+  comment?: string;
 }
 
 /** The answer of `getSession`. */

@@ -1,12 +1,22 @@
 /** A model call of a step: what it came to, what it asks for, and when it is tried again. */
-import { endTurn, finishStep, output, pauseAfter, present } from './turn.ts';
-import type { ActiveTurn, ToolPolicy } from '../state/turn.ts';
+import { actionAnswered, actionEntry, knownAction } from './actions.ts';
+import { askApproval } from '../run/requests.ts';
+import { endTurn, finishStep, output, pauseAfter, present, showCall } from './turn.ts';
+import type { ActiveTurn, ToolCall, ToolPolicy } from '../state/turn.ts';
 import { waitForName } from '../state/backoff.ts';
 import { STEP_BYTES } from '../state/sizes.ts';
 import { placed, withinBound, type Placed } from './calls.ts';
 import { callRuntimeTool, type RuntimeTool } from './runtime-tools.ts';
 import type { Cx } from '../state/state.ts';
-import type { Failure, Json, MessagePart, NameFacts, Usage } from '../state/types.ts';
+import {
+  isRefusal,
+  refuse,
+  type Failure,
+  type Json,
+  type MessagePart,
+  type NameFacts,
+  type Usage,
+} from '../state/types.ts';
 import { addUsage } from '../state/usage.ts';
 import { fitParts } from './step-size.ts';
 import { freshMessageId } from '../delivery/transcript.ts';
@@ -20,6 +30,8 @@ export interface ModelAnswer {
   cut?: number;
   /** Why the model ended, when it did not end by itself. */
   finishReason?: string;
+  /** Of an agent that is to give its result by `report_result`. */
+  wantsResult?: boolean;
   /** What the agent's model may start, and what those names stand for, as far as the worker knows. */
   canStart: Record<string, NameFacts | null>;
 }
@@ -57,6 +69,8 @@ export function modelAnswered(
   if (asked) addUsage(asked.usage, answer.usage);
   const turn = present(cx, at.turnId, at.step);
   if (turn === undefined || turn.phase !== 'model' || turn.attempt !== at.attempt) return;
+  const work = cx.state.self?.work;
+  if (work?.kind === 'agent') work.wantsResult = answer.wantsResult === true;
   // An operator may have completed it with anything.
   const { parts, calls } = placed(cx.state, at, { ...answer, calls: withinBound(answer.calls) });
   turn.parts = fitParts(parts, STEP_BYTES);
@@ -79,16 +93,7 @@ export function modelAnswered(
         callRuntime(cx, turn, call, answer.canStart);
         break;
       case 'tool':
-        turn.calls.push({
-          toolCallId: call.toolCallId,
-          place: call.place,
-          toolName: call.toolName,
-          input: call.input,
-          policy: call.policy,
-          attempt: 1,
-          losses: 0,
-          state: 'ready',
-        });
+        callTool(cx, turn, call);
         break;
       default:
         call satisfies never;
@@ -100,6 +105,44 @@ export function modelAnswered(
 /** What the message of a step says of itself. */
 function aboutOf({ cut, finishReason }: ModelAnswer): NonNullable<ActiveTurn['about']> {
   return { ...(cut === undefined ? {} : { cut }), ...(finishReason === undefined ? {} : { finishReason }) };
+}
+
+function callTool(cx: Cx, turn: ActiveTurn, call: Placed<Extract<ModelCall, { kind: 'tool' }>>): void {
+  const { toolCallId, place, toolName, input, policy } = call;
+  const made: ToolCall = { toolCallId, place, toolName, input, policy, attempt: 1, losses: 0, state: 'ready' };
+  const { actionKey } = policy;
+  if (actionKey !== undefined) {
+    const known = knownAction(cx.state, turn, call, actionKey);
+    if (known === undefined) made.action = actionEntry(call, actionKey);
+    else if ('sameAs' in known) {
+      turn.calls.push({ ...made, state: 'waiting', wait: { for: 'action', toolCallId: known.sameAs } });
+      return;
+    } else {
+      output(turn, toolCallId, known);
+      return;
+    }
+  }
+  if (policy.approval !== true) {
+    turn.calls.push(made);
+    return;
+  }
+  // A session that closes waits for nobody any more.
+  const request =
+    cx.state.closing === undefined
+      ? askApproval(cx, { turnId: turn.turnId, toolCallId, toolName, input })
+      : refuse(
+          'ApprovalWithdrawn',
+          'This session is closing, and nobody is asked any more: the call was not made, its request is withdrawn.',
+        );
+  if (isRefusal(request)) {
+    const outcome = { errorText: `${request.refused}: ${request.message}` };
+    output(turn, toolCallId, outcome);
+    actionAnswered(cx.state, made, outcome);
+    return;
+  }
+  const { requestId } = request;
+  showCall(turn, toolCallId, { state: 'approval-requested', approval: { id: requestId } });
+  turn.calls.push({ ...made, state: 'waiting', wait: { for: 'approval', requestId } });
 }
 
 const RUNTIME: ToolPolicy = { idempotent: true, timeoutMs: 0, retries: 0 };

@@ -23,7 +23,7 @@ import { listRuns } from '../view/queries.ts';
 import { digestOf, type CallAnswer } from './waits.ts';
 
 export const RUN_TOOLS = ['start_run', 'list_runs', 'inspect_run', 'message_run', 'cancel_run'] as const;
-export const PARENT_TOOLS = ['report_milestone', 'ask_parent'] as const;
+export const PARENT_TOOLS = ['report_milestone', 'ask_parent', 'report_result'] as const;
 export type RuntimeTool = (typeof RUN_TOOLS)[number] | (typeof PARENT_TOOLS)[number];
 
 const ALL: readonly string[] = [...RUN_TOOLS, ...PARENT_TOOLS];
@@ -63,6 +63,8 @@ export function callRuntimeTool(
       return milestone(cx, asked);
     case 'ask_parent':
       return ask(cx, turn, call.toolCallId, asked);
+    case 'report_result':
+      return report(cx, asked);
     default:
       return toolName satisfies never;
   }
@@ -179,6 +181,17 @@ function milestone(cx: Cx, { name, data }: Asked): CallAnswer {
     };
   const taken = ownMilestone(cx, name, data);
   return isRefusal(taken) ? refused(taken) : { output: { name, n: taken.n } };
+}
+
+/** The last one counts; its worker has checked it. */
+function report({ state }: Cx, { result }: Asked): CallAnswer {
+  const { self } = state;
+  if (self?.work.kind !== 'agent' || result === undefined)
+    return { errorText: 'InvalidInput: Expected result to be the result of this run, got nothing.' };
+  const live = liveBytes(state) + jsonBytes(result) - jsonBytes(self.work.reported ?? null);
+  if (live > LIVE_BYTES) return refused(full(live));
+  self.work.reported = { result };
+  return { output: { reported: true } };
 }
 
 function ask(cx: Cx, turn: ActiveTurn, toolCallId: string, { question }: Asked): CallAnswer | { wait: Wait } {

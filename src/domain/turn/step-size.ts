@@ -75,7 +75,8 @@ export function unsigned(part: MessagePart): MessagePart {
 function least(part: MessagePart): MessagePart {
   if (isRunByProvider(part)) return { ...cutOutput(part), input: {} };
   const kept: MessagePart = { type: part.type };
-  for (const field of ['toolCallId', 'state'] as const) if (part[field] !== undefined) kept[field] = part[field];
+  for (const field of ['toolCallId', 'state', 'approval'] as const)
+    if (part[field] !== undefined) kept[field] = part[field];
   for (const field of ['output', 'text', 'input'] as const)
     if (part[field] !== undefined) kept[field] = isOpen(part) ? part[field] : cutField(part, field, LEAST_BYTES)[field];
   if (typeof part['errorText'] === 'string') kept['errorText'] = cutText(part['errorText'], LEAST_BYTES);

@@ -1,6 +1,7 @@
 /** The calls of a step, custom tools' and those that wait: answered, failed, aborted, given up. */
-import { answerCall, pauseAfter, present } from './turn.ts';
-import type { ActiveTurn, ToolCall } from '../state/turn.ts';
+import { findRequest } from '../run/requests.ts';
+import { answerCall, pauseAfter, present, showCall } from './turn.ts';
+import { isBegun, type ActiveTurn, type ToolCall } from '../state/turn.ts';
 import { jsonBytes } from '../state/json.ts';
 import { waitForName } from '../state/backoff.ts';
 import { presentRun } from '../run/admission.ts';
@@ -22,7 +23,21 @@ export function passWaits(cx: Cx): void {
   for (const call of turn.calls.filter((one) => one.state === 'waiting')) {
     const outcome = answerOf(cx, turn, call);
     if (outcome !== undefined) answerCall(cx, turn, call, outcome);
+    else if (call.wait?.for === 'approval') makeApproved(cx, turn, call, call.wait.requestId);
   }
+}
+
+/** A call that a person has approved is made. */
+function makeApproved({ state }: Cx, turn: ActiveTurn, call: ToolCall, requestId: string): void {
+  const request = findRequest(state, requestId);
+  if (request?.status !== 'approved') return;
+  const { by, comment } = request;
+  const who = by === undefined ? 'by a person' : `by ${by}`;
+  const reason = comment === undefined ? `${who}.` : `${who}: ${comment}`;
+  const approval = { id: requestId, approved: true, reason };
+  showCall(turn, call.toolCallId, { state: 'approval-responded', approval });
+  delete call.wait;
+  call.state = 'ready';
 }
 
 /** The turn that waits for a run goes on; the run is not disturbed. */
@@ -53,7 +68,7 @@ export function stepAborted(cx: Cx, at: { turnId: string; step: number; toolCall
     else if (call.policy.repairs === true) {
       call.state = 'ready';
       call.attempt += 1;
-    } else answerCall(cx, turn, call, { errorText: UNKNOWN_OUTCOME });
+    } else answerCall(cx, turn, call, { errorText: UNKNOWN_OUTCOME, isUnknown: true });
   }
 }
 
@@ -80,6 +95,7 @@ export function giveUpLargestCall(cx: Cx, turn: ActiveTurn): number {
   if (largest === undefined) return 0;
   answerCall(cx, turn, largest, {
     errorText: 'This call was given up before it had an answer, because its input was too large to be kept.',
+    ...(isBegun(largest) ? { isUnknown: true } : {}),
   });
   return jsonBytes(largest.input);
 }
@@ -113,7 +129,8 @@ export function toolFailed(
   delete call.unknownSince;
   call.losses = failure.how === 'lost' ? call.losses + 1 : 0;
   if (!mayTryAgain(cx, call, failure)) {
-    answerCall(cx, turn, call, { errorText: errorTextOf(cx, call, failure) });
+    const errorText = errorTextOf(cx, call, failure);
+    answerCall(cx, turn, call, { errorText, ...(leavesUnknown(failure) ? { isUnknown: true } : {}) });
     return;
   }
   if (failure.how === 'threw' || failure.how === 'timed-out')
@@ -121,6 +138,22 @@ export function toolFailed(
   call.state = 'backoff';
   call.retryAt = cx.now + pauseAfter(call.attempt);
   call.attempt += 1;
+}
+
+/** True when nobody knows whether the call has done what it was to do. */
+function leavesUnknown(failure: ToolFailure): boolean {
+  switch (failure.how) {
+    case 'threw':
+      return failure.error.type === 'OutcomeUnknown';
+    case 'unknown':
+      return false;
+    case 'timed-out':
+    case 'lost':
+    case 'handed-back':
+      return true;
+    default:
+      return failure satisfies never;
+  }
 }
 
 function mayTryAgain(cx: Cx, call: ToolCall, failure: ToolFailure): boolean {

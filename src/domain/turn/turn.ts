@@ -5,7 +5,7 @@
  * flight. Answers of attempts that are no longer the present one are not listened to.
  */
 import { backoff } from '../state/backoff.ts';
-import { isInFlight, type ActiveTurn, type QueuedTurn, type ToolCall } from '../state/turn.ts';
+import { isBegun, isInFlight, type ActiveTurn, type QueuedTurn, type ToolCall } from '../state/turn.ts';
 import { narrateWaiting, tellTurnStatus } from '../delivery/slots.ts';
 import { emit } from '../log/events.ts';
 import { keepEnded } from './past.ts';
@@ -15,10 +15,11 @@ import { countTurn } from '../state/loop.ts';
 import { STEP_BYTES } from '../state/sizes.ts';
 import { withdraw } from '../run/requests.ts';
 import { iso, type Cx } from '../state/state.ts';
-import type { Failure } from '../state/types.ts';
+import type { Failure, MessagePart } from '../state/types.ts';
 import { fitParts, isOpen } from './step-size.ts';
 import { addMessage, isOwnCall } from '../delivery/transcript.ts';
 import { readInput } from './read-input.ts';
+import { actionAnswered } from './actions.ts';
 import { queueSteers, readSteers, takeSteers } from './steer.ts';
 import { deliverHanded, endWait, type CallAnswer } from './waits.ts';
 
@@ -58,21 +59,32 @@ export function present(cx: Cx, turnId: string, step: number): ActiveTurn | unde
   return turn !== null && turn.turnId === turnId && turn.step === step ? turn : undefined;
 }
 
-export function output(turn: ActiveTurn, toolCallId: string, outcome: CallAnswer): void {
+/** What the part of a call that has no answer yet says of it. */
+export function showCall(turn: ActiveTurn, toolCallId: string, shown: Partial<MessagePart>): void {
   const index = turn.parts.findIndex((part) => part['toolCallId'] === toolCallId && isOpen(part));
   const part = turn.parts[index];
-  if (part === undefined) return;
-  turn.parts[index] =
+  if (part !== undefined) turn.parts[index] = { ...part, ...shown };
+}
+
+export function output(turn: ActiveTurn, toolCallId: string, outcome: CallAnswer): void {
+  showCall(
+    turn,
+    toolCallId,
     'output' in outcome
-      ? { ...part, state: 'output-available', output: outcome.output }
-      : { ...part, state: 'output-error', errorText: outcome.errorText };
+      ? { state: 'output-available', output: outcome.output }
+      : { state: 'output-error', errorText: outcome.errorText },
+  );
   if (jsonBytes(turn.parts) > STEP_BYTES) turn.parts = fitParts(turn.parts, STEP_BYTES);
 }
 
 export function answerCall(cx: Cx, turn: ActiveTurn, call: ToolCall, outcome: CallAnswer): void {
-  turn.calls.splice(turn.calls.indexOf(call), 1);
   if (cx.state.self !== undefined) cx.state.self.movedAt = cx.now;
-  output(turn, call.toolCallId, outcome);
+  const isSame = ({ wait }: ToolCall): boolean => wait?.for === 'action' && wait.toolCallId === call.toolCallId;
+  for (const one of [call, ...turn.calls.filter(isSame)]) {
+    turn.calls.splice(turn.calls.indexOf(one), 1);
+    output(turn, one.toolCallId, outcome);
+  }
+  actionAnswered(cx.state, call, outcome);
   if (turn.calls.length === 0) finishStep(cx, turn);
 }
 
@@ -136,12 +148,14 @@ export function endTurn(cx: Cx, status: 'completed' | 'failed' | 'cancelled', en
   if (isInFlight(turn)) cx.effects.push({ do: 'abort-step' });
   withdraw(cx, turn.turnId);
   if (turn.phase === 'tools') {
-    for (const call of turn.calls)
-      output(
-        turn,
-        call.toolCallId,
-        endWait(cx, turn, call) ?? { errorText: 'The turn ended before this call had an answer.' },
-      );
+    for (const call of turn.calls) {
+      const outcome = endWait(cx, turn, call) ?? {
+        errorText: 'The turn ended before this call had an answer.',
+        ...(isBegun(call) ? { isUnknown: true } : {}),
+      };
+      output(turn, call.toolCallId, outcome);
+      actionAnswered(state, call, outcome);
+    }
     addStepMessage(cx, turn);
   }
   const left = takeSteers(cx, turn);

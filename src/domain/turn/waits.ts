@@ -13,9 +13,10 @@ import { isLookedAt } from '../state/row-deadlines.ts';
 import { presentRun } from '../run/admission.ts';
 import { findRequest } from '../run/requests.ts';
 import type { ActiveTurn, ToolCall } from '../state/turn.ts';
-import type { Json, RunStatus } from '../state/types.ts';
+import type { Json, RequestState, RunStatus } from '../state/types.ts';
 
-export type CallAnswer = { output: Json } | { errorText: string };
+/** `isUnknown`: nobody knows whether the call has done what it was to do. */
+export type CallAnswer = { output: Json } | { errorText: string; isUnknown?: true };
 
 /** What a waiting call comes to by now, or nothing yet. */
 export function answerOf(cx: Cx, turn: ActiveTurn, call: ToolCall): CallAnswer | undefined {
@@ -56,8 +57,33 @@ export function answerOf(cx: Cx, turn: ActiveTurn, call: ToolCall): CallAnswer |
         },
       };
     }
+    case 'approval': {
+      const request = findRequest(state, wait.requestId);
+      return request === undefined ? { errorText: refusalOf({ status: 'withdrawn' }) } : notApproved(request);
+    }
+    case 'action':
+      return undefined;
     default:
       return wait satisfies never;
+  }
+}
+
+/** What the model reads of a call that was not approved; nothing as long as nobody has decided, or when it was. */
+function notApproved(request: RequestState): CallAnswer | undefined {
+  const { status } = request;
+  return status === 'open' || status === 'approved' ? undefined : { errorText: refusalOf(request) };
+}
+
+/** Whatever becomes of a request but its approval: none of these sentences can be read as consent. */
+function refusalOf({ status, by, comment }: Pick<RequestState, 'status' | 'by' | 'comment'>): string {
+  const said = comment === undefined ? '' : ` The comment: ${comment}`;
+  switch (status) {
+    case 'rejected':
+      return `ApprovalRejected: This call was rejected${by === undefined ? '' : ` by ${by}`} and was not made.${said}`;
+    case 'expired':
+      return 'ApprovalExpired: Nobody has decided on this call in time: its request has expired, and the call was not made.';
+    default:
+      return 'ApprovalWithdrawn: The request to approve this call was withdrawn before anybody had decided, and the call was not made.';
   }
 }
 

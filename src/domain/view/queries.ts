@@ -92,7 +92,7 @@ function turnStatus({ turn, pausedAt }: State): 'running' | 'input_required' {
 function openRequests({ requests }: State): Request[] {
   const open = requests
     .filter((one) => one.status === 'open')
-    .map(({ answeredAt: _at, by: _by, ...request }): Request => request);
+    .map(({ answeredAt: _at, by: _by, comment: _comment, ...request }): Request => request);
   return cut(open, open.length, 'requests').requests;
 }
 
