@@ -309,7 +309,8 @@ async function actionKeyOf(
 ): Promise<string | undefined> {
   if (idempotencyKey === undefined) return undefined;
   try {
-    return String(await idempotencyKey(await fitting(schema, input), contextOf(arg)));
+    const key: unknown = await idempotencyKey(await fitting(schema, input), contextOf(arg));
+    return typeof key === 'string' ? key : '';
   } catch {
     return '';
   }

@@ -50,7 +50,7 @@ test.each([
 
 describe('what the contract names and this version does not serve is refused, not ignored', () => {
   test.each([
-    ['detached', () => tool({ detached: true } as never)],
+    ['detached', () => tool({ detached: true })],
     ['channels', () => defineConfig({ agents: [agent()], channels: {} } as never)],
   ])('%s', (field, define) => {
     expect(define).toThrow(new RegExp(`to have no ${field}, which is not supported yet`, 'u'));

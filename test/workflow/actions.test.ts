@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineTool } from '../../src/define.ts';
 import { agentAt } from '../support/app.ts';
-import { atRest, eventually, harness, text, uniqueId, type Harness } from '../support/harness.ts';
+import { eventually, harness, text, uniqueId, type Harness } from '../support/harness.ts';
 import { ModelServer, type ModelCall, type Reply, type ToolUse } from '../support/model-server.ts';
 
 let h: Harness;
