@@ -26,7 +26,6 @@ export async function live(shell: Shell): Promise<Carried | undefined> {
     if (mayEnd(shell)) return undefined;
     if (!mayContinue(shell)) continue;
     shell.isHandingOver = true;
-    forgetNames(shell);
     if (stepInFlight(shell.state)) {
       shell.isAborting = true;
       shell.scopes.abortSteps();
@@ -59,6 +58,7 @@ async function handOver(shell: Shell): Promise<Carried | undefined> {
       await nextTask();
       continue;
     }
+    forgetNames(shell);
     const { carried, leaving } = pack({ state, now: Date.now(), effects: [] });
     if (shell.outgoing.takes(carried.body.length + jsonBytes(leaving))) {
       void archive(leaving);

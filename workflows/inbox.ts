@@ -26,7 +26,9 @@ export interface Worker {
 }
 
 interface Waiting {
-  names: readonly string[];
+  readonly names: readonly string[];
+  /** Of these, those that no worker has known. */
+  readonly unknown: Set<string>;
   readonly runs: readonly AskedRun[];
   /** Once a worker has been asked, or nobody needs to be. */
   misfits?: Misfits;
@@ -49,7 +51,7 @@ export class Inbox {
 
   /** Takes a message once every one before it has been, and a worker has said what there is to say of the runs that it asks for. */
   add(runs: readonly AskedRun[], take: (misfits: Misfits) => void): void {
-    this.waiting.push({ names: runs.flatMap(({ request }) => namesOf(request)), runs, take });
+    this.waiting.push({ names: runs.flatMap(({ request }) => namesOf(request)), unknown: new Set(), runs, take });
     this.drain();
   }
 
@@ -83,15 +85,15 @@ export class Inbox {
     }
   }
 
-  private unknownOf({ names }: Waiting): string[] {
-    return names.filter((name) => !Object.hasOwn(this.state.names, name));
+  /** Names to be looked up: what was known before may have been forgotten since. */
+  private unknownOf({ names, unknown }: Waiting): string[] {
+    return names.filter((name) => !Object.hasOwn(this.state.names, name) && !unknown.has(name));
   }
 
-  private lookUp(first: Waiting, unknown: readonly string[]): void {
+  private lookUp(first: Waiting, names: readonly string[]): void {
     this.isAsking = true;
-    this.worker.lookUp([...new Set(unknown)], () => {
-      // Others may have been forgotten meanwhile, and are looked up in their turn.
-      first.names = first.names.filter((name) => !unknown.includes(name));
+    this.worker.lookUp([...new Set(names)], () => {
+      for (const name of names) if (!Object.hasOwn(this.state.names, name)) first.unknown.add(name);
       this.isAsking = false;
       this.drain();
     });

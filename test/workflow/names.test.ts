@@ -135,3 +135,27 @@ test('case 25 V-03 a name that no worker announces fails at once, of a session a
     ).toBe(true);
   }
 });
+
+test('X-12 no startRun is refused or lost while its session continues as new again and again, as a signal and as an update', async () => {
+  await using h = await harness();
+  await h.work({
+    agents: [agentAt(model.url)],
+    tasks: [defineTask({ name: 'counts', input: z.object({ to: z.number() }), run: ({ to }) => to })],
+    handlers: { told: handler },
+  });
+  const session = await h.client.startSession(uniqueId(), { limits: { historyEvents: 20 } });
+  const handle = h.temporal.workflow.getHandle(session.sessionId);
+  const detached = { notify: 'silent', onFinish: 'told' } as const;
+  for (let i = 0; i < 20; i++) {
+    const runId = `run-${i}`;
+    const request = { agent: 'counts', input: { to: i }, runId, detached };
+    if (i % 2 === 0) await handle.signal('startRun', request);
+    else await session.startRun(request);
+    await eventually(runId, async () => (await session.getRun({ runId })) !== null);
+  }
+  await atRest(session);
+  expect((await session.getEvents({ types: ['input.refused'] })).events).toEqual([]);
+  const { runs } = await session.listRuns();
+  expect(runs.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 'completed'));
+  await session.close();
+});
