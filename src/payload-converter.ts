@@ -31,17 +31,12 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Decodes text with the engine's own decoder: 2 ms for 250 KB where the one that the SDK brings takes 16, which for a hundred of them in one
- * workflow task is seconds of the ten that it has. What is not well-formed is left to the SDK's, so that it is read as before.
+ * workflow task is seconds of the ten that it has. What is not UTF-8 is no JSON.
  */
 class Json extends JsonPayloadConverter {
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- Temporal's own signature.
   override fromPayload<T>(payload: Payload): T {
-    let text: string;
-    try {
-      text = utf8.decode(payload.data ?? undefined);
-    } catch {
-      return super.fromPayload(payload);
-    }
+    const text = utf8.decode(payload.data ?? undefined);
     return text === '' ? super.fromPayload(payload) : (JSON.parse(text) as T);
   }
 }

@@ -74,7 +74,11 @@ function takeUnknownSignal(shell: Shell, name: string): void {
   shell.growth.signals += 1;
   shell.inbox.add([], () =>
     shell.dispatch((cx) =>
-      recordRefusal(cx, name, `Expected the signal to be a message of the contract, got ${quoted(name)}.`),
+      recordRefusal(
+        cx,
+        name,
+        `Expected the signal to be a message that a ${shell.state.kind} takes, got ${quoted(name)}.`,
+      ),
     ),
   );
 }

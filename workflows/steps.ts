@@ -191,6 +191,11 @@ async function hasFailed(error: unknown, workflowId: string): Promise<boolean> {
   return seen?.found?.status === 'FAILED';
 }
 
+/** A workflow in any language may return bytes. */
+function isBytes(result: unknown): boolean {
+  return result instanceof Uint8Array;
+}
+
 const NOT_JSON = { type: 'InvalidResult', message: 'Expected the result to be JSON.' };
 
 /** What came back as the result, from a worker of ours, an operator, or a workflow that knows nothing of this project. */
@@ -198,7 +203,7 @@ function completed(stage: Stage, result: Json, progress: Progress | undefined, r
   const bytes = jsonBytes(result);
   stage.dispatch((cx) => {
     if (read !== undefined) taskRead(cx, read);
-    if (isUnreadable(result)) taskFailed(cx, NOT_JSON, progress);
+    if (isUnreadable(result) || isBytes(result)) taskFailed(cx, NOT_JSON, progress);
     else if (bytes > WHOLE_RESULT_BYTES)
       taskFailed(
         cx,

@@ -13,6 +13,11 @@ export async function doubles(input: { n: number }): Promise<{ doubled: number }
   return Promise.resolve({ doubled: input.n * 2 });
 }
 
+/** No JSON. */
+export async function bytes(): Promise<Uint8Array> {
+  return Promise.resolve(Uint8Array.of(0, 1));
+}
+
 export async function throws(): Promise<never> {
   return Promise.reject(ApplicationFailure.nonRetryable('no such table', 'NoTable'));
 }

@@ -33,7 +33,7 @@ beforeAll(async () => {
     return 'ok';
   });
   const types = Object.fromEntries(
-    ['doubles', 'throws', 'waits', 'large', 'cancels', 'runsOut', 'leans', 'answers'].map((type) => [
+    ['doubles', 'bytes', 'throws', 'waits', 'large', 'cancels', 'runsOut', 'leans', 'answers'].map((type) => [
       type,
       { taskQueue: elsewhere },
     ]),
@@ -68,6 +68,16 @@ async function until(session: SessionHandle, runId: string, status: Row['status'
     return one.status === status ? one : undefined;
   });
 }
+
+test('D-26 a workflow that returns bytes, which are no JSON, fails its run with a sentence that says so', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const { runId } = await session.startRun({ agent: 'workflow:bytes', input: {} });
+  expect(await until(session, runId, 'failed')).toMatchObject({
+    reason: 'agent_error',
+    error: { type: 'InvalidResult', message: 'Expected the result to be JSON.' },
+  });
+  await session.close();
+});
 
 test('D-24 D-26 a workflow whose result fits into a payload, but not with what stands around it, fails its run as ResultTooLarge', async () => {
   const session = await h.client.startSession(uniqueId());
