@@ -53,6 +53,8 @@ import { readTranscript } from './transcript.ts';
 const STALL_MS = 60_000;
 const ATTEMPTS = 5;
 const TOOL_TIMEOUT_MS = 600_000;
+/** The run's ceiling comes first. */
+const DETACHED_TIMEOUT_MS = 365 * 24 * 3600 * 1000;
 
 export async function callModel(
   registry: Registry,
@@ -275,11 +277,12 @@ async function callOf(
     input,
     policy: {
       idempotent: tool?.idempotent ?? false,
-      timeoutMs: tool?.timeoutMs ?? TOOL_TIMEOUT_MS,
+      timeoutMs: tool?.timeoutMs ?? (tool?.detached === true ? DETACHED_TIMEOUT_MS : TOOL_TIMEOUT_MS),
       retries: tool?.retries ?? 0,
       ...(agent.repairInterruptedTool === undefined ? {} : { repairs: true }),
       ...(asks ? { approval: true } : {}),
       ...(actionKey === undefined ? {} : { actionKey }),
+      ...(tool?.detached === true ? { detached: true, hooks: registry.hooks } : {}),
     },
   };
 }

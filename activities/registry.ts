@@ -64,8 +64,13 @@ export class Registry {
     if (name.startsWith('handler:'))
       return Object.hasOwn(this.handlers, name.slice('handler:'.length)) ? { kind: 'handler' } : null;
     const run = this.runFacts(name);
-    const hooks = (['onRunStart', 'onRunFinish'] as const).filter((hook) => this.runHooks[hook] !== undefined);
+    const { hooks } = this;
     return run === null || hooks.length === 0 ? run : { ...run, hooks };
+  }
+
+  /** What its configuration wants to be told of every run. */
+  get hooks(): readonly ('onRunStart' | 'onRunFinish')[] {
+    return (['onRunStart', 'onRunFinish'] as const).filter((hook) => this.runHooks[hook] !== undefined);
   }
 
   private runFacts(name: string): NameFacts | null {

@@ -41,9 +41,11 @@ export async function callTool(registry: Registry, client: Client, arg: ToolArg)
       async () => {
         const input = await fitting(tool.input, arg.input);
         const { sessionId, workflowId, turnId, toolCallId, attempt } = arg;
+        const [runId] = workflowId.split('/').slice(1).toReversed();
         const ctx = {
           sessionId,
           workflowId,
+          ...(runId === undefined ? {} : { runId }),
           turnId,
           toolCallId,
           attempt,

@@ -21,6 +21,7 @@ import type { ModelAnswer } from './domain/turn/model-step.ts';
 import type { Sight } from './domain/run/looks.ts';
 import type { Answer, AnswerReceipt } from './domain/run/requests.ts';
 import type { LookedFor } from './domain/state/effects.ts';
+import type { DetachedCall } from './domain/state/turn.ts';
 import type { NameFacts } from './domain/state/types.ts';
 import type {
   Json,
@@ -91,6 +92,8 @@ export interface RunInput {
   kind: RunKind;
   /** Of a workflow type. */
   taskQueue?: string;
+  /** Of a call of a tool. */
+  call?: DetachedCall;
   input: Json;
   label?: string;
   metadata?: Json;
@@ -139,6 +142,7 @@ export interface ModelArg {
 }
 export interface ToolArg {
   v: 1;
+  /** Whose tool it is. */
   agent: string;
   workflowId: string;
   sessionId: string;

@@ -69,6 +69,8 @@ export interface TaskDefinition<Input = unknown, Result = unknown> {
 export interface ToolContext {
   readonly sessionId: string;
   readonly workflowId: string;
+  /** Of a run; none in a session. */
+  readonly runId?: string;
   readonly turnId: string;
   readonly toolCallId: string;
   readonly attempt: number;
@@ -100,7 +102,12 @@ export interface ToolDefinition<Input = unknown, Output = unknown> {
    * `retries` says; when its outcome is unknown the model reads an error result that says so.
    */
   idempotent?: boolean;
-  /** Longest time of one attempt, milliseconds. Default 10 minutes. */
+  /**
+   * `true`: each call is a run of kind `tool`. The model reads `{ runId, status }` at once; what the call comes to is delivered like the outcome of any run, and an
+   * `approval` is the run's own request, so that the turn waits for nobody. Default `false`.
+   */
+  detached?: boolean;
+  /** Longest time of one attempt, milliseconds. Default 10 minutes; of a `detached` one none but the run's ceiling. */
   timeoutMs?: number;
   /**
    * `true`, or a function of the input that says so: a person is to approve the call before it is made. It waits, for as long as `budgets.requestTtlMs`,
@@ -365,7 +372,10 @@ export function defineTool<Input, Output>(
     throw new InvalidInput(
       `Expected idempotencyKey of tool ${tool.name} to be a function, got ${JSON.stringify(tool.idempotencyKey)}.`,
     );
-  unsupported(`tool ${tool.name}`, tool, 'detached');
+  if (tool.detached !== undefined && typeof tool.detached !== 'boolean')
+    throw new InvalidInput(
+      `Expected detached of tool ${tool.name} to be true or false, got ${JSON.stringify(tool.detached)}.`,
+    );
   return Object.freeze({ ...tool });
 }
 

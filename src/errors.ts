@@ -97,6 +97,12 @@ export class TurnRunning extends OutliveError {
     super('TurnRunning', message);
   }
 }
+/** A call that must not run twice has perhaps been made: its worker was lost, or it took too long. */
+export class OutcomeUnknown extends OutliveError {
+  constructor(message: string) {
+    super('OutcomeUnknown', message);
+  }
+}
 /** An agent with `output` has ended without `report_result`, also when it was asked once more. */
 export class ResultMissing extends OutliveError {
   constructor(message: string) {
@@ -262,6 +268,7 @@ const classes: Record<ErrorType, (message: string) => OutliveError> = {
   DepthExceeded: (m) => new DepthExceeded(m),
   NestedTurn: (m) => new NestedTurn(m),
   TurnRunning: (m) => new TurnRunning(m),
+  OutcomeUnknown: (m) => new OutcomeUnknown(m),
   ResultMissing: (m) => new ResultMissing(m),
   ApprovalRejected: (m) => new ApprovalRejected(m),
   ApprovalExpired: (m) => new ApprovalExpired(m),

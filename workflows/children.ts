@@ -39,6 +39,7 @@ function runInput(state: State, runId: string): RunInput | undefined {
     kind: row.kind,
     input: asked.input,
     ...(facts?.taskQueue === undefined ? {} : { taskQueue: facts.taskQueue }),
+    ...(asked.call === undefined ? {} : { call: asked.call }),
     retries: facts?.retries ?? 2,
     onBudget: row.own.detached.onBudget,
     deadlineAt: iso(row.own.deadline),

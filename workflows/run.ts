@@ -9,7 +9,7 @@ import type { Head } from '../src/domain/carry/encode.ts';
 import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/run/from-runs.ts';
 import { ownMilestone } from '../src/domain/run/own-milestones.ts';
 import { parentGone } from '../src/domain/run/parent-gone.ts';
-import { cancelledBelow, cancelSelf, refuseInput } from '../src/domain/self/self.ts';
+import { beginCall, cancelledBelow, cancelSelf, refuseInput } from '../src/domain/self/self.ts';
 import { requestRefused } from '../src/domain/run/requests.ts';
 import { requestAnswered, takeMessages, taskRead } from '../src/domain/run/to-runs.ts';
 import { requireRules } from '../src/domain/state/rules.ts';
@@ -64,6 +64,7 @@ export async function run(input: RunInput, head?: Head, body?: Uint8Array): Prom
   const asked = CancellationScope.current().cancelRequested;
   return shell.scopes.main(async () => {
     if (!continued && state.self?.work.kind === 'agent') shell.dispatch((cx) => takeInput(cx, input.input));
+    if (!continued && state.self?.work.kind === 'tool') shell.dispatch(beginCall);
     shell.open();
     asked.catch(() => shell.dispatch((cx) => cancelSelf(cx, 'cancelled_by_user', undefined, true)));
     const next = await live(shell);
@@ -122,7 +123,7 @@ function begin(input: unknown): State {
   );
 }
 
-function workOf({ kind, retries, taskQueue }: RunInput): Work {
+function workOf({ kind, retries, taskQueue, call }: RunInput): Work {
   switch (kind) {
     case 'agent':
       return { kind };
@@ -130,6 +131,10 @@ function workOf({ kind, retries, taskQueue }: RunInput): Work {
       return { kind, retries, activity: 'ready', inbox: [] };
     case 'workflow':
       return { kind, activity: 'ready', ...(taskQueue === undefined ? {} : { taskQueue }) };
+    case 'tool':
+      if (call === undefined)
+        throw refusal(refuse('InvalidInput', 'Expected call to be the call of a tool, got nothing.'));
+      return { kind, ...call };
     default:
       return kind satisfies never;
   }

@@ -101,7 +101,8 @@ function isStart(call: ModelCall): call is Extract<ModelCall, { kind: 'runtime' 
 }
 
 export async function tool(stage: Stage, { turnId, step, call }: EffectOf<'tool'>): Promise<void> {
-  const { agent, workflowId, sessionId } = stage.state;
+  const { agent: own, self, workflowId, sessionId } = stage.state;
+  const agent = self?.work.kind === 'tool' ? self.work.owner : own;
   const { toolCallId, toolName, input, policy, attempt } = call;
   const at = { turnId, step, toolCallId, attempt };
   const invoke = callTool(policy.timeoutMs, `tool: ${toolName}${attempt > 1 ? `, attempt ${attempt}` : ''}`);

@@ -20,7 +20,8 @@ function* deadlines(state: State): Generator<Deadline> {
   const due = refusalsDue(state);
   if (due !== undefined) yield { at: due, what: 'refusals that were counted' };
   if (turn !== null) {
-    if (state.pausedAt === undefined) yield { at: turn.deadline, what: `ceiling of turn ${turn.turnId}` };
+    if (state.pausedAt === undefined && self?.work.kind !== 'tool')
+      yield { at: turn.deadline, what: `ceiling of turn ${turn.turnId}` };
     if (turn.phase === 'backoff' && turn.retryAt !== undefined)
       yield { at: turn.retryAt, what: `retry of step ${turn.step} of turn ${turn.turnId}` };
     for (const call of turn.calls) {

@@ -1,8 +1,8 @@
 /** What activities answer, and runs return: made by workers of ours, and checked all the same, as an operator may complete any of them. */
 import * as v from 'valibot';
-import { MOST_TOKENS, PAYLOAD_BYTES } from '../domain/state/sizes.ts';
+import { PAYLOAD_BYTES } from '../domain/state/sizes.ts';
 import type { Json, MessagePart } from '../domain/state/types.ts';
-import { progress, settledFields, usage } from './between.ts';
+import { progress, settledFields, toolPolicy, usage } from './between.ts';
 import { limits } from './settings.ts';
 import {
   agentName,
@@ -11,7 +11,6 @@ import {
   instant,
   isObject,
   json,
-  key,
   lazily,
   list,
   name,
@@ -134,14 +133,7 @@ const modelCall = lazily(() =>
       toolCallId: callId(),
       toolName: callId(),
       input: anyJson(),
-      policy: object({
-        idempotent: flag,
-        timeoutMs: count(0, MOST_TOKENS),
-        retries: count(0),
-        repairs: optional(flag),
-        approval: optional(flag),
-        actionKey: optional(key),
-      }),
+      policy: toolPolicy(),
     }),
     object({ kind: oneOf('runtime'), toolCallId: callId(), toolName: callId(), input: anyJson() }),
     object({ kind: oneOf('invalid'), toolCallId: callId(), toolName: callId(), error: string('a text') }),

@@ -99,6 +99,20 @@ const request = lazily(() =>
   }),
 );
 
+/** How a call of a custom tool is to be treated. */
+export const toolPolicy = lazily(() =>
+  object({
+    idempotent: flag,
+    timeoutMs: count(0, MOST_TOKENS),
+    retries: count(0),
+    repairs: optional(flag),
+    approval: optional(flag),
+    actionKey: optional(key),
+    detached: optional(flag),
+    hooks: optional(list(oneOf('onRunStart', 'onRunFinish'), 'a list of hooks')),
+  }),
+);
+
 export const runInput = lazily(() =>
   object({
     v: v.literal(1, '1'),
@@ -110,8 +124,9 @@ export const runInput = lazily(() =>
     parentToolCallId: optional(string('a string')),
     depth: count(),
     agent: agentName,
-    kind: oneOf('agent', 'task', 'workflow'),
+    kind: oneOf('agent', 'task', 'workflow', 'tool'),
     taskQueue: optional(workflowId),
+    call: optional(object({ owner: agentName, policy: toolPolicy(), turnId: name, toolCallId: string('a string') })),
     input: json(MESSAGE_BYTES),
     label: optional(label),
     metadata: optional(small),

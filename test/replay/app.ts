@@ -32,6 +32,12 @@ function asked({ messages }: ModelCall, text: string): Reply | string {
         { name: 'nothing', input: {} },
       ],
     };
+  if (text.startsWith('pay')) return { tools: [{ name: 'pay', input: { euros: 5 } }] };
+  if (text.startsWith('mail')) return { tools: [{ name: 'mail', input: { to: 'anna' } }] };
+  if (text.startsWith('report') || text.includes('ended without'))
+    return !JSON.stringify(messages).includes('tool_calls')
+      ? { tools: [{ name: 'report_result', input: { result: { rows: 1 } } }] }
+      : 'ok';
   if (text.startsWith('start nested')) return start({ agent: 'helper', input: 'start inner', label: 'inner' });
   if (text.startsWith('start and wait')) return start({ agent: 'work', input: 1, wait: true });
   if (text.startsWith('start and let go')) return start({ agent: 'hears', input: 1, wait: true });
@@ -52,6 +58,26 @@ const add = defineTool({
   description: 'Adds.',
   input: z.object({ a: z.number(), b: z.number() }),
   execute: ({ a, b }) => ({ sum: a + b }),
+});
+
+/** A person is to approve it. */
+const pay = defineTool({
+  name: 'pay',
+  description: 'Pays.',
+  input: z.object({ euros: z.number() }),
+  approval: true,
+  idempotencyKey: ({ euros }) => `${euros}`,
+  execute: ({ euros }) => ({ paid: euros }),
+});
+
+/** Its calls are runs. */
+const mail = defineTool({
+  name: 'mail',
+  description: 'Mails.',
+  input: z.object({ to: z.string() }),
+  detached: true,
+  approval: true,
+  execute: ({ to }) => ({ sent: to }),
 });
 
 const work = defineTask({
@@ -115,8 +141,14 @@ export function appAt(modelUrl: string, hooked = false): ReturnType<typeof defin
         name: 'helper',
         instructions: 'Help.',
         model: createOpenAICompatible({ name: 'local', baseURL: modelUrl, includeUsage: true })('test'),
-        tools: [add],
+        tools: [add, pay, mail],
         canStart: ['work', 'hears', 'helper'],
+      }),
+      defineAgent({
+        name: 'clerk',
+        instructions: 'Report.',
+        model: createOpenAICompatible({ name: 'local', baseURL: modelUrl, includeUsage: true })('test'),
+        output: z.object({ rows: z.number() }),
       }),
     ],
     tasks: [work, stuck, deaf, fails, flaky, hears, large, counts],

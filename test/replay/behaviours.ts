@@ -125,6 +125,32 @@ export const behaviours: Record<string, Behaviour> = {
       await reaches(session, 'unfit', 'failed');
     },
   },
+  approvals: {
+    play: async (session) => {
+      for (const decision of ['reject', 'approve', undefined] as const) {
+        await session.submitTurn({ input: 'pay' });
+        if (decision !== undefined)
+          await session.answer({ requestId: await question(session), decision, comment: 'said' });
+        await atRest(session);
+      }
+    },
+  },
+  'detached-tools': {
+    play: async (session) => {
+      await session.submitTurn({ input: 'mail' });
+      await session.answer({ requestId: await question(session), decision: 'approve' });
+      await atRest(session);
+      await session.submitTurn({ input: 'mail' });
+      const requestId = await question(session);
+      await session.answer({ requestId, decision: 'reject' });
+    },
+  },
+  'report-result': {
+    play: async (session) => {
+      await session.startRun({ agent: 'helper', input: 'report' });
+      await session.startRun({ agent: 'clerk', input: 'hello' });
+    },
+  },
   'run-failed': {
     play: async (session) => {
       await session.startRun({ agent: 'fails', input: 1 });

@@ -2,6 +2,7 @@
  * Admission of runs: what a request may be, whether its id is known, and whether there is room. All of it without changing
  * anything, so that an update is refused before it is recorded. Checks come in this order: closed, known key, names, input, caps.
  */
+import type { DetachedCall } from '../state/turn.ts';
 import { entryKey, payloadHash, recall } from '../log/dedupe.ts';
 import { workflowIdOfRun } from '../state/ids.ts';
 import { jsonBytes } from '../state/json.ts';
@@ -47,6 +48,8 @@ export interface RunReceipt {
 export interface Origin {
   turnId?: string;
   toolCallId?: string;
+  /** It is a call of a tool, by whose name it goes. */
+  call?: DetachedCall;
 }
 
 /** As long as an id that a session gives a run may be. */
@@ -142,7 +145,7 @@ export function admitRuns(
     if (twice === undefined) fresh.push(request);
   }
   return (
-    unknownName(fresh, kindOf) ??
+    (origin.call === undefined ? unknownName(fresh, kindOf) : undefined) ??
     unknownHandler(fresh, kindOf) ??
     unfit(fresh, checked) ??
     noRoom(state, fresh, origin, hold) ??

@@ -25,7 +25,7 @@ import { leaveLoop } from '../state/loop.ts';
 import { begin, begunOf, confirm, pause, type Asked, type RunState } from '../state/row.ts';
 import { isAsking, iso, type Cx, type State } from '../state/state.ts';
 import { noUsage } from '../state/usage.ts';
-import { isRefusal, refuse, type Misfit, type Refusal } from '../state/types.ts';
+import { isRefusal, refuse, type Misfit, type NameFacts, type Refusal } from '../state/types.ts';
 
 /** Accepts one run or says why not. It answers before the run has done anything. */
 export function startRun(cx: Cx, request: StartRun, origin: Origin = {}, checked?: Checked): RunReceipt | Refusal {
@@ -61,8 +61,16 @@ function accept(cx: Cx, request: StartRun, origin: Origin): RunReceipt {
   const { state } = cx;
   const runId = request.runId ?? freshRunId(state);
   const detached = fillDetached(state, request);
-  const facts = state.names[request.agent];
-  const asked: Asked = { input: request.input, bytes: inputBytes(request) };
+  const { call } = origin;
+  const facts: NameFacts | undefined =
+    call === undefined
+      ? state.names[request.agent]
+      : { kind: 'tool', ...(call.policy.hooks === undefined ? {} : { hooks: call.policy.hooks }) };
+  const asked: Asked = {
+    input: request.input,
+    bytes: inputBytes(request),
+    ...(call === undefined ? {} : { call }),
+  };
   const row: RunState = {
     runId,
     workflowId: workflowIdOfRun(state.workflowId, runId),

@@ -59,10 +59,10 @@ export function admitMessage(state: State, message: MessageRun): MessageReceipt 
   const row = state.runs.peek(runId);
   if (row === undefined)
     return refuse('UnknownRun', `Expected runId to name a run of this ${state.kind}, got "${runId}".`);
-  if (row.kind === 'workflow')
+  if (row.kind === 'workflow' || row.kind === 'tool')
     return refuse(
       'InvalidInput',
-      `Expected runId to name a run of an agent or a task, got "${runId}", which is a workflow and takes no messages.`,
+      `Expected runId to name a run of an agent or a task, got "${runId}", which is a ${row.kind} and takes no messages.`,
     );
   const unread = unsettledOf(row)?.notes?.unread ?? [];
   const held = unread.reduce((sum, one) => sum + one.bytes, 0);

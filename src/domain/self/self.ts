@@ -16,6 +16,8 @@ import { decide, hasSettled, isAtWork, outcomeOf, settle, type RunSelf, type Wor
 import type { Cx, State } from '../state/state.ts';
 import { enqueueReminder } from '../delivery/slots.ts';
 import { textOf } from '../delivery/transcript.ts';
+import { makeCall } from '../turn/make-call.ts';
+import { beginStep, toolSelf } from '../turn/tool-run.ts';
 import { MESSAGE_BYTES } from '../state/sizes.ts';
 import { totalOf } from '../state/usage.ts';
 import type { Failure, Json, Progress, Refusal } from '../state/types.ts';
@@ -25,9 +27,20 @@ export function cancelSelf(cx: Cx, reason: string, comment: string | undefined, 
   const { self } = cx.state;
   if (self === undefined || self.end.is !== 'working') return;
   begin(cx, self, { status: 'cancelled', reason, ...(comment === undefined ? {} : { comment }) }, cascade);
-  if (self.work.kind === 'agent') return;
+  if (!('activity' in self.work)) return;
   if (self.work.activity === 'running') cx.effects.push({ do: 'cancel-task' });
   else self.work.activity = 'done';
+}
+
+/** A run of kind `tool` makes its call. */
+export function beginCall(cx: Cx): void {
+  const self = toolSelf(cx.state);
+  if (self === undefined) return;
+  const { policy, turnId, toolCallId } = self.work;
+  const toolName = cx.state.agent;
+  const turn = beginStep(cx, turnId);
+  turn.parts.push({ type: `tool-${toolName}`, toolCallId, state: 'input-available', input: self.input });
+  makeCall(cx, turn, { toolCallId, place: '1', toolName, input: self.input, policy });
 }
 
 /** What the run was asked with cannot be its first turn. */
@@ -55,9 +68,9 @@ function begin(cx: Cx, self: RunSelf, outcome: Outcome, cascade: boolean): void 
 }
 
 /** The task that is running, or the workflow of a `workflow:` run, as long as its outcome still matters. */
-function atWork(cx: Cx): { self: RunSelf; work: Exclude<Work, { kind: 'agent' }> } | undefined {
+function atWork(cx: Cx): { self: RunSelf; work: Extract<Work, { activity: unknown }> } | undefined {
   const { self } = cx.state;
-  if (self === undefined || hasSettled(self) || self.work.kind === 'agent') return undefined;
+  if (self === undefined || hasSettled(self) || !('activity' in self.work)) return undefined;
   return self.work.activity === 'running' ? { self, work: self.work } : undefined;
 }
 
@@ -122,7 +135,7 @@ export function advanceSelf(cx: Cx): void {
   const { self } = state;
   if (self === undefined || hasSettled(self)) return;
   if (self.work.kind !== 'agent') {
-    if (self.work.activity === 'ready' && self.end.is === 'working') {
+    if ('activity' in self.work && self.work.activity === 'ready' && self.end.is === 'working') {
       self.work.activity = 'running';
       cx.effects.push({ do: self.work.kind });
     }
@@ -172,18 +185,18 @@ export function askForResult(cx: Cx): void {
   enqueueReminder(cx);
 }
 
-/** A task, or the workflow of a `workflow:` run, that has ended, or has had its time to: the run settles. */
+/** A task, the workflow of a `workflow:` run, or a call that has ended, or has had its time to: the run settles. */
 export function settleTask(cx: Cx): void {
   const { self, closing } = cx.state;
   if (self?.end.is !== 'ending' || self.work.kind === 'agent') return;
-  if (self.work.activity === 'done' || closing?.grace === 'over') settleSelf(cx, self);
+  if (!('activity' in self.work) || self.work.activity === 'done' || closing?.grace === 'over') settleSelf(cx, self);
 }
 
 function settleSelf(cx: Cx, self: RunSelf): void {
   const { state } = cx;
   flushRefusals(cx);
   const outcome = settle(self);
-  if (isAtWork(self) && self.work.kind !== 'agent') {
+  if (isAtWork(self) && 'activity' in self.work) {
     if (self.work.kind === 'workflow') cx.effects.push({ do: 'terminate-workflow' });
     self.work.activity = 'done';
   }

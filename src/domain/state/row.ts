@@ -9,7 +9,7 @@
  * `status` and `life` are written here and nowhere else. A move that the order above does not have throws and says why: rules look
  * before they move.
  */
-import type { Note } from './turn.ts';
+import type { DetachedCall, Note } from './turn.ts';
 import type {
   Delivery,
   Detached,
@@ -65,6 +65,8 @@ export type Life =
 export interface Asked {
   input: Json;
   bytes: number;
+  /** Of a run of kind `tool`. */
+  call?: DetachedCall;
 }
 
 export interface Unsettled {

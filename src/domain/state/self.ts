@@ -3,7 +3,7 @@
  * the run has begun is brought to its end, then the outcome is recorded and told. It is written here and nowhere else.
  */
 import type { Outcome } from './row.ts';
-import type { Note } from './turn.ts';
+import type { DetachedCall, Note } from './turn.ts';
 import type { Json, Milestone, Progress } from './types.ts';
 
 export interface RunSelf {
@@ -40,6 +40,7 @@ export type Work =
   | { kind: 'agent'; reported?: { result: Json }; wantsResult?: boolean; reminded?: true }
   /** `inbox`: notes that it has not read yet, oldest first. */
   | { kind: 'task'; readonly retries: number; activity: Activity; checkpoint?: Json; inbox: Note[] }
+  | ({ kind: 'tool' } & DetachedCall)
   /** `taskQueue`: where its type is served, if not with us. */
   | { kind: 'workflow'; readonly taskQueue?: string; activity: Activity };
 
@@ -80,5 +81,5 @@ export function hasSettled(self: RunSelf | undefined): boolean {
 
 /** True while its task, or the workflow that it executes, is in flight. */
 export function isAtWork(self: RunSelf | undefined): boolean {
-  return self !== undefined && self.work.kind !== 'agent' && self.work.activity === 'running';
+  return self !== undefined && 'activity' in self.work && self.work.activity === 'running';
 }

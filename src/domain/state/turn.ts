@@ -1,6 +1,14 @@
 /** Turns, as they wait, run and have ended, and what they are made of. */
 import type { SlotRef } from './row.ts';
-import type { EndedTurnStatus, Failure, InputRef, Json, MessagePart, UIMessage, Usage } from './types.ts';
+import type { EndedTurnStatus, Failure, InputRef, Json, MessagePart, NameFacts, UIMessage, Usage } from './types.ts';
+
+/** A call that is a run of its own: whose tool it is, how it is to be treated, and where it was asked for. */
+export interface DetachedCall {
+  owner: string;
+  policy: ToolPolicy;
+  turnId: string;
+  toolCallId: string;
+}
 
 /** What a queued turn will append to the transcript. A background body points at its row: the row is the memory. */
 export type Body =
@@ -59,6 +67,9 @@ export interface ToolPolicy {
   approval?: boolean;
   /** Of an action: which calls of the tool are the same. */
   actionKey?: string;
+  /** The call is a run of its own; told of as the worker wants. */
+  detached?: boolean;
+  hooks?: NameFacts['hooks'];
 }
 
 export interface ToolCall {

@@ -100,7 +100,7 @@ export interface Milestone {
   data?: Json;
 }
 
-export type RunKind = 'agent' | 'task' | 'workflow';
+export type RunKind = 'agent' | 'task' | 'workflow' | 'tool';
 export type RunStatus = 'queued' | 'running' | 'input_required' | 'completed' | 'failed' | 'cancelled' | 'interrupted';
 export type SettledStatus = 'completed' | 'failed' | 'cancelled';
 export type TurnStatus = 'queued' | 'running' | 'input_required' | EndedTurnStatus;
@@ -244,6 +244,7 @@ export const ERROR_TYPES = [
   'NestedTurn',
   'TurnRunning',
   'ResultMissing',
+  'OutcomeUnknown',
   'ApprovalRejected',
   'ApprovalExpired',
   'ApprovalWithdrawn',

@@ -1,22 +1,13 @@
 /** A model call of a step: what it came to, what it asks for, and when it is tried again. */
-import { actionAnswered, actionEntry, knownAction } from './actions.ts';
-import { askApproval } from '../run/requests.ts';
-import { endTurn, finishStep, output, pauseAfter, present, showCall } from './turn.ts';
-import type { ActiveTurn, ToolCall, ToolPolicy } from '../state/turn.ts';
+import { makeCall } from './make-call.ts';
+import { endTurn, finishStep, output, pauseAfter, present } from './turn.ts';
+import type { ActiveTurn, ToolPolicy } from '../state/turn.ts';
 import { waitForName } from '../state/backoff.ts';
 import { STEP_BYTES } from '../state/sizes.ts';
 import { placed, withinBound, type Placed } from './calls.ts';
 import { callRuntimeTool, type RuntimeTool } from './runtime-tools.ts';
 import type { Cx } from '../state/state.ts';
-import {
-  isRefusal,
-  refuse,
-  type Failure,
-  type Json,
-  type MessagePart,
-  type NameFacts,
-  type Usage,
-} from '../state/types.ts';
+import type { Failure, Json, MessagePart, NameFacts, Usage } from '../state/types.ts';
 import { addUsage } from '../state/usage.ts';
 import { fitParts } from './step-size.ts';
 import { freshMessageId } from '../delivery/transcript.ts';
@@ -93,7 +84,7 @@ export function modelAnswered(
         callRuntime(cx, turn, call, answer.canStart);
         break;
       case 'tool':
-        callTool(cx, turn, call);
+        makeCall(cx, turn, call);
         break;
       default:
         call satisfies never;
@@ -105,44 +96,6 @@ export function modelAnswered(
 /** What the message of a step says of itself. */
 function aboutOf({ cut, finishReason }: ModelAnswer): NonNullable<ActiveTurn['about']> {
   return { ...(cut === undefined ? {} : { cut }), ...(finishReason === undefined ? {} : { finishReason }) };
-}
-
-function callTool(cx: Cx, turn: ActiveTurn, call: Placed<Extract<ModelCall, { kind: 'tool' }>>): void {
-  const { toolCallId, place, toolName, input, policy } = call;
-  const made: ToolCall = { toolCallId, place, toolName, input, policy, attempt: 1, losses: 0, state: 'ready' };
-  const { actionKey } = policy;
-  if (actionKey !== undefined) {
-    const known = knownAction(cx.state, turn, call, actionKey);
-    if (known === undefined) made.action = actionEntry(call, actionKey);
-    else if ('sameAs' in known) {
-      turn.calls.push({ ...made, state: 'waiting', wait: { for: 'action', toolCallId: known.sameAs } });
-      return;
-    } else {
-      output(turn, toolCallId, known);
-      return;
-    }
-  }
-  if (policy.approval !== true) {
-    turn.calls.push(made);
-    return;
-  }
-  // A session that closes waits for nobody any more.
-  const request =
-    cx.state.closing === undefined
-      ? askApproval(cx, { turnId: turn.turnId, toolCallId, toolName, input })
-      : refuse(
-          'ApprovalWithdrawn',
-          'This session is closing, and nobody is asked any more: the call was not made, its request is withdrawn.',
-        );
-  if (isRefusal(request)) {
-    const outcome = { errorText: `${request.refused}: ${request.message}` };
-    output(turn, toolCallId, outcome);
-    actionAnswered(cx.state, made, outcome);
-    return;
-  }
-  const { requestId } = request;
-  showCall(turn, toolCallId, { state: 'approval-requested', approval: { id: requestId } });
-  turn.calls.push({ ...made, state: 'waiting', wait: { for: 'approval', requestId } });
 }
 
 const RUNTIME: ToolPolicy = { idempotent: true, timeoutMs: 0, retries: 0 };

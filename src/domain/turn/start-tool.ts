@@ -3,10 +3,39 @@ import { runIdOfToolCall } from '../state/ids.ts';
 import type { StartRun } from '../run/admission.ts';
 import { startRun } from '../run/start.ts';
 import { LABEL_CHARS } from '../state/sizes.ts';
-import type { Cx } from '../state/state.ts';
+import type { Cx, State } from '../state/state.ts';
 import type { ActiveTurn, Wait } from '../state/turn.ts';
 import { isRefusal, type Json, type NameFacts } from '../state/types.ts';
+import type { NewCall } from './make-call.ts';
 import type { CallAnswer } from './waits.ts';
+
+function oneTooMany({ settings }: State, { runsStarted }: ActiveTurn): CallAnswer | undefined {
+  const { maxRunsPerTurn } = settings.limits;
+  return runsStarted < maxRunsPerTurn
+    ? undefined
+    : {
+        errorText: `RunLimitExceeded: Expected at most ${maxRunsPerTurn} runs in one turn (limits.maxRunsPerTurn), got one more.`,
+      };
+}
+
+/** A call of a tool that is a run: it is answered at once, and its outcome delivered like any other. */
+export function startToolRun(
+  cx: Cx,
+  turn: ActiveTurn,
+  { toolCallId, place, toolName, input, policy }: NewCall,
+): CallAnswer {
+  const { state } = cx;
+  const tooMany = oneTooMany(state, turn);
+  if (tooMany !== undefined) return tooMany;
+  const { turnId } = turn;
+  const { actionKey: _actionKey, detached: _detached, ...rest } = policy;
+  const call = { owner: state.agent, policy: rest, turnId, toolCallId };
+  const runId = runIdOfToolCall(state.epoch, turnId, turn.step, place);
+  const receipt = startRun(cx, { agent: toolName, input, runId }, { turnId, toolCallId, call });
+  if (isRefusal(receipt)) return { errorText: `${receipt.refused}: ${receipt.message}` };
+  if (!receipt.deduplicated) turn.runsStarted += 1;
+  return { output: { runId, status: receipt.status } };
+}
 
 /** Starts the run at once, inside the step; a refusal is an error result that the model reads. */
 export function startFromTool(
@@ -32,12 +61,8 @@ export function startFromTool(
   }
   const facts = canStart[agent];
   if (facts !== undefined && facts !== null) state.names[agent] = facts;
-  const { maxRunsPerTurn } = state.settings.limits;
-  if (turn.runsStarted >= maxRunsPerTurn) {
-    return {
-      errorText: `RunLimitExceeded: Expected at most ${maxRunsPerTurn} runs in one turn (limits.maxRunsPerTurn), got one more.`,
-    };
-  }
+  const tooMany = oneTooMany(state, turn);
+  if (tooMany !== undefined) return tooMany;
   const request: StartRun = {
     agent,
     input: asked['input'] ?? {},

@@ -68,7 +68,12 @@ export function stepAborted(cx: Cx, at: { turnId: string; step: number; toolCall
     else if (call.policy.repairs === true) {
       call.state = 'ready';
       call.attempt += 1;
-    } else answerCall(cx, turn, call, { errorText: UNKNOWN_OUTCOME, isUnknown: true });
+    } else
+      answerCall(cx, turn, call, {
+        errorText: UNKNOWN_OUTCOME,
+        isUnknown: true,
+        error: { type: 'OutcomeUnknown', message: UNKNOWN_OUTCOME },
+      });
   }
 }
 
@@ -130,7 +135,9 @@ export function toolFailed(
   call.losses = failure.how === 'lost' ? call.losses + 1 : 0;
   if (!mayTryAgain(cx, call, failure)) {
     const errorText = errorTextOf(cx, call, failure);
-    answerCall(cx, turn, call, { errorText, ...(leavesUnknown(failure) ? { isUnknown: true } : {}) });
+    const isUnknown = leavesUnknown(failure);
+    const error = errorOf(call, failure, errorText);
+    answerCall(cx, turn, call, { errorText, error, ...(isUnknown ? { isUnknown } : {}) });
     return;
   }
   if (failure.how === 'threw' || failure.how === 'timed-out')
@@ -138,6 +145,25 @@ export function toolFailed(
   call.state = 'backoff';
   call.retryAt = cx.now + pauseAfter(call.attempt);
   call.attempt += 1;
+}
+
+/** The same for others than a model. */
+function errorOf({ policy }: ToolCall, failure: ToolFailure, message: string): Failure {
+  switch (failure.how) {
+    case 'threw':
+    case 'unknown':
+      return failure.error;
+    case 'timed-out':
+      return policy.idempotent ? failure.error : { type: 'OutcomeUnknown', message };
+    case 'lost':
+    case 'handed-back':
+      return {
+        type: policy.idempotent ? 'WorkerLost' : 'OutcomeUnknown',
+        message: message.replace(/^WorkerLost: /u, ''),
+      };
+    default:
+      return failure satisfies never;
+  }
 }
 
 /** True when nobody knows whether the call has done what it was to do. */

@@ -21,6 +21,7 @@ import { addMessage, isOwnCall } from '../delivery/transcript.ts';
 import { readInput } from './read-input.ts';
 import { actionAnswered } from './actions.ts';
 import { queueSteers, readSteers, takeSteers } from './steer.ts';
+import { abortStep, endWithAnswer, toolSelf } from './tool-run.ts';
 import { deliverHanded, endWait, type CallAnswer } from './waits.ts';
 
 /** Starts a queued turn: its inputs enter the transcript, which is their delivery. */
@@ -85,7 +86,9 @@ export function answerCall(cx: Cx, turn: ActiveTurn, call: ToolCall, outcome: Ca
     output(turn, one.toolCallId, outcome);
   }
   actionAnswered(cx.state, call, outcome);
-  if (turn.calls.length === 0) finishStep(cx, turn);
+  const self = toolSelf(cx.state);
+  if (self !== undefined) endWithAnswer(cx, self, outcome);
+  else if (turn.calls.length === 0) finishStep(cx, turn);
 }
 
 /** The step's message enters the transcript; the turn goes on or is complete. */
@@ -145,6 +148,10 @@ export function endTurn(cx: Cx, status: 'completed' | 'failed' | 'cancelled', en
   const { state } = cx;
   const { turn } = state;
   if (turn === null) return;
+  if (toolSelf(state) !== undefined) {
+    abortStep(cx, turn);
+    return;
+  }
   if (isInFlight(turn)) cx.effects.push({ do: 'abort-step' });
   withdraw(cx, turn.turnId);
   if (turn.phase === 'tools') {

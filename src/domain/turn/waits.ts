@@ -13,10 +13,10 @@ import { isLookedAt } from '../state/row-deadlines.ts';
 import { presentRun } from '../run/admission.ts';
 import { findRequest } from '../run/requests.ts';
 import type { ActiveTurn, ToolCall } from '../state/turn.ts';
-import type { Json, RequestState, RunStatus } from '../state/types.ts';
+import type { Failure, Json, RequestState, RunStatus } from '../state/types.ts';
 
-/** `isUnknown`: nobody knows whether the call has done what it was to do. */
-export type CallAnswer = { output: Json } | { errorText: string; isUnknown?: true };
+/** `isUnknown`: nobody knows whether the call has done what it was to do. `error`: as others than a model are told it. */
+export type CallAnswer = { output: Json } | { errorText: string; isUnknown?: true; error?: Failure };
 
 /** What a waiting call comes to by now, or nothing yet. */
 export function answerOf(cx: Cx, turn: ActiveTurn, call: ToolCall): CallAnswer | undefined {

@@ -49,7 +49,7 @@ export function sessionView(state: State, undecided = false): Omit<SessionSnapsh
     ...(state.metadata === undefined ? {} : { metadata: state.metadata }),
     createdAt: state.createdAt,
     turn:
-      turn === null
+      turn === null || state.self?.work.kind === 'tool'
         ? null
         : {
             turnId: turn.turnId,
