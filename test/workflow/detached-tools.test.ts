@@ -168,7 +168,7 @@ test('T-28 rejected, expired and withdrawn read differently, and nothing is done
   for (const [to, end, row] of ends) {
     const turn = await session.runTurn(using('mail', to));
     const [part] = turn.messages[1]?.parts ?? [];
-    const { runId } = part?.['output'] as { runId: string };
+    const runId = String((part?.['output'] as { runId?: string } | undefined)?.runId);
     await end();
     await atRest(session);
     expect(await session.getRun({ runId })).toMatchObject(row);
