@@ -8,8 +8,8 @@ import { expect, test } from 'vitest';
 const ROOT = join(import.meta.dirname, '../..');
 const documents = ['README.md', ...globSync('docs/**/*.md', { cwd: ROOT })];
 
-test('every TypeScript example of the README, docs/testing.md and docs/models.md compiles against the package', async () => {
-  const blocks = ['README.md', 'docs/testing.md', 'docs/models.md'].flatMap((document) =>
+test('every TypeScript example of the README, docs/testing.md, docs/models.md and docs/agents.md compiles against the package', async () => {
+  const blocks = ['README.md', 'docs/testing.md', 'docs/models.md', 'docs/agents.md'].flatMap((document) =>
     [...readFileSync(join(ROOT, document), 'utf8').matchAll(/```ts\n([\s\S]*?)```/gu)].map(([, code = '']) => code),
   );
   expect(blocks.length).toBeGreaterThan(0);
