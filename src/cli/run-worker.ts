@@ -4,14 +4,16 @@ import type { OutliveWorker } from '../worker.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Resolves when the worker has stopped; Temporal's runtime itself shuts it down on the first signal. */
+/** Resolves when the worker has stopped. */
 export async function runWorker(worker: OutliveWorker): Promise<void> {
   let told = 0;
-  const again = (): void => {
+  const stop = (signal: NodeJS.Signals): void => {
     told += 1;
-    if (told > 1) process.exit(0);
+    if (told === 1) worker.shutdown();
+    // Of a terminal that is closed it may come more than once.
+    else if (signal !== 'SIGHUP') process.exit(0);
   };
-  for (const signal of SIGNALS) process.on(signal, again);
+  for (const signal of SIGNALS) process.on(signal, stop);
   try {
     await worker.run();
   } catch (error) {
@@ -20,6 +22,6 @@ export async function runWorker(worker: OutliveWorker): Promise<void> {
     if (told === 0 || !isLate) throw error;
     console.error('Something that was running did not end within its time and was left: another worker takes it up.');
   } finally {
-    for (const signal of SIGNALS) process.off(signal, again);
+    for (const signal of SIGNALS) process.off(signal, stop);
   }
 }

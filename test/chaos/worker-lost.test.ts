@@ -275,6 +275,20 @@ test('X-05 SIGTERM: the worker lets a task finish and exits 0; a second one ends
   bench.open('held-gate');
 });
 
+test('X-05 SIGHUP, of a terminal that is closed: the worker lets a task finish and exits 0', async () => {
+  answer = () => 'ok';
+  const polite = await bench.worker();
+  const session = await h.client.startSession(uniqueId());
+  const { runId } = await session.startRun({ agent: 'count', input: { to: 3, hold: 1, gate: 'hangup-gate' } });
+  await eventually('the start', async () => Promise.resolve(bench.lines('counted').includes(`${runId} 1`)));
+  polite.signal('SIGHUP');
+  bench.open('hangup-gate');
+  expect(await polite.exited).toEqual({ code: 0, signal: null });
+  await bench.worker();
+  expect(await session.run(runId).result()).toEqual({ counted: 3 });
+  expect(bench.lines('attempts').filter((line) => line.startsWith(runId))).toEqual([`${runId} 1 0`]);
+});
+
 test('D-18 X-05 a worker that is told to stop hands back a task that waits for a message, and the next one reads it', async () => {
   answer = () => 'ok';
   const polite = await bench.worker();
