@@ -1,8 +1,6 @@
 /** How commands read their arguments and end: one sentence on stderr where something is wrong, exit code 0, 1 (could not be done) or 2 (used wrongly). */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { OutliveError } from '../errors.ts';
-import { ServerProblem } from '../server/problem.ts';
-import { Problem } from './problem.ts';
+import { isSentence, Problem } from './problem.ts';
 
 const USED_WRONGLY = 2;
 
@@ -53,8 +51,7 @@ function told(program: Command, error: unknown): number {
     console.error(`${sentence(error)} "${program.name()} --help" shows how it is used.`);
     return USED_WRONGLY;
   }
-  const known = error instanceof Problem || error instanceof ServerProblem || error instanceof OutliveError;
-  console.error(known ? error.message : error);
+  console.error(isSentence(error) ? error.message : error);
   return error instanceof Problem ? error.code : 1;
 }
 

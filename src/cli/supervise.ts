@@ -6,6 +6,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { isObject } from '../schemas/shapes.ts';
+import { reasonOf } from '../server/problem.ts';
 import { Problem } from './problem.ts';
 
 export interface Supervised {
@@ -15,7 +17,10 @@ export interface Supervised {
   readonly losses: number;
   /** Between the end of a worker and the moment in which the next one is ready. */
   readonly isReplacing: boolean;
-  /** Stops the worker, which may finish what it is doing, and starts another one; also when it was given up. */
+  /**
+   * Stops the worker, which may finish what it is doing, and starts another one; also when it was given up. Of one that is on its way already
+   * nothing more is wanted, and of nothing that was stopped.
+   */
   restart(): void;
   /** Stops the worker for good; it may finish what it is doing. */
   stop(): Promise<void>;
@@ -38,6 +43,11 @@ export interface Supervision {
 
 /** What a worker tells once it is ready. */
 export const READY = 'ready';
+
+/** What a worker tells that cannot start and leaves to this process to say why. */
+export interface Refusal {
+  problem: string;
+}
 
 const AGAIN_MS = 1000;
 const ATTEMPTS = 5;
@@ -89,8 +99,8 @@ export async function superviseWorker(supervision: Supervision): Promise<Supervi
       if (asked) [isWanted, wanted] = [false, Promise.withResolvers<void>()];
       else await pause(AGAIN_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
       if (stopping.signal.aborted) return undefined;
-      own = new WorkerProcess(supervision);
       try {
+        own = new WorkerProcess(supervision);
         await own.ready;
         return undefined;
       } catch (error) {
@@ -104,7 +114,7 @@ export async function superviseWorker(supervision: Supervision): Promise<Supervi
   }
 
   function killAll(): void {
-    own.kill('SIGKILL');
+    own.kill();
   }
 
   return {
@@ -118,14 +128,15 @@ export async function superviseWorker(supervision: Supervision): Promise<Supervi
       return isReplacing;
     },
     restart() {
+      if (stopping.signal.aborted) return;
       isWanted = true;
-      own.kill('SIGTERM');
+      own.end();
       wanted.resolve();
     },
     async stop() {
       stopping.abort();
       wanted.resolve();
-      own.kill('SIGTERM');
+      own.end();
       await own.ended;
       process.off('exit', killAll);
     },
@@ -140,14 +151,12 @@ class WorkerProcess {
   /** How it ended. */
   readonly ended: Promise<string>;
   private readonly child: ChildProcess;
+  private isTold = false;
 
-  constructor({ script = WORKER, args, env, speaks = false, heard }: Supervision) {
-    const child = fork(script, args, {
-      env: { ...process.env, ...env },
-      stdio: ['ignore', speaks ? 'inherit' : 'ignore', speaks ? 'inherit' : 'pipe', 'ipc'],
-      // In a group of its own: what interrupts this process lets it stop the worker in order.
-      detached: true,
-    });
+  /** @throws Problem when there can be no such process. */
+  constructor(supervision: Supervision) {
+    const { heard } = supervision;
+    const child = forked(supervision);
     this.child = child;
     let said = '';
     child.stderr?.on('data', (chunk: Buffer) => {
@@ -155,12 +164,16 @@ class WorkerProcess {
     });
     this.ended = new Promise((resolve) => {
       child.once('exit', (code, signal) => resolve(signal ?? `code ${code}`));
+      child.once('error', () => child.pid === undefined && resolve('it was none'));
     });
     this.ready = new Promise<void>((resolve, reject) => {
       child.on('message', (message) => {
         if (message === READY) resolve();
+        else if (isRefusal(message)) said = message.problem;
         else heard?.(message, (answer) => child.connected && child.send(answer));
       });
+      // Also told of what could not be sent to one that ends.
+      child.on('error', (error) => child.pid === undefined && reject(noProcess(error)));
       // Behind its exit may come what it said last.
       child.once('close', (code, signal) =>
         reject(new Problem(lastWords(said) ?? `The worker did not start (${signal ?? `code ${code}`}).`)),
@@ -173,9 +186,36 @@ class WorkerProcess {
     return this.child.pid;
   }
 
-  kill(signal: NodeJS.Signals): void {
-    this.child.kill(signal);
+  /** Lets it finish what it is doing. It is told once: the second time would end it at once. */
+  end(): void {
+    if (!this.isTold) this.child.kill('SIGTERM');
+    this.isTold = true;
   }
+
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+}
+
+function forked({ script = WORKER, args, env, speaks = false }: Supervision): ChildProcess {
+  try {
+    return fork(script, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', speaks ? 'inherit' : 'ignore', speaks ? 'inherit' : 'pipe', 'ipc'],
+      // In a group of its own: what interrupts this process lets it stop the worker in order.
+      detached: true,
+    });
+  } catch (error) {
+    throw noProcess(error);
+  }
+}
+
+function isRefusal(message: unknown): message is Refusal {
+  return isObject(message) && typeof message['problem'] === 'string';
+}
+
+function noProcess(error: unknown): Problem {
+  return new Problem(`No process can be started for the worker (${reasonOf(error)}).`);
 }
 
 const LAST_CHARS = 16_384;

@@ -1,5 +1,5 @@
 /** The command `outlive`, as a person or a script runs it. Real processes. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
@@ -138,7 +138,7 @@ test(
       expect(await saidAt(address)).toBe('second');
 
       answer('(');
-      await dev.says(/did not start [^\n]* It is started again when one of its files changes/u);
+      await dev.says(/temporal\.config\.ts cannot be loaded [^\n]* It is started again when one of its files changes/u);
       answer("'third'");
       await dev.says(/A new worker is running/u, 3);
       expect(await saidAt(address)).toBe('third');
@@ -147,6 +147,47 @@ test(
       expect((await dev.ended).code).toBe(0);
       await expect(saidAt(address)).rejects.toThrow(address);
       expect(existsSync(join(folder, '.outlive/temporal.db'))).toBe(true);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);
+
+test(
+  'W-10 dev starts its worker again when the configuration was away, and when a file is made that it imports; broken at its start it is one sentence',
+  { timeout: 300_000 },
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'outlive-dev-'));
+    writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+    const config = join(folder, 'temporal.config.ts');
+    const code = (imports: string): string =>
+      `import { defineConfig, defineTask } from ${JSON.stringify(join(ROOT, 'src/index.ts'))};
+       ${imports}
+       export default defineConfig({ taskQueue: '${uniqueId('dev')}', agents: [], tasks: [defineTask({ name: 'x', run: () => 1 })], serve: ['tasks'] });`;
+    const options = { cwd: folder, env: { TEMPORAL_ADDRESS: h.address } };
+    try {
+      writeFileSync(config, '(');
+      const broken = await new RunningCommand(MAIN, ['dev'], options).ended;
+      expect(broken).toMatchObject({
+        code: 1,
+        out: '',
+        err: expect.stringMatching(/^temporal\.config\.ts cannot be loaded [^\n]*\n$/u) as string,
+      });
+
+      writeFileSync(config, code(''));
+      await using dev = new RunningCommand(MAIN, ['dev'], options);
+      await dev.says(/Worker {3}pid/u);
+      rmSync(config);
+      await dev.says(/which is none\. It is started again/u);
+      writeFileSync(config, code(''));
+      await dev.says(/A new worker is running/u);
+
+      writeFileSync(config, code("import './tasks/more.ts';"));
+      await dev.says(/cannot be loaded [^\n]* It is started again/u);
+      mkdirSync(join(folder, 'tasks'));
+      writeFileSync(join(folder, 'tasks/more.ts'), 'export {};');
+      await dev.says(/tasks\/more\.ts has changed/u);
+      await dev.says(/A new worker is running/u, 2);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

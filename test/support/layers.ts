@@ -65,7 +65,7 @@ const LAYERS: Layer[] = [
     name: 'cli',
     files: /^src\/cli\//u,
     layers: ['domain', 'errors', 'contract', 'define', 'client', 'server', 'worker', 'config', 'examples'],
-    packages: /^(node:.*|@temporalio\/.*|commander|pino|pino-pretty|chokidar)$/u,
+    packages: /^(node:.*|@temporalio\/.*|commander|pino|pino-pretty)$/u,
   },
   {
     name: 'models',

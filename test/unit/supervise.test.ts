@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { superviseWorker } from '../../src/cli/supervise.ts';
+import { superviseWorker, type Supervised } from '../../src/cli/supervise.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'supervise-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -71,3 +71,55 @@ test('a worker that does not come up again is given up, once, in one sentence', 
   expect((await problem).message).toBe('No worker could be started in 5 attempts: The server cannot be reached.');
   await worker.stop();
 }, 60_000);
+
+/** Finishes what it does once it is told to stop, when it may, and says how often it was told. */
+const FINISHES = `
+  let told = 0;
+  process.on('SIGTERM', () => {
+    told += 1;
+    if (told === 1) process.send('finishing');
+  });
+  process.on('message', () => setImmediate(() => setImmediate(() => process.send({ told }, () => process.exit()))));
+  process.send('ready');`;
+
+test.each<[string, (worker: Supervised) => void, (worker: Supervised) => void]>([
+  ['another change during a restart', (worker) => worker.restart(), (worker) => worker.restart()],
+  ['Ctrl-C during a restart', (worker) => worker.restart(), (worker) => void worker.stop()],
+  ['a change during the grace of Ctrl-C', (worker) => void worker.stop(), (worker) => worker.restart()],
+])('case 41: %s does not cut off what the worker may finish', async (_what, first, second) => {
+  const { promise: ending, resolve: ends } = Promise.withResolvers<unknown>();
+  const worker = await superviseWorker({
+    args: [],
+    env: {},
+    script: script('finishes', FINISHES),
+    gaveUp: () => undefined,
+    say: () => undefined,
+    heard(message, answer) {
+      if (message !== 'finishing') return ends(message);
+      second(worker);
+      answer({ mayFinish: true });
+    },
+  });
+  first(worker);
+  expect(await ending).toEqual({ told: 1 });
+  await worker.stop();
+});
+
+test.each([
+  ['when it is forked', { FULL: 'x'.repeat(2 ** 20) }, process.execPath],
+  ['afterwards', {}, join(folder, 'no-node')],
+])('a worker for which there is no process, as is told %s, is one sentence', async (_when, env, node) => {
+  const { execPath } = process;
+  process.execPath = node;
+  try {
+    const starting = superviseWorker({ args: [], env, script: 'none', say: () => undefined, gaveUp: () => undefined });
+    await expect(starting).rejects.toMatchObject({
+      name: 'Problem',
+      message: expect.stringMatching(
+        /^No process can be started for the worker \(spawn (?:E2BIG|.*ENOENT)\)\.$/u,
+      ) as string,
+    });
+  } finally {
+    process.execPath = execPath;
+  }
+});

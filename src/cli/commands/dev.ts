@@ -1,8 +1,7 @@
 /** `outlive dev`: a server if none is named, and a worker that is started anew when the configuration or what it imports changes. */
 import { dirname, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { watch } from 'chokidar';
-import { findCli } from '../../server/index.ts';
+import { connect, findCli } from '../../server/index.ts';
 import { keepServer, type KeptServer } from '../keep-server.ts';
 import { configFile } from '../load-config.ts';
 import { createLog } from '../log.ts';
@@ -10,15 +9,13 @@ import { nearest } from '../paths.ts';
 import type { Problem } from '../problem.ts';
 import { Started } from '../started.ts';
 import { superviseWorker } from '../supervise.ts';
-import { isToDev } from '../under-dev.ts';
+import { isToDev, type FromDev } from '../under-dev.ts';
+import { WatchedFiles } from '../watched-files.ts';
 import { devServerFile } from '../where.ts';
 
 export interface DevArguments {
   config?: string;
 }
-
-/** Of files that are written one after the other. */
-const QUIET_MS = 100;
 
 export async function dev(given: DevArguments): Promise<void> {
   const log = createLog();
@@ -33,11 +30,14 @@ export async function dev(given: DevArguments): Promise<void> {
     say('Stopping.');
     end();
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
+  // Of a terminal that is closed it may come more than once.
+  process.on('SIGHUP', () => isStopping || stop());
   let server: Promise<KeptServer> | undefined;
   try {
-    const watcher = watch(file, { ignoreInitial: true, awaitWriteFinish: { stabilityThreshold: QUIET_MS } });
-    started.add(async () => watcher.close());
+    const files = new WatchedFiles();
+    started.add(() => files.close());
+    files.add(file);
     const worker = superviseWorker({
       script: fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url)),
       args: ['worker', '--under-dev', '--config', file],
@@ -48,17 +48,19 @@ export async function dev(given: DevArguments): Promise<void> {
       heard(message, answer) {
         if (!isToDev(message)) return;
         if ('imported' in message) {
-          watcher.add(message.imported);
+          files.add(message.imported);
           return;
         }
-        server ??= ownServer(file, message.wantsServer.namespace, started, say, fail);
-        server.then(({ address }) => answer({ address }), fail);
+        const { namespace } = message.wantsServer;
+        server ??= ownServer(file, namespace, started, say, fail);
+        server.then(async ({ address }) => answer(await answerOf(address, namespace)), fail);
       },
     });
     const running = await Promise.race([worker, over.then(() => undefined)]);
     if (running === undefined) return;
     started.add(async () => running.stop());
-    watcher.on('all', (_event, path) => {
+    files.onChange((path) => {
+      if (isStopping) return;
       say(`${nearest(path)} has changed: starting another worker.`);
       running.restart();
     });
@@ -68,6 +70,23 @@ export async function dev(given: DevArguments): Promise<void> {
     await over;
   } finally {
     await started.stop();
+  }
+}
+
+/** The server has the namespaces that it was started with, whatever the configuration names since. */
+async function answerOf(address: string, namespace: string): Promise<FromDev> {
+  try {
+    const { connection } = await connect({ address, namespace });
+    await connection.close();
+    return { address };
+  } catch (error) {
+    const { message } = error as Error;
+    const isOther = message.includes('has no namespace');
+    return {
+      refused: isOther
+        ? `The Temporal server of this outlive dev has no namespace "${namespace}": end outlive dev and start it again.`
+        : message,
+    };
   }
 }
 

@@ -1,10 +1,11 @@
 /** `outlive worker`: a worker for everything that the configuration names, until it is told to stop. */
+import type { Logger } from 'pino';
 import { configFile, loadConfig } from '../load-config.ts';
 import { createLog, takeSdkLines } from '../log.ts';
 import { READY } from '../supervise.ts';
-import { askForServer, tellImports } from '../under-dev.ts';
+import { askForServer, orRefusal, tellImports } from '../under-dev.ts';
 import { devServerFile, type OwnServer } from '../where.ts';
-import { openWorker } from '../open-worker.ts';
+import { openWorker, type Opened } from '../open-worker.ts';
 import { runningDevServer } from '../../server/index.ts';
 import { runWorker } from '../run-worker.ts';
 
@@ -18,16 +19,30 @@ export interface WorkerArguments {
 }
 
 /** @param ownServer Default: the one that `outlive dev` runs for this configuration. */
-export async function worker({ underDev, taskQueue, ...given }: WorkerArguments, ownServer?: OwnServer): Promise<void> {
+export async function worker(given: WorkerArguments, ownServer?: OwnServer): Promise<void> {
   const log = createLog();
   takeSdkLines(log);
+  const { worker: opened, connection } = await (given.underDev === true
+    ? orRefusal(async () => open(given, askForServer, log))
+    : open(given, ownServer, log));
+  process.send?.(READY);
+  await runWorker(opened);
+  log.info('The worker has stopped.');
+  await connection.close();
+}
+
+async function open(
+  { underDev, taskQueue, ...given }: WorkerArguments,
+  ownServer: OwnServer | undefined,
+  log: Logger,
+): Promise<Opened> {
   if (underDev === true) tellImports();
   const file = configFile(given.config);
   const config = await loadConfig(file);
   const opened = await openWorker(
     taskQueue === undefined ? config : { ...config, taskQueue },
     given,
-    underDev === true ? askForServer : (ownServer ?? (() => runningDevServer(devServerFile(file)))),
+    ownServer ?? (() => runningDevServer(devServerFile(file))),
   );
   log.info(
     {
@@ -39,8 +54,5 @@ export async function worker({ underDev, taskQueue, ...given }: WorkerArguments,
     },
     'The worker is ready.',
   );
-  process.send?.(READY);
-  await runWorker(opened.worker);
-  log.info('The worker has stopped.');
-  await opened.connection.close();
+  return opened;
 }
