@@ -15,7 +15,7 @@ const NO_WORKFLOWS = 'No workflows registered';
 
 /** @throws Problem when OUTLIVE_LOG names no level. */
 export function createLog(env: NodeJS.ProcessEnv = process.env): Logger {
-  const level = env['OUTLIVE_LOG'] ?? 'info';
+  const level = env['OUTLIVE_LOG'] || 'info';
   if (!(LEVELS as readonly string[]).includes(level))
     throw new Problem(`Expected OUTLIVE_LOG to be one of ${LEVELS.join(', ')}, got ${JSON.stringify(level)}.`);
   const destination = process.stderr.isTTY

@@ -11,17 +11,24 @@ export interface ClientArguments extends WhereArguments {
   taskQueue?: string;
 }
 
+interface Opened {
+  client: OutliveClient;
+  address: string;
+  namespace: string;
+}
+
 /** @throws Problem when the configuration cannot be loaded, ServerProblem when the server cannot be reached. */
-export async function openClient(given: ClientArguments): Promise<OutliveClient> {
+export async function openClient(given: ClientArguments): Promise<Opened> {
   const file = findConfig(given.config);
   const config: Partial<Config> = file === undefined ? {} : await loadConfig(file);
   const ownServer = (): string | undefined => (file === undefined ? undefined : runningDevServer(devServerFile(file)));
-  const { to, namespace } = await whereOf(config, given, ownServer);
+  const { to, address, namespace } = await whereOf(config, given, ownServer);
   const { connection } = await connect(to);
   const taskQueue = given.taskQueue ?? config.taskQueue;
   const { dataConverter } = config;
-  return new OutliveClient(
+  const client = new OutliveClient(
     new Client({ connection, namespace, ...(dataConverter === undefined ? {} : { dataConverter }) }),
     taskQueue === undefined ? {} : { taskQueue },
   );
+  return { client, address, namespace };
 }

@@ -7,7 +7,7 @@ import { nameFile } from '../../examples/import-and-build/named-files.ts';
 import { Problem } from './problem.ts';
 
 /** Where everything that the demo makes goes. */
-export const OUT = process.env['OUTLIVE_OUT'] ?? 'out';
+export const OUT = process.env['OUTLIVE_OUT'] || 'out';
 
 const LEAST_BYTES = 256 * 1024;
 

@@ -1,5 +1,6 @@
 /** The command `outlive`, as a person or a script runs it. Real processes. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
@@ -70,7 +71,16 @@ test.each([
   [['sessions', '--frob'], "Unknown option '--frob'."],
   [['sesions'], "Unknown command 'sesions' (Did you mean sessions?)."],
   [['close'], "Missing required argument 'session'."],
-  [['sessions', '--limit', 'few'], 'Expected a whole number.'],
+  [['sessions', '--limit', 'few'], "'--limit <n>' argument 'few' is invalid. Expected a whole number, 1 to 1000."],
+  [['sessions', '--limit', '0'], 'Expected a whole number, 1 to 1000.'],
+  [['sessions', '--limit', '1001'], 'Expected a whole number, 1 to 1000.'],
+  [['sessions', '--agent', 'bad name!'], "'--agent <name>' argument 'bad name!' is invalid."],
+  [['sessions', '--prefix', "a'b"], "'--prefix <text>' argument 'a'b' is invalid."],
+  [['sessions', '--after', 'x'], 'Expected after to be what a page before has answered as after, got "x".'],
+  [['sessions', '--address', ''], "'--address <host:port>' argument '' is invalid. Expected something, got nothing."],
+  [['close', ''], "invalid for argument 'session'. Expected the id of a session"],
+  [['close', 'a', '--runs', 'all'], '"outlive close --help" shows how it is used.'],
+  [['help', 'foo'], "Unknown command 'foo'."],
   [['sessions', '--status', 'idle'], 'Allowed choices are open, closed.'],
 ])('W-10 %j is used wrongly: one sentence, exit code 2', async (args, sentence) => {
   const ended = await outlive(...args);
@@ -83,6 +93,36 @@ test('W-10 what cannot be done is one sentence with the address, exit code 1', a
   const ended = await outlive('sessions', '--address', '127.0.0.1:9');
   expect(ended).toMatchObject({ code: 1, out: '' });
   expect(ended.err).toMatch(/^[^\n]*127\.0\.0\.1:9[^\n]*\n$/u);
+});
+
+test('W-10 no session that fits is one sentence with the address and the namespace', async () => {
+  const none = await outlive('sessions', '--task-queue', h.taskQueue, '--agent', 'zzz');
+  expect(none).toEqual({
+    code: 0,
+    out: `No such session on the task queue "${h.taskQueue}" at ${h.address}, namespace default.\n`,
+    err: '',
+  });
+});
+
+test.skipIf(!existsSync('/dev/full'))('W-10 output that cannot be written is one sentence, exit code 1', () => {
+  const full = openSync('/dev/full', 'w');
+  const { status, stderr } = spawnSync(process.execPath, [MAIN, 'sessions'], {
+    cwd: nowhere,
+    env: { ...process.env, TEMPORAL_ADDRESS: h.address },
+    stdio: ['ignore', full, 'pipe'],
+    encoding: 'utf8',
+  });
+  closeSync(full);
+  expect({ status, stderr }).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^The output cannot be written \([^\n]*ENOSPC[^\n]*\)\.\n$/u) as string,
+  });
+});
+
+test('W-10 OUTLIVE_LOG that is set to nothing counts as not set', async () => {
+  const env = { OUTLIVE_LOG: '' };
+  const { err } = await new RunningCommand(MAIN, ['worker'], { cwd: nowhere, env }).ended;
+  expect(err).toMatch(/^There is no temporal\.config\.ts in /u);
 });
 
 test('W-10 every command has help', async () => {

@@ -2,6 +2,7 @@
 import type { ListedSession } from '../../client/index.ts';
 import { stripControl } from '../../domain/state/text.ts';
 import { openClient, type ClientArguments } from '../open-client.ts';
+import { asGiven } from '../program.ts';
 import { pad, width } from '../view/width.ts';
 
 export interface SessionsArguments extends ClientArguments {
@@ -25,17 +26,23 @@ export async function sessions({
   after,
   ...where
 }: SessionsArguments): Promise<void> {
-  const client = await openClient(where);
-  const page = await client.listSessions({
+  const { client, address, namespace } = await openClient(where);
+  const asked = {
     ...(agent === undefined ? {} : { agent }),
     ...(status === undefined ? {} : { status }),
     ...(prefix === undefined ? {} : { idPrefix: prefix }),
     ...(limit === undefined ? {} : { limit }),
     ...(after === undefined ? {} : { after }),
-  });
+  };
+  const page = await asGiven(async () => client.listSessions(asked));
   if (json === true) for (const row of page.sessions) console.log(JSON.stringify(row));
-  else if (page.sessions.length === 0) console.log(`No session on the task queue "${client.taskQueue}".`);
-  else for (const line of table(page.sessions)) console.log(line);
+  else if (page.sessions.length === 0) {
+    const isAny = agent === undefined && status === undefined && prefix === undefined && after === undefined;
+    if (page.after === undefined)
+      console.log(
+        `No${isAny ? '' : ' such'} session on the task queue "${client.taskQueue}" at ${address}, namespace ${namespace}.`,
+      );
+  } else for (const line of table(page.sessions)) console.log(line);
   // Beside the rows, which somebody may count.
   if (page.after !== undefined) console.error(`There are more: go on with --after ${page.after}`);
 }
