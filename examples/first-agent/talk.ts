@@ -4,7 +4,8 @@ import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { OutliveClient } from 'outlive';
 
-// TEMPORAL_ADDRESS and the like; else the server that `npx outlive dev` runs.
+// TEMPORAL_ADDRESS and the like; else 127.0.0.1:7233, where the server of `npx outlive dev` is. When that port is in use, `dev` takes another one
+// and says what to set TEMPORAL_ADDRESS to.
 const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
 const connection = await Connection.connect(connectionOptions);
 const client = new OutliveClient(new Client({ connection, namespace }));

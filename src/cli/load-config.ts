@@ -6,11 +6,14 @@ import type { Config } from '../define.ts';
 import { reasonOf } from '../server/problem.ts';
 import { Problem } from './problem.ts';
 
-const NAMES = ['temporal.config.ts', 'temporal.config.mts', 'temporal.config.js', 'temporal.config.mjs'];
+/** What a configuration is called: the first one that is there counts. */
+export const CONFIG_NAMES = ['temporal.config.ts', 'temporal.config.mts', 'temporal.config.js', 'temporal.config.mjs'];
 
 /** Where the configuration is, if there is one here. @throws Problem when one is named that is not there. */
 export function findConfig(named: string | undefined): string | undefined {
-  const found = (named === undefined ? NAMES : [named]).map((name) => resolve(name)).find((path) => existsSync(path));
+  const found = (named === undefined ? CONFIG_NAMES : [named])
+    .map((name) => resolve(name))
+    .find((path) => existsSync(path));
   if (found === undefined && named !== undefined)
     throw new Problem(`Expected --config to name a file, got ${named}, which is none.`);
   return found;
@@ -21,7 +24,7 @@ export function configFile(named: string | undefined): string {
   const found = findConfig(named);
   if (found !== undefined) return found;
   throw new Problem(
-    `There is no ${NAMES[0]} in ${process.cwd()}: make one ("outlive init" makes a project), or name it with --config.`,
+    `There is no ${CONFIG_NAMES[0]} in ${process.cwd()}: make one ("outlive init" makes a project), or name it with --config.`,
   );
 }
 

@@ -4,6 +4,9 @@ import { createRequire } from 'node:module';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { reasonOf } from '../../server/problem.ts';
+import { isObject } from '../../schemas/shapes.ts';
+import { CONFIG_NAMES } from '../load-config.ts';
+import { packageSource } from '../package-source.ts';
 import { nearest } from '../paths.ts';
 import { Problem } from '../problem.ts';
 
@@ -33,28 +36,36 @@ const TSCONFIG = {
     noEmit: true,
   },
 };
-const IGNORED = 'node_modules/\n.outlive/\n';
+const IGNORED = ['node_modules/', '.outlive/'];
+const SCRIPTS = { dev: 'outlive dev', test: 'vitest run' };
 
-/** @throws Problem when something there would be overwritten; then nothing is written. */
+/** @throws Problem when something there would be overwritten or outdone; then nothing is written. */
 export async function init(folder = '.'): Promise<void> {
   const root = resolve(folder);
-  const there = [...FILES, 'tsconfig.json'].filter((file) => existsSync(join(root, file)));
+  const there = [...new Set([...FILES, ...CONFIG_NAMES, 'tsconfig.json'])].filter((file) =>
+    existsSync(join(root, file)),
+  );
   if (there.length > 0)
     throw new Problem(
       `Expected ${nearest(root)} to have no ${there.join(', no ')}: take another folder, or move what is there.`,
     );
-  const manifest = withOurs(manifestOf(root), root);
+  const before = manifestOf(root);
+  const manifest = withOurs(before ?? {}, root);
   try {
     mkdirSync(root, { recursive: true });
     writeJson(join(root, 'package.json'), manifest);
     writeJson(join(root, 'tsconfig.json'), TSCONFIG);
-    if (!existsSync(join(root, '.gitignore'))) writeFileSync(join(root, '.gitignore'), IGNORED);
+    ignore(join(root, '.gitignore'));
     for (const file of [...FILES, README].filter((one) => !existsSync(join(root, one))))
       cpSync(join(EXAMPLE, file), join(root, file));
   } catch (error) {
     throw new Problem(`The project cannot be written into ${nearest(root)} (${reasonOf(error)}).`);
   }
-  const change = nearest(root) === '.' ? '' : `cd ${nearest(root)}\n`;
+  if (before !== undefined && before.type !== 'module')
+    console.log(
+      `package.json says "type": "module" now${before.type === undefined ? '' : `, no longer ${JSON.stringify(before.type)}`}: its .js files are ES modules.\n`,
+    );
+  const change = nearest(root) === '.' ? '' : `cd ${quoted(nearest(root))}\n`;
   console.log(`The project is made. It runs with
 
 ${change}npm install
@@ -63,19 +74,23 @@ npx outlive dev
 and, in another terminal,
 
 ${change}node talk.ts "Run count_words on README.md"
-npm test`);
+${manifest.scripts?.['test'] === SCRIPTS.test ? 'npm test' : 'npx vitest run'}`);
   return Promise.resolve();
 }
 
 /** Nothing of a folder that has none. */
-function manifestOf(root: string): Manifest {
+function manifestOf(root: string): Manifest | undefined {
   const path = join(root, 'package.json');
-  if (!existsSync(path)) return {};
+  if (!existsSync(path)) return undefined;
+  let found: unknown;
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Manifest;
+    found = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new Problem(`${nearest(path)} cannot be read (${reasonOf(error)}).`);
   }
+  if (!isObject(found))
+    throw new Problem(`Expected ${nearest(path)} to be an object, got ${JSON.stringify(found).slice(0, 80)}.`);
+  return found;
 }
 
 /** What is there stays, but that modules are ES modules. */
@@ -96,13 +111,27 @@ function withOurs(
     private: hidden,
     ...rest,
     type: 'module',
-    scripts: { dev: 'outlive dev', test: 'vitest run', ...withoutDefaultTest(scripts) },
+    scripts: { ...SCRIPTS, ...withoutDefaultTest(scripts) },
     dependencies: {
-      ...ranges('outlive', '@temporalio/client', '@temporalio/envconfig', 'ai', 'zod'),
+      outlive: packageSource(root, process.cwd()) ?? like('outlive'),
+      ...ranges('@temporalio/client', '@temporalio/envconfig', 'ai', 'zod'),
       ...dependencies,
     },
     devDependencies: { ...ranges('@types/node', 'typescript', 'vitest'), ...devDependencies },
   };
+}
+
+/** One that is there gets the line that it lacks for what `outlive dev` keeps. */
+function ignore(path: string): void {
+  if (!existsSync(path)) return writeFileSync(path, `${IGNORED.join('\n')}\n`);
+  const text = readFileSync(path, 'utf8');
+  if (/^\/?\.outlive\/?\s*$/mu.test(text)) return;
+  writeFileSync(path, `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}.outlive/\n`);
+}
+
+/** For a shell. */
+function quoted(path: string): string {
+  return /^[\w@%+=:,./\\-]+$/u.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** What `npm init` writes is no test. */
