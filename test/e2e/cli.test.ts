@@ -154,14 +154,16 @@ test(
     const answer = (value: string): void =>
       writeFileSync(join(folder, 'answer.ts'), `export const answer = ${value};\n`);
     answer("'first'");
-    writeFileSync(
-      join(folder, 'temporal.config.ts'),
-      `import { defineAgent, defineConfig, defineTask } from ${JSON.stringify(join(ROOT, 'src/index.ts'))};
+    const configure = (more = ''): void =>
+      writeFileSync(
+        join(folder, 'temporal.config.ts'),
+        `import { defineAgent, defineConfig, defineTask } from ${JSON.stringify(join(ROOT, 'src/index.ts'))};
      import { demoModel } from ${JSON.stringify(join(ROOT, 'src/testing/index.ts'))};
      import { answer } from './answer.ts';
      const say = defineTask({ name: 'say', run: () => answer });
-     export default defineConfig({ agents: [defineAgent({ name: 'helper', instructions: 'Help.', model: demoModel() })], tasks: [say] });`,
-    );
+     export default defineConfig({ agents: [defineAgent({ name: 'helper', instructions: 'Help.', model: demoModel() })], tasks: [say]${more} });`,
+      );
+    configure();
     const env = { TEMPORAL_ADDRESS: '', TEMPORAL_CLI_PATH: inject('cli') };
     try {
       await using dev = new RunningCommand(MAIN, ['dev'], { cwd: folder, env });
@@ -182,6 +184,11 @@ test(
       answer("'third'");
       await dev.says(/A new worker is running/u, 3);
       expect(await saidAt(address)).toBe('third');
+
+      configure(", namespace: 'shop'");
+      await dev.says(/this outlive dev has no namespace .{1,2}shop.{1,2}: end outlive dev and start it again\./u);
+      configure();
+      await dev.says(/A new worker is running/u, 4);
 
       dev.signal('SIGINT');
       expect((await dev.ended).code).toBe(0);
