@@ -1,17 +1,14 @@
 /**
  * What an app writes: agents, tasks, tools and the one configuration that a worker registers them from.
- * These functions check names and numbers when the module loads and return their argument, frozen.
+ * These functions check what they are given when the module loads and return it, frozen.
  */
 import type { LanguageModelV2, LanguageModelV3, LanguageModelV4 } from '@ai-sdk/provider';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { DataConverter } from '@temporalio/common';
 import type { OutliveClient } from './client/index.ts';
-import { isRuntimeTool } from './domain/turn/runtime-tools.ts';
-import { isRefusal } from './domain/state/types.ts';
-import { InvalidInput } from './errors.ts';
-import { parseModelName } from './model-names.ts';
-import { parse, sessionInput } from './schemas/index.ts';
-import { NAME_PATTERN, SERVED, type Json, type Limits, type Row, type Served } from './contract.ts';
+import type { Json, Limits, Row, Served } from './contract.ts';
+import { checkAgent, checkConfig, checkTask, checkTool } from './definitions.ts';
+import { isObject } from './schemas/shapes.ts';
 
 /** A schema of any library that speaks Standard Schema: zod, valibot, arktype and others. */
 export type Schema<T> = StandardSchemaV1<unknown, T>;
@@ -166,6 +163,8 @@ export interface AgentDefinition {
   stallTimeoutMs?: number;
   /** Attempts of one model step. Default 5. */
   maxAttempts?: number;
+  /** How much the model reads at most. It is kept, and limits nothing yet. */
+  contextTokens?: number;
   /**
    * What the model reads of a call that must not run twice and whose outcome nobody knows, as its worker was lost or it took too long: called
    * instead of a second attempt, in the worker, perhaps more than once. When it throws, the model reads that the outcome is unknown.
@@ -239,68 +238,12 @@ export interface Config {
   secrets?: readonly string[];
 }
 
-function named(kind: string, name: unknown): void {
-  if (typeof name !== 'string' || !NAME_PATTERN.test(name)) {
-    throw new InvalidInput(
-      `Expected the name of ${kind} to match ${NAME_PATTERN.source}, got ${JSON.stringify(name)}.`,
-    );
-  }
-}
-
-/** Fields of the contract that this version cannot serve: better refused than ignored. */
-function unsupported(kind: string, definition: object, ...fields: string[]): void {
-  const field = fields.find((one) => one in definition && (definition as Record<string, unknown>)[one] !== undefined);
-  if (field !== undefined) throw new InvalidInput(`Expected ${kind} to have no ${field}, which is not supported yet.`);
-}
-
-/** The converters on the inner side are the worker's own. */
-function codecs(given: unknown): void {
-  if (given === undefined) return;
-  if (typeof given !== 'object' || given === null)
-    throw new InvalidInput(
-      `Expected dataConverter to be an object with payloadCodecs, got ${JSON.stringify(given) ?? typeof given}.`,
-    );
-  const { payloadCodecs = [], ...others } = given as { payloadCodecs?: unknown };
-  const [other] = Object.keys(others);
-  if (other !== undefined) throw new InvalidInput(`Expected dataConverter to have payloadCodecs only, got ${other}.`);
-  const isCodec = (one: unknown): boolean =>
-    ['encode', 'decode'].every((name) => typeof (Object(one) as Record<string, unknown>)[name] === 'function');
-  if (!Array.isArray(payloadCodecs) || !payloadCodecs.every(isCodec))
-    throw new InvalidInput('Expected payloadCodecs to be codecs, each with encode and decode, got something else.');
-}
-
-function count(kind: string, value: number | undefined, least: number): void {
-  if (value !== undefined && (!Number.isInteger(value) || value < least)) {
-    throw new InvalidInput(`Expected ${kind} to be an integer of at least ${least}, got ${String(value)}.`);
-  }
-}
-
-function modelSettings({
-  name,
-  model,
-  instructions,
-  maxOutputTokens,
-  temperature,
-  providerOptions,
-}: AgentDefinition): void {
-  const of = `of agent ${name}`;
-  if (typeof model === 'string') parseModelName(model, `model ${of}`);
-  else if (typeof (Object(model) as Partial<LanguageModel>).doStream !== 'function')
-    throw new InvalidInput(
-      `Expected model ${of} to be a language model of the AI SDK or "provider:model", got ${JSON.stringify(model) ?? typeof model}.`,
-    );
-  if (typeof instructions !== 'string' && typeof instructions !== 'function')
-    throw new InvalidInput(
-      `Expected instructions ${of} to be a text or a function, got ${JSON.stringify(instructions) ?? typeof instructions}.`,
-    );
-  count(`maxOutputTokens ${of}`, maxOutputTokens, 1);
-  if (temperature !== undefined && !(Number.isFinite(temperature) && temperature >= 0))
-    throw new InvalidInput(`Expected temperature ${of} to be a number of at least 0, got ${String(temperature)}.`);
-  const isObject = (one: unknown): boolean => typeof one === 'object' && one !== null && !Array.isArray(one);
-  if (providerOptions !== undefined && !(isObject(providerOptions) && Object.values(providerOptions).every(isObject)))
-    throw new InvalidInput(
-      `Expected providerOptions ${of} to be an object with an object for each provider, got ${JSON.stringify(providerOptions)}.`,
-    );
+/** The definition as it was, frozen, once it is found to be usable. */
+function checked<T extends object>(definition: T, check: (definition: T) => void): Readonly<T> {
+  // Looked at is the copy, which has nothing of a prototype's; what is no object has no copy.
+  const copy = isObject(definition) ? Object.freeze({ ...definition }) : definition;
+  check(copy);
+  return copy;
 }
 
 /**
@@ -310,20 +253,10 @@ function modelSettings({
  * ```ts
  * const builder = defineAgent({ name: 'builder', instructions: 'Build what is asked for.', model, canStart: ['load_data'] });
  * ```
- * @throws InvalidInput when the name or a number is not usable.
+ * @throws InvalidInput with one sentence when a field is not usable, or is none.
  */
 export function defineAgent(agent: AgentDefinition): Readonly<AgentDefinition> {
-  named('an agent', agent.name);
-  count(`stallTimeoutMs of agent ${agent.name}`, agent.stallTimeoutMs, 1);
-  count(`maxAttempts of agent ${agent.name}`, agent.maxAttempts, 1);
-  modelSettings(agent);
-  if (agent.repairInterruptedTool !== undefined && typeof agent.repairInterruptedTool !== 'function')
-    throw new InvalidInput(
-      `Expected repairInterruptedTool of agent ${agent.name} to be a function, got ${typeof agent.repairInterruptedTool}.`,
-    );
-  const limits = parse(sessionInput(), { limits: agent.limits }, `agent ${agent.name}`);
-  if (isRefusal(limits)) throw new InvalidInput(limits.message);
-  return Object.freeze({ ...agent });
+  return checked(agent, checkAgent);
 }
 
 /**
@@ -336,91 +269,30 @@ export function defineAgent(agent: AgentDefinition): Readonly<AgentDefinition> {
  *   return { counted: input.to };
  * } });
  * ```
- * @throws InvalidInput when the name or a number is not usable.
+ * @throws InvalidInput with one sentence when a field is not usable, or is none.
  */
 export function defineTask<Input, Result>(
   task: TaskDefinition<Input, Result>,
 ): Readonly<TaskDefinition<Input, Result>> {
-  named('a task', task.name);
-  count(`retries of task ${task.name}`, task.retries, 0);
-  return Object.freeze({ ...task });
+  return checked(task, checkTask);
 }
 
 /**
  * Defines a tool that an agent's model may call.
  *
- * @throws InvalidInput when the name or a number is not usable.
+ * @throws InvalidInput with one sentence when a field is not usable, or is none.
  */
 export function defineTool<Input, Output>(
   tool: ToolDefinition<Input, Output>,
 ): Readonly<ToolDefinition<Input, Output>> {
-  named('a tool', tool.name);
-  if (isRuntimeTool(tool.name))
-    throw new InvalidInput(`Expected a tool not to be named like one of the runtime, got "${tool.name}".`);
-  count(`retries of tool ${tool.name}`, tool.retries, 0);
-  count(`timeoutMs of tool ${tool.name}`, tool.timeoutMs, 1);
-  const { approval } = tool;
-  if (approval !== undefined && approval !== true && typeof approval !== 'function')
-    throw new InvalidInput(
-      `Expected approval of tool ${tool.name} to be true or a function, got ${JSON.stringify(approval)}.`,
-    );
-  if ((tool.retries ?? 0) > 0 && tool.idempotent !== true)
-    throw new InvalidInput(
-      `Expected tool ${tool.name} to be idempotent: true, as it has retries, got ${JSON.stringify(tool.idempotent) ?? 'nothing'}.`,
-    );
-  if (tool.idempotencyKey !== undefined && typeof tool.idempotencyKey !== 'function')
-    throw new InvalidInput(
-      `Expected idempotencyKey of tool ${tool.name} to be a function, got ${JSON.stringify(tool.idempotencyKey)}.`,
-    );
-  if (tool.detached !== undefined && typeof tool.detached !== 'boolean')
-    throw new InvalidInput(
-      `Expected detached of tool ${tool.name} to be true or false, got ${JSON.stringify(tool.detached)}.`,
-    );
-  return Object.freeze({ ...tool });
+  return checked(tool, checkTool);
 }
 
 /**
  * The one configuration of a worker.
  *
- * @throws InvalidInput when a name is used twice or `canStart` names nothing that is registered.
+ * @throws InvalidInput with one sentence when anything in it is not usable, a name is used twice or `canStart` names nothing that is registered.
  */
 export function defineConfig(config: Config): Readonly<Config> {
-  unsupported('the configuration', config, 'channels');
-  codecs(config.dataConverter);
-  if (config.serve?.length === 0)
-    throw new InvalidInput(`Expected serve to name at least one of ${SERVED.join(', ')}, got none.`);
-  for (const kind of [...(config.serve ?? []), ...Object.keys(config.concurrency ?? {})])
-    if (!(SERVED as readonly string[]).includes(kind))
-      throw new InvalidInput(
-        `Expected serve and concurrency to name ${SERVED.join(', ')}, got ${JSON.stringify(kind)}.`,
-      );
-  for (const kind of SERVED) count(`concurrency.${kind}`, config.concurrency?.[kind], kind === 'workflows' ? 2 : 1);
-  const takesTurns = (config.serve ?? SERVED).some((kind) => kind === 'workflows' || kind === 'models');
-  if (config.agents.length === 0 && takesTurns)
-    throw new InvalidInput('Expected agents to name at least one agent, got none.');
-  const names = new Set<string>();
-  for (const { name } of [...config.agents, ...(config.tasks ?? [])]) {
-    if (names.has(name))
-      throw new InvalidInput(`Expected the names of agents and tasks to differ, got "${name}" twice.`);
-    names.add(name);
-  }
-  for (const name of Object.keys(config.handlers ?? {})) named('a handler', name);
-  const types = config.workflows ?? {};
-  for (const [type, { taskQueue }] of Object.entries(types))
-    if (typeof taskQueue !== 'string' || taskQueue === '')
-      throw new InvalidInput(
-        `Expected taskQueue of workflow type "${type}" to be the name of a task queue, got ${JSON.stringify(taskQueue) ?? 'nothing'}.`,
-      );
-  for (const agent of config.agents) {
-    for (const name of agent.canStart ?? []) {
-      if (
-        !names.has(name) &&
-        !(name.startsWith('workflow:') && (Object.hasOwn(types, name.slice(9)) || Object.hasOwn(types, '*')))
-      )
-        throw new InvalidInput(
-          `Expected canStart of agent "${agent.name}" to name registered agents or tasks, got "${name}".`,
-        );
-    }
-  }
-  return Object.freeze({ ...config });
+  return checked(config, checkConfig);
 }

@@ -17,6 +17,7 @@ import {
   type Served,
 } from './contract.ts';
 import type { Config } from './define.ts';
+import { checkServable } from './definitions.ts';
 import { checkSdk, sameCopy } from './sdk.ts';
 import { bundleWorkflows, shippedBundle, sourceBundle } from './workflow-bundle.ts';
 
@@ -97,14 +98,13 @@ export class OutliveWorker {
 /**
  * A worker for everything that the configuration names. `run()` it; it stops on `shutdown()`.
  *
- * @throws InvalidInput when the Temporal SDK is not as this version needs it, or is there more than once, and when a package is missing that
+ * @throws InvalidInput when the configuration is not usable, when the Temporal SDK is not as this version needs it, or is there more than once, and when a package is missing that
  * a model of the configuration needs, or what says where it is.
  */
-export async function createWorker(
-  config: Config,
-  { connection, namespace = config.namespace ?? 'default', bundle, options }: WorkerSetup,
-): Promise<OutliveWorker> {
+export async function createWorker(config: Config, setup: WorkerSetup): Promise<OutliveWorker> {
+  checkServable(config);
   const { taskQueue = DEFAULT_TASK_QUEUE, serve = SERVED, concurrency = {} } = config;
+  const { connection, namespace = config.namespace ?? 'default', bundle, options } = setup;
   sameCopy(connection, NativeConnection, 'connection', '@temporalio/worker');
   if (serve.includes('models')) await checkProviders(config.agents);
   const registry = new Registry(config);

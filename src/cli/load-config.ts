@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Config } from '../define.ts';
+import { checkConfig } from '../definitions.ts';
 import { reasonOf } from '../server/problem.ts';
 import { Problem } from './problem.ts';
 
@@ -28,7 +29,7 @@ export function configFile(named: string | undefined): string {
   );
 }
 
-/** @throws Problem when the file cannot be loaded or exports no configuration. */
+/** @throws Problem when the file cannot be loaded or exports no usable configuration. */
 export async function loadConfig(path: string): Promise<Config> {
   const name = basename(path);
   if (/\.m?ts$/u.test(path) && !process.features.typescript)
@@ -44,5 +45,10 @@ export async function loadConfig(path: string): Promise<Config> {
   const config = loaded.default;
   if (typeof config !== 'object' || config === null || !Array.isArray((config as { agents?: unknown }).agents))
     throw new Problem(`Expected ${name} to export what defineConfig answers as its default, got something else.`);
+  try {
+    checkConfig(config as Config);
+  } catch (error) {
+    throw new Problem(`${name} cannot be used (${reasonOf(error)}).`, 1, { cause: error });
+  }
   return config as Config;
 }

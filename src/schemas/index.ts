@@ -10,8 +10,8 @@ import type { Shape } from './shapes.ts';
 
 export * from './answers.ts';
 export type { Shape } from './shapes.ts';
-export { echo, isDeeper, isUnreadable, MOST_LEVELS, parse, pathText, UNREADABLE } from './parse.ts';
-export { sessionId, sessionInput } from './settings.ts';
+export { echo, isDeeper, isUnreadable, MOST_LEVELS, parse, pathText, sentence, UNREADABLE } from './parse.ts';
+export { limits, sessionId, sessionInput } from './settings.ts';
 
 /** The argument of each message and query, by name. */
 export const schemas = { ...messages, ...queries, ...between };

@@ -54,13 +54,14 @@ export function parse<T>(
   return parsed.output;
 }
 
-function sentence(issue: v.BaseIssue<unknown>, given: unknown, root: string): string {
+/** What is wrong, in one sentence. `of`: what it says behind the name of a field. */
+export function sentence(issue: v.BaseIssue<unknown>, given: unknown, root: string, of = ''): string {
   const { path, message } = deepest(issue, []);
   const value = path.reduce<unknown>(
     (at, step) => (typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[step] : undefined),
     given,
   );
-  const field = path.length === 0 ? root : pathText(path).replace(/^\./u, '');
+  const field = path.length === 0 ? root : `${pathText(path).replace(/^\./u, '')}${of}`;
   return `Expected ${field} to be ${message}, got ${value === undefined || value === null ? 'nothing' : echo(value)}.`;
 }
 
@@ -78,6 +79,16 @@ export function pathText(path: readonly PropertyKey[]): string {
 
 /** What came, as a sentence shows it. */
 export function echo(value: unknown): string {
-  const text = JSON.stringify(value) ?? typeof value;
+  const text = inJson(value) ?? typeof value;
   return text.length > ECHO_CHARS ? `${text.slice(0, ECHO_CHARS - 1).toWellFormed()}…` : text;
+}
+
+/** Nothing for what is no JSON. */
+function inJson(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value);
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
 }

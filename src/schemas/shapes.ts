@@ -47,6 +47,13 @@ export function integer(least: number, most: number, unit = ''): Shape<number> {
   );
 }
 
+export function atLeast(least: number): Shape<number> {
+  return v.custom<number>(
+    (value) => Number.isInteger(value) && (value as number) >= least,
+    `an integer of at least ${least}`,
+  );
+}
+
 export function oneOf<T extends string>(...values: T[]): Shape<T> {
   return v.custom<T>(
     (value) => values.includes(value as T),
@@ -109,6 +116,10 @@ export const words = characters(TEXT_CHARS);
 export const small = json(SMALL_BYTES);
 
 export const flag: Shape<boolean> = v.custom<boolean>((value) => typeof value === 'boolean', 'true or false');
+export const func: Shape<(...given: never[]) => unknown> = v.custom<(...given: never[]) => unknown>(
+  (value) => typeof value === 'function',
+  'a function',
+);
 export const instant = string('an ISO-8601 instant', (text) => !Number.isNaN(Date.parse(text)));
 export const workflowId = string('a workflow id', (text) => /^\P{Cc}{1,1000}$/u.test(text));
 export const requestId = string('a request id, "<workflow id>#<n>"', (text) => /^\P{Cc}{1,1000}#\d{1,15}$/u.test(text));

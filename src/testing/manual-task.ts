@@ -125,10 +125,11 @@ export function manualTask<Input = Json>(name: string, options: ManualTaskOption
     name,
     run: async (input, ctx) => attempt(name, input, ctx, (run) => take(run)),
   });
-  const task = Object.freeze({
-    ...definition,
-    started: async (which?: StartedOptions) => attempts.started(which),
-  });
+  const started = async (which?: StartedOptions): Promise<ManualRun<Input>> => attempts.started(which);
+  // Not enumerable, as it is no field of a task.
+  const task = Object.freeze(
+    Object.defineProperty({ ...definition }, 'started', { value: started }),
+  ) as ManualTask<Input>;
   watchers.set(task, (watcher) => {
     take = watcher as unknown as typeof take;
   });

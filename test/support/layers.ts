@@ -24,9 +24,9 @@ const LAYERS: Layer[] = [
   },
   {
     name: 'define',
-    files: /^src\/(define|model-names)\.ts$/u,
+    files: /^src\/(define|definitions|model-names)\.ts$/u,
     layers: ['domain', 'errors', 'contract', 'client'],
-    packages: /^(@standard-schema\/spec|@ai-sdk\/provider|@temporalio\/common)$/u,
+    packages: /^(valibot|@standard-schema\/spec|@ai-sdk\/provider|@temporalio\/common)$/u,
   },
   {
     name: 'converter',
