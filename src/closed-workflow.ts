@@ -30,8 +30,9 @@ export function failureOf(thrown: unknown): Failure {
   // Temporal says nothing where the operator has given no reason.
   if (thrown instanceof TerminatedFailure)
     return { type: 'Terminated', message: message === '' ? 'The workflow was terminated.' : message };
-  if (thrown instanceof ApplicationFailure) return { type: (thrown.type ?? 'Error').slice(0, TYPE_CHARS), message };
-  return { type: thrown instanceof Error ? thrown.name.slice(0, TYPE_CHARS) : 'Error', message };
+  const type = thrown instanceof ApplicationFailure ? thrown.type : thrown instanceof Error ? thrown.name : undefined;
+  // What an operator fails by hand has an empty one.
+  return { type: type === undefined || type === null || type === '' ? 'Error' : type.slice(0, TYPE_CHARS), message };
 }
 
 /** A message as it is kept. */

@@ -30,6 +30,15 @@ export class Operator {
     await this.client.workflowService.resetActivity(this.about(type));
   }
 
+  /** As `temporal activity fail` does, which gives the failure no type. */
+  async fail(type: string, message: string): Promise<void> {
+    const { namespace, execution } = this.about(type);
+    const activityId = (await this.pending(type))?.activityId ?? '';
+    const failure = { message, source: 'CLI', applicationFailureInfo: { nonRetryable: true } };
+    const { workflowId } = execution;
+    await this.client.workflowService.respondActivityTaskFailedById({ namespace, workflowId, activityId, failure });
+  }
+
   async pending(type: string): Promise<Pending | undefined> {
     const { raw } = await this.client.workflow.getHandle(this.workflowId).describe();
     return raw.pendingActivities?.find((one) => one.activityType?.name === type);

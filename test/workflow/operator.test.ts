@@ -204,3 +204,25 @@ test.each(['throws', 'runs out'])(
     await expect(session.run(runId).result()).rejects.toMatchObject({ status: 'failed', reason: 'agent_error' });
   },
 );
+
+test('C-06 what an operator fails has a type: in the row of a run, in a turn and in their events', async () => {
+  const session = await h.client.startSession(uniqueId());
+  const { runId, workflowId } = await session.startRun({ agent: 'long', input: 1, detached: { notify: 'silent' } });
+  await eventually('the task', async () => Promise.resolve(of(workflowId).length === 1));
+  await new Operator(h.temporal, workflowId).fail('task', 'enough');
+  const error = { type: 'Error', message: 'enough' };
+  await eventually('the settle', async () => (await session.getRun({ runId }))?.status === 'failed');
+  expect(await session.getRun({ runId })).toMatchObject({ error });
+
+  say = new Gate();
+  const before = model.calls.length;
+  const { turnId } = await session.submitTurn({ input: 'slowly' });
+  await eventually('the call', async () => Promise.resolve(model.calls.length > before));
+  await new Operator(h.temporal, session.sessionId).fail('model', 'enough');
+  await eventually('the end of the turn', async () => (await session.getTurn({ turnId }))?.status === 'failed');
+  expect(await session.getTurn({ turnId })).toMatchObject({ error });
+  say.open();
+  const events = await allEvents(session);
+  for (const type of ['run.settled', 'turn.failed'])
+    expect(events.find((event) => event.type === type)).toMatchObject({ error });
+});
