@@ -16,10 +16,9 @@ export interface Outgoing {
   details?: unknown;
 }
 
-/** True of what its thrower says not to try again, and of a result that nothing can carry. */
+/** True of what its thrower says not to try again. */
 export function isFinal(error: unknown): boolean {
-  if (error instanceof ApplicationFailure) return error.nonRetryable === true;
-  return error instanceof Error && error.name === 'ResultTooLarge';
+  return error instanceof ApplicationFailure && error.nonRetryable === true;
 }
 
 /** The failure that stands in history for an error. */

@@ -73,7 +73,8 @@ function wanted({ code, expected, values, message = '' }: Issue): string {
   return `what its schema says (${oneLine(message).replace(/\.$/u, '')})`;
 }
 
-function oneLine(text: string): string {
+/** The first line, of a length that fits in a sentence. */
+export function oneLine(text: string): string {
   return truncate(text.trim().split(/[\r\n]/u)[0] ?? '', PART_CHARS);
 }
 

@@ -19,6 +19,8 @@ import { SMALL_BYTES, TEXT_CHARS, WHOLE_RESULT_BYTES } from '../src/domain/state
 import { InvalidInput } from '../src/errors.ts';
 import { OutliveClient } from '../src/client/index.ts';
 import { insideOf } from '../src/nested.ts';
+import { echo } from '../src/schemas/index.ts';
+import { isObject } from '../src/schemas/shapes.ts';
 import { handedBack, isFinal, isShutdown, outgoing } from './failure.ts';
 import { fitting } from './fit.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -159,9 +161,7 @@ function contextOf(
     },
     async milestone(name: string, data?: Json): Promise<void> {
       if (typeof name !== 'string' || !NAME_PATTERN.test(name))
-        throw new InvalidInput(
-          `Expected the name of a milestone to match ${NAME_PATTERN.source}, got ${JSON.stringify(name)}.`,
-        );
+        throw new InvalidInput(`Expected the name of a milestone to match ${NAME_PATTERN.source}, got ${echo(name)}.`);
       const plainData = data === undefined ? undefined : registry.clean(small(data, 'the data of a milestone'));
       await client.workflow.getHandle(workflowId).signal('taskMilestone', {
         name,
@@ -184,17 +184,20 @@ function small(value: unknown, what: string): Json {
 }
 
 function snapshotOf(report: ProgressReport, n: number): Progress {
+  const given: unknown = report;
+  if (!isObject(given))
+    throw new InvalidInput(
+      `Expected progress to be an object with fraction, phase, message, data or checkpoint, got ${given === undefined ? 'nothing' : echo(given)}.`,
+    );
   const { fraction, phase, message, data } = report;
   if (fraction !== undefined && !(typeof fraction === 'number' && fraction >= 0 && fraction <= 1))
-    throw new InvalidInput(
-      `Expected fraction to be a number of 0 to 1, got ${typeof fraction === 'number' ? String(fraction) : JSON.stringify(fraction)}.`,
-    );
+    throw new InvalidInput(`Expected fraction to be a number of 0 to 1, got ${echo(fraction)}.`);
   for (const [field, value] of [
     ['phase', phase],
     ['message', message],
   ] as const) {
     if (value !== undefined && (typeof value !== 'string' || value.length > TEXT_CHARS))
-      throw new InvalidInput(`Expected ${field} to be a text of at most ${TEXT_CHARS} characters.`);
+      throw new InvalidInput(`Expected ${field} to be a text of at most ${TEXT_CHARS} characters, got ${echo(value)}.`);
   }
   const plainData = data === undefined ? undefined : small(data, 'data');
   const snapshot: Progress = {

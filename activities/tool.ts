@@ -1,5 +1,5 @@
 /** One call of a custom tool. What it throws the model reads as an error result; retries are the workflow's. */
-import { activityInfo, CancelledFailure } from '@temporalio/activity';
+import { activityInfo, ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Json, ToolArg } from '../src/contract.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
@@ -8,7 +8,7 @@ import { OutliveClient } from '../src/client/index.ts';
 import { insideOf } from '../src/nested.ts';
 import { isDeeper, MOST_LEVELS } from '../src/schemas/index.ts';
 import { handedBack, isShutdown, outgoing } from './failure.ts';
-import { fitting } from './fit.ts';
+import { fitting, messageOf, oneLine } from './fit.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { Registry } from './registry.ts';
 import { ownSignal } from './signal.ts';
@@ -68,7 +68,9 @@ export async function callTool(registry: Registry, client: Client, arg: ToolArg)
 /** What the app makes of a call whose outcome is unknown. @throws ApplicationFailure with what the model reads when it makes no output of it. */
 async function repaired(registry: Registry, { agent, toolCallId, toolName, input }: ToolArg): Promise<Json> {
   const repair = registry.agents.get(agent)?.repairInterruptedTool;
-  const made = await Promise.resolve(repair?.({ toolCallId, toolName, input })).catch(() => undefined);
+  // What it throws at once is as little as what it rejects with.
+  const ask = async (): Promise<unknown> => repair?.({ toolCallId, toolName, input });
+  const made = await ask().catch(() => undefined);
   const { output, errorText } = (made ?? {}) as { output?: unknown; errorText?: unknown };
   const text = typeof errorText === 'string' && errorText.trim() !== '' ? errorText : BEGUN_BEFORE;
   const unknown = outgoing(registry, new Error(text), { type: 'OutcomeUnknown', nonRetryable: true });
@@ -80,28 +82,35 @@ async function repaired(registry: Registry, { agent, toolCallId, toolName, input
   }
 }
 
-/** A value as plain JSON of bounded size; `undefined` is null. */
+/**
+ * A value as plain JSON of bounded size; `undefined` is null.
+ *
+ * @throws ApplicationFailure not to be tried again, with one sentence: what has come of the work would come of it again.
+ */
 export function plain(value: unknown, what: string, most: number): Json {
   if (value === undefined) return null;
+  const text = inJson(value, what);
+  const parsed = JSON.parse(text) as Json;
+  if (isDeeper(parsed, MOST_LEVELS))
+    throw unfit('InvalidInput', `Expected ${what} to be nested at most ${MOST_LEVELS} levels deep, got more.`);
+  const bytes = jsonBytes(parsed);
+  if (bytes > most)
+    throw unfit('ResultTooLarge', `Expected ${what} to be at most ${most} bytes of JSON, got ${bytes}.`);
+  return parsed;
+}
+
+function inJson(value: unknown, what: string): string {
   let text: string | undefined;
   try {
     text = JSON.stringify(value);
   } catch (error) {
-    throw Object.assign(
-      new Error(`Expected ${what} to be JSON: ${error instanceof Error ? error.message : String(error)}`),
-      { name: 'InvalidInput' },
-    );
+    // Of a cycle the engine tells the way, line by line.
+    throw unfit('InvalidInput', `Expected ${what} to be JSON, got what is none (${oneLine(messageOf(error))}).`);
   }
-  if (text === undefined)
-    throw Object.assign(new Error(`Expected ${what} to be JSON, got ${typeof value}.`), { name: 'InvalidInput' });
-  const parsed = JSON.parse(text) as Json;
-  if (isDeeper(parsed, MOST_LEVELS))
-    throw Object.assign(new Error(`Expected ${what} to be nested at most ${MOST_LEVELS} levels deep, got more.`), {
-      name: 'InvalidInput',
-    });
-  if (jsonBytes(parsed) > most)
-    throw Object.assign(new Error(`Expected ${what} to be at most ${most} bytes of JSON, got ${jsonBytes(parsed)}.`), {
-      name: 'ResultTooLarge',
-    });
-  return parsed;
+  if (text === undefined) throw unfit('InvalidInput', `Expected ${what} to be JSON, got ${typeof value}.`);
+  return text;
+}
+
+function unfit(type: 'InvalidInput' | 'ResultTooLarge', sentence: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(sentence, type);
 }

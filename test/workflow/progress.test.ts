@@ -9,6 +9,7 @@ import { ModelServer } from '../support/model-server.ts';
 let h: Harness;
 let model: ModelServer;
 const burst = new Gate();
+const answered: string[] = [];
 const seen: { attempt: number; checkpoint: Json | undefined }[] = [];
 
 beforeAll(async () => {
@@ -53,6 +54,15 @@ beforeAll(async () => {
         },
       }),
       defineTask({
+        name: 'answers',
+        run: (what: string) => {
+          answered.push(what);
+          const cycle: Record<string, unknown> = {};
+          cycle['self'] = cycle;
+          return what === 'a BigInt' ? 1n : what === 'a cycle' ? cycle : () => 1;
+        },
+      }),
+      defineTask({
         name: 'deep',
         run: async (levels: number, ctx) => {
           await ctx.milestone('deep', JSON.parse('['.repeat(levels) + ']'.repeat(levels)) as Json);
@@ -68,6 +78,11 @@ beforeAll(async () => {
           if (which === 'nan') ctx.progress({ fraction: Number.NaN });
           if (which === 'large') ctx.progress({ data: 'x'.repeat(9 * 1024) });
           if (which === 'circular') ctx.progress({ data: circular as Json });
+          if (which === 'bigint') ctx.progress({ fraction: 1n as never });
+          if (which === 'nothing') ctx.progress(undefined as never);
+          if (which === 'word') ctx.progress('half' as never);
+          if (which === 'list') ctx.progress([0.5] as never);
+          if (which === 'name') await ctx.milestone(1n as never);
           if (which === 'text') ctx.progress({ fraction: '0.5' as unknown as number });
           if (which === 'checkpoint') ctx.progress({ fraction: 0.5, checkpoint: 'x'.repeat(9 * 1024) });
           if (which === 'milestone') await ctx.milestone('large', 'x'.repeat(9 * 1024));
@@ -135,20 +150,54 @@ test('P-03 a retry is given the last checkpoint, and a task that throws more oft
   await session.close();
 });
 
-test.each(['fraction', 'nan', 'text', 'large', 'circular', 'checkpoint', 'milestone'])(
-  'P-07 a report that cannot be is refused in the task: %s',
-  async (which) => {
-    const session = await h.client.startSession(uniqueId());
-    const { runId } = await session.startRun({ agent: 'bad', input: which });
-    await expect(session.run(runId).result()).rejects.toMatchObject({
-      reason: 'agent_error',
-      error: { type: 'InvalidInput' },
-    });
-    expect(await session.getRun({ runId })).not.toHaveProperty('progress');
-    expect(await session.getRun({ runId })).toMatchObject({ milestones: [] });
-    await session.close();
-  },
-);
+const NO_REPORT = 'Expected progress to be an object with fraction, phase, message, data or checkpoint';
+
+test.each([
+  ['fraction', 'Expected fraction to be a number of 0 to 1, got 1.5.'],
+  ['nan', 'Expected fraction to be a number of 0 to 1, got NaN.'],
+  ['text', 'Expected fraction to be a number of 0 to 1, got "0.5".'],
+  ['bigint', 'Expected fraction to be a number of 0 to 1, got bigint.'],
+  ['large', 'Expected data to be at most 8192 bytes of JSON, got 9218.'],
+  ['circular', 'Expected data to be JSON, got what is none (Converting circular structure to JSON).'],
+  ['checkpoint', 'Expected checkpoint to be at most 8192 bytes of JSON, got 9218.'],
+  ['milestone', 'Expected the data of a milestone to be at most 8192 bytes of JSON, got 9218.'],
+  ['name', expect.stringMatching(/^Expected the name of a milestone to match .+, got bigint\.$/u) as string],
+  ['nothing', `${NO_REPORT}, got nothing.`],
+  ['word', `${NO_REPORT}, got "half".`],
+  ['list', `${NO_REPORT}, got [0.5].`],
+])('P-07 a report that cannot be is refused in the task: %s', async (which, message) => {
+  const session = await h.client.startSession(uniqueId());
+  const { runId } = await session.startRun({ agent: 'bad', input: which });
+  await expect(session.run(runId).result()).rejects.toMatchObject({
+    reason: 'agent_error',
+    error: { type: 'InvalidInput', message },
+  });
+  expect(await session.getRun({ runId })).not.toHaveProperty('progress');
+  expect(await session.getRun({ runId })).toMatchObject({ milestones: [] });
+  await session.close();
+});
+
+test.each([
+  [
+    'a BigInt',
+    'Expected the result of task answers to be JSON, got what is none (Do not know how to serialize a BigInt).',
+  ],
+  ['a function', 'Expected the result of task answers to be JSON, got function.'],
+  [
+    'a cycle',
+    'Expected the result of task answers to be JSON, got what is none (Converting circular structure to JSON).',
+  ],
+])('a task whose result is %s is not run again, and one sentence says why', async (what, message) => {
+  const session = await h.client.startSession(uniqueId());
+  answered.length = 0;
+  const { runId } = await session.startRun({ agent: 'answers', input: what });
+  await expect(session.run(runId).result()).rejects.toMatchObject({
+    reason: 'agent_error',
+    error: { type: 'InvalidInput', message },
+  });
+  expect(answered).toEqual([what]);
+  await session.close();
+});
 
 test('P-04 the data of a milestone may be nested as deep as any JSON', async () => {
   const session = await h.client.startSession(uniqueId());

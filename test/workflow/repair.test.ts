@@ -35,7 +35,7 @@ beforeAll(async () => {
         instructions: 'Pay.',
         model,
         tools: [pays],
-        repairInterruptedTool: async (call) => {
+        repairInterruptedTool: (call) => {
           asked.push(call);
           return repair(call);
         },
@@ -70,6 +70,7 @@ test.each<[string, () => Repair, object]>([
     },
     UNKNOWN,
   ],
+  ['a promise that is rejected', () => Promise.reject(new Error('no idea')) as never, UNKNOWN],
 ])(
   'T-10 a call that took too long is not run again, and the model reads %s that the agent makes of it',
   async (_, made, part) => {
