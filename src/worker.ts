@@ -18,6 +18,7 @@ import {
 } from './contract.ts';
 import type { Config } from './define.ts';
 import { checkServable } from './definitions.ts';
+import { InvalidInput } from './errors.ts';
 import { checkSdk, sameCopy } from './sdk.ts';
 import { bundleWorkflows, shippedBundle, sourceBundle } from './workflow-bundle.ts';
 
@@ -99,7 +100,7 @@ export class OutliveWorker {
  * A worker for everything that the configuration names. `run()` it; it stops on `shutdown()`.
  *
  * @throws InvalidInput when the configuration is not usable, when the Temporal SDK is not as this version needs it, or is there more than once, and when a package is missing that
- * a model of the configuration needs, or what says where it is.
+ * a model of the configuration needs, or what says where it is; and when this process has a worker of a kind for the task queue already.
  */
 export async function createWorker(config: Config, setup: WorkerSetup): Promise<OutliveWorker> {
   checkServable(config);
@@ -127,18 +128,40 @@ export async function createWorker(config: Config, setup: WorkerSetup): Promise<
       served === 'workflows'
         ? await workflowOptions(registry, config, bundle)
         : { maxConcurrentActivityTaskExecutions: concurrency[served] ?? ACTIVITIES_AT_ONCE };
-    return Worker.create({
+    const made = Worker.create({
       ...common,
       ...own,
       taskQueue: taskQueueOf(taskQueue, served),
       activities: Object.fromEntries(ACTIVITIES[served].map((name) => [name, activities[name]])),
       ...options,
     });
+    return only(served, taskQueue, made);
   };
   const workers: Worker[] = [];
-  for (const served of SERVED) if (serve.includes(served)) workers.push(await create(served));
+  try {
+    for (const served of SERVED) if (serve.includes(served)) workers.push(await create(served));
+  } catch (error) {
+    // Each holds the connection until it has run and was shut down.
+    await Promise.allSettled(workers.map(async (one) => one.runUntil(Promise.resolve())));
+    throw error;
+  }
   worker = new OutliveWorker(workers);
   return worker;
+}
+
+/** What the SDK says of a second worker, which is all that there is to tell it by. */
+const SECOND = 'Registration of multiple workers';
+
+/** @throws InvalidInput when this process has a worker of the kind for the task queue. */
+async function only<T>(served: Served, taskQueue: string, made: Promise<T>): Promise<T> {
+  try {
+    return await made;
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.includes(SECOND)) throw error;
+    throw new InvalidInput(
+      `Expected this process to have one worker that serves ${served} on the task queue "${taskQueue}", got a second one: stop the first one before.`,
+    );
+  }
 }
 
 async function workflowOptions(
