@@ -4,6 +4,12 @@ import type { OutliveWorker } from '../worker.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+/** True when a worker that was told to stop has left something that did not end within its time: another one takes it up. */
+export function isLate(error: unknown): boolean {
+  // The second is what the SDK comes to when it takes apart a worker that still runs something.
+  return error instanceof GracefulShutdownPeriodExpiredError || error instanceof IllegalStateError;
+}
+
 /** Resolves when the worker has stopped. */
 export async function runWorker(worker: OutliveWorker): Promise<void> {
   let told = 0;
@@ -17,9 +23,7 @@ export async function runWorker(worker: OutliveWorker): Promise<void> {
   try {
     await worker.run();
   } catch (error) {
-    // The second is what the SDK comes to when it takes apart a worker that still runs something.
-    const isLate = error instanceof GracefulShutdownPeriodExpiredError || error instanceof IllegalStateError;
-    if (told === 0 || !isLate) throw error;
+    if (told === 0 || !isLate(error)) throw error;
     console.error('Something that was running did not end within its time and was left: another worker takes it up.');
   } finally {
     for (const signal of SIGNALS) process.off(signal, stop);

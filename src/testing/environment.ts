@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { OutliveClient, type SessionHandle, type SessionInput } from '../client/index.ts';
 import { pathOf } from '../data-converter.ts';
 import type { Config } from '../define.ts';
+import { echo } from '../schemas/index.ts';
 import { connect, connectNative } from '../server/index.ts';
 import type { WorkerSetup } from '../worker.ts';
 import { startTestServer, type TestServerOptions } from './server.ts';
@@ -28,7 +29,11 @@ export interface TestEnvironmentOptions extends TestServerOptions {
 
 /** A worker in this process. */
 export interface TestWorker {
-  /** What is running may finish within 10 s. Resolves when it has stopped. @throws the error that has ended it before. */
+  /**
+   * What is running may finish within 10 s; what does not is left, as when a worker is told to stop in production. Resolves when it has stopped.
+   *
+   * @throws the error that has ended it before.
+   */
   stop(): Promise<void>;
 }
 
@@ -53,6 +58,7 @@ export interface TestEnvironment extends AsyncDisposable {
    * Starts a worker in this process, until it is stopped or the environment is closed.
    *
    * @param config as for `defineConfig`; its server, namespace and task queue are those of the environment.
+   * @throws InvalidInput when the configuration is not usable, or a worker of this process serves one of its kinds already.
    */
   startWorker(config: Config, settings?: TestWorkerSettings): Promise<TestWorker>;
   /**
@@ -93,7 +99,7 @@ export async function startTestEnvironment(options: TestEnvironmentOptions = {})
     }
     return await open({ address, namespace, taskQueue, dataConverter }, stops);
   } catch (error) {
-    for (const stop of stops) await stop();
+    await closeAll(stops).catch(() => undefined);
     throw error;
   }
 }
@@ -111,7 +117,9 @@ async function open(place: Place, stops: (() => Promise<unknown>)[]): Promise<Te
   const { connection } = await connect({ address, namespace });
   stops.unshift(async () => connection.close());
   const native = await connectNative({ address, namespace });
-  stops.unshift(async () => native.close());
+  const left: Left = { something: false };
+  // A worker that has left something holds its connection for as long as this process lives.
+  stops.unshift(async () => (left.something ? undefined : native.close()));
   const converter = dataConverter === undefined ? {} : { dataConverter };
   const temporal = new Client({ connection, namespace, ...converter });
   const client = new OutliveClient(temporal, { taskQueue });
@@ -125,12 +133,12 @@ async function open(place: Place, stops: (() => Promise<unknown>)[]): Promise<Te
     client,
     startSession: async (input) => client.startSession(uniqueId(), input),
     async startWorker(config, settings) {
-      const worker = await startWorker({ ...converter, ...config, taskQueue }, native, namespace, settings);
+      const worker = await startWorker({ ...converter, ...config, taskQueue }, { native, namespace, left }, settings);
       stops.unshift(async () => worker.stop());
       return worker;
     },
     async startWorkerProcess(file, { bundle, ...settings } = {}) {
-      const config = file instanceof URL ? fileURLToPath(file) : resolve(file);
+      const config = pathOfFile(file);
       const told: WorkerProcessSettings = { config, address, namespace, taskQueue, ...(bundle && { bundle }) };
       const worker = await WorkerProcess.start(pathOf('./testing/worker-main'), {
         ...settings,
@@ -144,21 +152,41 @@ async function open(place: Place, stops: (() => Promise<unknown>)[]): Promise<Te
   };
 }
 
+function pathOfFile(file: unknown): string {
+  if (file instanceof URL && file.protocol === 'file:') return fileURLToPath(file);
+  if (typeof file === 'string' && file !== '') return resolve(file);
+  throw new Error(
+    `Expected the file of a configuration to be a path or a file: URL, got ${file === undefined ? 'nothing' : echo(file)}.`,
+  );
+}
+
+/** Whether a worker was stopped that had not ended all it did. */
+interface Left {
+  something: boolean;
+}
+
 async function startWorker(
   config: Config,
-  connection: NativeConnection,
-  namespace: string,
+  { native: connection, namespace, left }: { native: NativeConnection; namespace: string; left: Left },
   settings: TestWorkerSettings = {},
 ): Promise<TestWorker> {
   const { createWorker } = await import('../worker.ts');
+  const { isLate } = await import('../cli/run-worker.ts');
   const worker = await createWorker(config, { connection, namespace, ...settings });
   const running = worker.run();
   // Told to whoever stops it.
   running.catch(() => undefined);
+  let told = false;
   return {
     async stop() {
+      told ||= !worker.isStopping;
       worker.shutdown();
-      await running;
+      try {
+        await running;
+      } catch (error) {
+        if (!told || !isLate(error)) throw error;
+        left.something = true;
+      }
     },
   };
 }

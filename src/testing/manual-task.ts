@@ -57,7 +57,12 @@ export interface ManualTaskOptions<Input> {
 export class Attempts<Input = Json> implements Started<Input> {
   private readonly task: string;
   private readonly begun: ManualRun<Input>[] = [];
-  private readonly waiting: { runId: string | undefined; take: (run: ManualRun<Input>) => void }[] = [];
+  private readonly waiting: {
+    runId: string | undefined;
+    take: (run: ManualRun<Input>) => void;
+    giveUp: (why: string) => void;
+  }[] = [];
+  private ended: string | undefined;
 
   constructor(task: string) {
     this.task = task;
@@ -70,22 +75,33 @@ export class Attempts<Input = Json> implements Started<Input> {
     else one.take(run);
   }
 
+  /** None begins any more: who waits, or will wait, is told why. */
+  end(why: string): void {
+    this.ended = why;
+    for (const { giveUp } of this.waiting.splice(0)) giveUp(why);
+  }
+
   async started({ runId, withinMs = STARTED_WITHIN_MS }: StartedOptions = {}): Promise<ManualRun<Input>> {
     const index = this.begun.findIndex((run) => runId === undefined || runId === run.runId);
     const [run] = index < 0 ? [] : this.begun.splice(index, 1);
     if (run !== undefined) return run;
     return new Promise((resolve, reject) => {
-      const one = { runId, take: resolve };
-      this.waiting.push(one);
-      const late = setTimeout(() => {
-        this.waiting.splice(this.waiting.indexOf(one), 1);
-        const which = runId === undefined ? 'A run' : `The run ${runId}`;
-        reject(new Error(`${which} of the task "${this.task}" was waited for, and none has begun in ${withinMs} ms.`));
-      }, withinMs);
-      one.take = (found) => {
+      const which = runId === undefined ? 'A run' : `The run ${runId}`;
+      const giveUp = (why: string): void => {
+        clearTimeout(late);
+        reject(new Error(`${which} of the task "${this.task}" was waited for, and ${why}.`));
+      };
+      const take = (found: ManualRun<Input>): void => {
         clearTimeout(late);
         resolve(found);
       };
+      const one = { runId, take, giveUp };
+      const late = setTimeout(() => {
+        this.waiting.splice(this.waiting.indexOf(one), 1);
+        giveUp(`none has begun in ${withinMs} ms`);
+      }, withinMs);
+      if (this.ended === undefined) this.waiting.push(one);
+      else giveUp(this.ended);
     });
   }
 }

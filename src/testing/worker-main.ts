@@ -18,6 +18,8 @@ export interface WorkerProcessSettings {
   bundle?: string;
 }
 
+let isReady = false;
+
 async function main(): Promise<void> {
   const { config: file, bundle, ...given } = JSON.parse(process.argv[2] ?? '{}') as WorkerProcessSettings;
   quietRuntime();
@@ -35,6 +37,7 @@ async function main(): Promise<void> {
   // Of no use to anybody when the test is gone.
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
   const running = runWorker(worker);
+  isReady = true;
   process.send?.('ready');
   await running;
 }
@@ -43,7 +46,8 @@ try {
   await main();
   process.exit(0);
 } catch (error) {
-  console.error(error);
+  // Before that it is told to the test.
+  if (isReady || process.send === undefined) console.error(error);
   const failed = `The worker process did not start: ${error instanceof Error ? error.message : String(error)}`;
   if (process.send === undefined) process.exit(1);
   process.send({ failed }, () => process.exit(1));

@@ -18,17 +18,28 @@ export interface Exit {
   signal: string | null;
 }
 
+const ENDED = 'its worker process has ended';
+
 export class WorkerProcess implements AsyncDisposable {
   /** Resolves when the process has ended, for whatever reason. */
   readonly exited: Promise<Exit>;
   private readonly child: ChildProcess;
   private readonly attempts = new Map<string, Attempts>();
   private readonly line: ManualLine;
+  private hasEnded = false;
 
   private constructor(child: ChildProcess) {
     this.child = child;
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => resolve({ code, signal }));
+      // One that never began has no exit; what cannot be sent to one that has is answered by its exit.
+      child.on('error', () => {
+        if (child.pid === undefined) resolve({ code: null, signal: null });
+      });
+    });
+    void this.exited.then(() => {
+      this.hasEnded = true;
+      for (const attempts of this.attempts.values()) attempts.end(ENDED);
     });
     this.line = new ManualLine(child, (task, run) => this.attemptsOf(task).add(run));
   }
@@ -49,6 +60,7 @@ export class WorkerProcess implements AsyncDisposable {
     });
     const worker = new WorkerProcess(child);
     await new Promise<void>((resolve, reject) => {
+      child.once('error', (error) => reject(new Error(`The worker process did not start: ${error.message}.`)));
       child.once('message', (message) => {
         const { failed } = Object(message) as Partial<FromProcess & { failed: string }>;
         if (failed === undefined) resolve();
@@ -73,7 +85,7 @@ export class WorkerProcess implements AsyncDisposable {
   /**
    * The next attempt of a manual task of its configuration that has begun in this process and was not handed out yet: waits for it.
    *
-   * @throws Error with a sentence when none has begun within 60 s, or `withinMs`.
+   * @throws Error with a sentence when none has begun within 60 s, or `withinMs`, and at once when the process has ended.
    */
   async started(task: string, options?: StartedOptions): Promise<ManualRun> {
     return this.attemptsOf(task).started(options);
@@ -103,6 +115,7 @@ export class WorkerProcess implements AsyncDisposable {
   private attemptsOf(task: string): Attempts {
     const attempts = this.attempts.get(task) ?? new Attempts(task);
     this.attempts.set(task, attempts);
+    if (this.hasEnded) attempts.end(ENDED);
     return attempts;
   }
 }

@@ -1,7 +1,7 @@
 /** `outlive/testing` as a person uses it, on a real server: scripted models, tasks driven by hand, workers that die when told. */
 import { beforeAll, expect, inject, test } from 'vitest';
 import { readFile } from 'node:fs/promises';
-import { defineAgent, type AgentDefinition } from '../../src/define.ts';
+import { defineAgent, defineTask, type AgentDefinition } from '../../src/define.ts';
 import {
   allEvents,
   atRest,
@@ -187,6 +187,68 @@ test('a worker process that cannot start says why in one sentence', async () => 
   await expect(app.startWorkerProcess('no-such.config.ts')).rejects.toThrow(
     /^The worker process did not start: .*no-such.config.ts/u,
   );
+});
+
+test('a second worker of a kind for a task queue is one sentence, and what was made of it before is shut down', async () => {
+  const app = await environment();
+  const tasks = [manualTask('load')];
+  await app.startWorker({ agents: [], serve: ['tasks'], tasks }, { bundle });
+  await expect(app.startWorker({ agents: [helper(() => 'ok')], tasks }, { bundle })).rejects.toMatchObject({
+    type: 'InvalidInput',
+    message: `Expected this process to have one worker that serves tasks on the task queue "${app.taskQueue}", got a second one: stop the first one before.`,
+  });
+  await app.close();
+});
+
+test('what is no configuration, and no file of one, is one sentence', async () => {
+  await using app = await environment();
+  await expect(app.startWorker(undefined as never)).rejects.toThrow(
+    /^Expected agents to be a list of agents, got nothing\.$/u,
+  );
+  for (const file of [undefined, '', new URL('http://127.0.0.1/a.ts')])
+    await expect(app.startWorkerProcess(file as never)).rejects.toThrow(
+      /^Expected the file of a configuration to be a path or a file: URL, got .+\.$/u,
+    );
+});
+
+test('a worker process that Node cannot start, or that has ended, is told at once', async () => {
+  await using app = await environment();
+  const worker = await app.startWorkerProcess(CONFIG, { bundle: inject('bundlePath') });
+  const waited = expect(worker.started('load')).rejects.toThrow('its worker process has ended.');
+  await worker.kill();
+  await waited;
+  for (const task of ['load', 'another'])
+    await expect(worker.started(task)).rejects.toThrow('was waited for, and its worker process has ended.');
+
+  const { execPath } = process;
+  process.execPath = '/no-such-node';
+  try {
+    await expect(app.startWorkerProcess(CONFIG)).rejects.toThrow(/^The worker process did not start: .*ENOENT\.$/u);
+  } finally {
+    process.execPath = execPath;
+  }
+});
+
+test('a worker stops though a task of it does not end, and so does its environment', async () => {
+  const app = await environment();
+  const begun = Promise.withResolvers<void>();
+  const end = Promise.withResolvers<string>();
+  const stuck = defineTask({
+    name: 'stuck',
+    run: async () => {
+      begun.resolve();
+      return end.promise;
+    },
+  });
+  const options = { shutdownGraceTime: 100, shutdownForceTime: 500 };
+  const worker = await app.startWorker({ agents: [helper(() => 'ok')], tasks: [stuck] }, { bundle, options });
+  const session = await app.startSession();
+  await session.startRun({ agent: 'stuck', input: {}, detached: { notify: 'silent' } });
+  await begun.promise;
+  await worker.stop();
+  await worker.stop();
+  await app.close();
+  end.resolve('at last');
 });
 
 test('an agent with the demo model starts its task and tells what came of it', async () => {
