@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import { backoff } from '../domain/state/backoff.ts';
 import { cameAtABadMoment } from './failures.ts';
+import { checkSent } from './sent.ts';
 import { CANCELLED, serverError } from './server-codes.ts';
 
 /** Of a query whose worker was lost: another one has it by then. */
@@ -15,7 +16,9 @@ const MOST_MOMENTS = 20;
 const FIRST_MS = 10;
 const LONGEST_MS = 500;
 
+/** @throws InvalidInput for an argument that is not sent. */
 export async function ask<T>(handle: Pick<WorkflowHandle, 'query'>, name: string, argument: unknown = {}): Promise<T> {
+  checkSent(argument);
   for (let times = 1; ; times++) {
     try {
       return await handle.query<T, [unknown]>(name, argument);

@@ -20,6 +20,7 @@ import { orFailure, refusedStart } from './failures.ts';
 import type { SessionInput } from './inputs.ts';
 import { listSessions, type ListSessions, type SessionsPage } from './list-sessions.ts';
 import { fromWorker } from './no-worker.ts';
+import { checkSent } from './sent.ts';
 import { SessionHandle } from './session-handle.ts';
 
 const LOOK_AGAIN_MS = 20;
@@ -61,6 +62,8 @@ export class OutliveClient {
     input: SessionInput = {},
     { ifExists = 'fail' }: StartSessionOptions = {},
   ): Promise<SessionHandle> {
+    checkSent(id, 'the session id');
+    checkSent(input);
     const checked = parse(sessionId, id, 'the session id');
     if (isRefusal(checked)) throw new InvalidInput(checked.message);
     return orFailure(this.temporal, id, async () => {

@@ -29,11 +29,13 @@ import { describe, isOpen, isOurs, whyOf } from './describe.ts';
 import {
   FAILED_PRECONDITION,
   INVALID_ARGUMENT,
+  isTooLarge,
   NOT_FOUND,
   PASSING,
   PERMISSION_DENIED,
   serverError,
   UNAUTHENTICATED,
+  type ServerError,
 } from './server-codes.ts';
 
 const DETAIL_CHARS = 300;
@@ -132,7 +134,7 @@ function ofServer(client: Client, error: unknown): OutliveError {
     );
   const server = serverError(error);
   const detail = detailOf(server ?? error);
-  if (server !== undefined) return ofCode(server.code, place, detail);
+  if (server !== undefined) return ofCode(server, place, detail);
   if (error instanceof QueryNotRegisteredError)
     return cameAtABadMoment(error)
       ? new Unavailable(`Expected the workflow to answer by now (${place}), got no answer: it is busy; ask again.`)
@@ -146,7 +148,11 @@ function ofServer(client: Client, error: unknown): OutliveError {
   return new Internal(`Expected to write and read what Temporal carries (${place}), got ${detail}.`);
 }
 
-function ofCode(code: number, place: string, detail: string): OutliveError {
+function ofCode(server: ServerError, place: string, detail: string): OutliveError {
+  const tooLarge = isTooLarge(server);
+  if (tooLarge === 'sent') return new InvalidInput(`Expected what Temporal carries (${place}), got ${detail}.`);
+  if (tooLarge === 'read') return new Internal(`Expected an answer that Temporal carries (${place}), got ${detail}.`);
+  const { code } = server;
   switch (code) {
     case PERMISSION_DENIED:
       return new Forbidden(`Expected Temporal to grant access (${place}), got ${detail}.`);

@@ -7,6 +7,7 @@ import { InvalidInput } from '../errors.ts';
 import { parse } from '../schemas/index.ts';
 import { integer, isObject, name, object, oneOf, optional, string } from '../schemas/shapes.ts';
 import { memoPayload } from './payloads.ts';
+import { checkSent } from './sent.ts';
 
 export interface ListSessions {
   /** Only those whose turns this agent takes. */
@@ -63,6 +64,7 @@ interface Place {
 
 /** @throws InvalidInput for an ill-formed argument. */
 export async function listSessions(client: Client, taskQueue: string, given: ListSessions): Promise<SessionsPage> {
+  checkSent(given);
   const asked = parse(shape, given);
   if (isRefusal(asked)) throw new InvalidInput(asked.message);
   const { agent, status, idPrefix, limit = PAGE, after } = asked;

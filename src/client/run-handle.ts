@@ -11,7 +11,7 @@ import { endInTemporal } from '../closed-workflow.ts';
 import type { ForgottenRow, Json, Progress, Row, RunResult } from '../contract.ts';
 import { workflowIdOfRun } from '../domain/state/ids.ts';
 import { resultAsTold } from '../domain/run/result.ts';
-import { ResultGone, RunFailed, UnknownRun } from '../errors.ts';
+import { InvalidInput, ResultGone, RunFailed, UnknownRun } from '../errors.ts';
 import { ask } from './ask.ts';
 import { describe, firstRunId, isOpen, parentEpochOf } from './describe.ts';
 import { cameAtABadMoment, orFailure } from './failures.ts';
@@ -52,9 +52,10 @@ const LOOK_AGAIN_MS = 250;
 /** So long the session may take to answer; without a worker it never does. */
 const ASK_MS = 5000;
 
-/** What is refused, and what another workflow than a session says, is said again each time; but not what a session says at a bad moment. */
+/** What is not sent, what is refused and what another workflow than a session says is said again each time; not what a session says at a bad moment. */
 function isSaidAgain(error: unknown): boolean {
-  return error instanceof QueryNotRegisteredError ? !cameAtABadMoment(error) : isForbidden(error);
+  if (error instanceof QueryNotRegisteredError) return !cameAtABadMoment(error);
+  return error instanceof InvalidInput || isForbidden(error);
 }
 
 export class RunHandle {

@@ -27,10 +27,26 @@ export const PASSING: readonly number[] = [
 /** No worker has answered: it was cancelled at the deadline, the deadline has passed, or no poller was seen. */
 const UNANSWERED: readonly number[] = [CANCELLED, DEADLINE_EXCEEDED, FAILED_PRECONDITION];
 
+export interface ServerError {
+  readonly code: number;
+  readonly message: string;
+  readonly details?: string;
+}
+
 /** The server's own error, which the client wraps. */
-export function serverError(error: unknown): { code: number; message: string; details?: string } | undefined {
+export function serverError(error: unknown): ServerError | undefined {
   if (isGrpcServiceError(error)) return error;
   return error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : undefined;
+}
+
+/** What is sent is larger than the server takes, or what is read than gRPC carries, and is so each time; the first is said by the server alone. */
+const TOO_LARGE = /\bmessage larger than max\b/iu;
+const SENT_TOO_LARGE = /grpc: received message larger than max/iu;
+
+/** Sent again it would be refused again. */
+export function isTooLarge({ code, message }: ServerError): 'sent' | 'read' | undefined {
+  if (code !== RESOURCE_EXHAUSTED || !TOO_LARGE.test(message)) return undefined;
+  return SENT_TOO_LARGE.test(message) ? 'sent' : 'read';
 }
 
 function codeOf(error: unknown): number {

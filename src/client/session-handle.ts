@@ -30,6 +30,7 @@ import { followTurn, type TurnPart } from './follow-turn.ts';
 import type { AnswerInput, RunRequest, RunTurnOptions, SubmitTurnInput, TurnInput } from './inputs.ts';
 import { fromWorker } from './no-worker.ts';
 import { RunHandle } from './run-handle.ts';
+import { checkSent } from './sent.ts';
 
 const MOST_SENDS = 12;
 const RESEND_MS = 100;
@@ -56,7 +57,10 @@ export class SessionHandle {
   }
 
   private async update<T>(name: string, argument: unknown): Promise<T> {
-    return orFailure(this.temporal, this.sessionId, async () => this.send<T>(name, argument));
+    return orFailure(this.temporal, this.sessionId, async () => {
+      checkSent(argument);
+      return this.send<T>(name, argument);
+    });
   }
 
   /** Sends an update; one that an end has cut off, or a workflow task that the server gave up, is sent again, for some 15 s. */
