@@ -1,7 +1,6 @@
 /** Durable agent sessions on Temporal: what an app writes, and the client. The worker is `outlive/worker`. */
 export * from './client/index.ts';
 export * from './define.ts';
-export * from './errors.ts';
 export type {
   Json,
   OutliveEvent,

@@ -15,12 +15,13 @@ import { InvalidInput, SessionExists } from '../errors.ts';
 import { parse, sessionId } from '../schemas/index.ts';
 import { sameCopy } from '../sdk.ts';
 import { ask } from './ask.ts';
-import { describe, isOpen } from './describe.ts';
-import { orFailure, refusedStart } from './failures.ts';
+import { describe, isOpen, isOurs } from './describe.ts';
+import { orFailure, refusedStart, unknownSession } from './failures.ts';
 import type { SessionInput } from './inputs.ts';
 import { listSessions, type ListSessions, type SessionsPage } from './list-sessions.ts';
 import { fromWorker } from './no-worker.ts';
 import { checkSent } from './sent.ts';
+import { checkOptions, checkWord } from './options.ts';
 import { SessionHandle } from './session-handle.ts';
 
 const LOOK_AGAIN_MS = 20;
@@ -42,32 +43,34 @@ export class OutliveClient {
   readonly taskQueue: string;
 
   /** @throws InvalidInput when the client was made by another copy of `@temporalio/client`, or is none. */
-  constructor(temporal: Client, { taskQueue = DEFAULT_TASK_QUEUE }: OutliveClientOptions = {}) {
+  constructor(temporal: Client, options: OutliveClientOptions = {}) {
     sameCopy(temporal, Client, 'client', '@temporalio/client');
+    checkOptions(options, '{ taskQueue?: string }');
     this.temporal = temporal;
-    this.taskQueue = taskQueue;
+    this.taskQueue = options.taskQueue ?? DEFAULT_TASK_QUEUE;
   }
 
   /**
    * Starts a session, and answers once it has been taken. Its id may be used again once the session has ended. With `ifExists: 'use'` one
    * that is open is used as it is, and `input` says nothing then.
    *
-   * @throws SessionExists while a session of this id is open.
-   * @throws InvalidInput for an ill-formed id or input.
+   * @throws SessionExists while a session of this id is open, UnknownSession while another workflow has the id.
+   * @throws InvalidInput for an ill-formed id, input or option.
    * @throws UnknownAgent when no worker knows the agent.
    * @throws NoWorker when no worker takes it within 30 s; it is started all the same.
    */
-  async startSession(
-    id: string,
-    input: SessionInput = {},
-    { ifExists = 'fail' }: StartSessionOptions = {},
-  ): Promise<SessionHandle> {
+  async startSession(id: string, input: SessionInput = {}, options: StartSessionOptions = {}): Promise<SessionHandle> {
+    checkOptions(options, '{ ifExists?: "fail" | "use" }');
+    const ifExists = options.ifExists ?? 'fail';
+    checkWord('ifExists', ifExists, ['fail', 'use']);
     checkSent(id, 'the session id');
     checkSent(input);
     const checked = parse(sessionId, id, 'the session id');
     if (isRefusal(checked)) throw new InvalidInput(checked.message);
     return orFailure(this.temporal, id, async () => {
-      await this.taken(id, await this.begun(id, input, ifExists));
+      const runId = await this.begun(id, input, ifExists);
+      if (ifExists === 'use') await this.checkSession(id);
+      await this.taken(id, runId);
       return this.session(id);
     });
   }
@@ -86,10 +89,17 @@ export class OutliveClient {
       return firstExecutionRunId;
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      await this.checkSession(id);
       throw new SessionExists(
         `Expected the id of a session that is not open, got "${id}": take another one, or use it with { ifExists: 'use' }.`,
       );
     }
+  }
+
+  /** @throws UnknownSession when another workflow has the id: it would answer none of what a session is asked. */
+  private async checkSession(id: string): Promise<void> {
+    const description = await describe(this.temporal, id);
+    if (description !== undefined && !isOurs(description)) throw unknownSession(this.temporal, id, description);
   }
 
   /** Waits until a session's start argument has been taken or refused. */

@@ -10,6 +10,7 @@
  */
 import { hashShort } from '../domain/state/ids.ts';
 import { InvalidInput } from '../errors.ts';
+import { shown } from './options.ts';
 
 /** How far a log is read: the number of the last event, and its instant in milliseconds; without one it is taken as it is. */
 export interface Place {
@@ -57,9 +58,7 @@ export function positionOf(sessionId: string, after: number | string): Position 
   if (isCount(after)) return { own: { seq: after }, merged: BEGINNING, runs: new Map() };
   const read = typeof after === 'string' ? parsed(sessionId, after) : undefined;
   if (read !== undefined) return read;
-  throw new InvalidInput(
-    `Expected after to be a seq or a cursor of this stream, got ${JSON.stringify(after).slice(0, 80)}.`,
-  );
+  throw new InvalidInput(`Expected after to be a seq or a cursor of this stream, got ${shown(after)}.`);
 }
 
 function parsed(sessionId: string, cursor: string): Position | undefined {

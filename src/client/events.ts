@@ -3,11 +3,13 @@
  * place on (`cursor.ts`), if that still is one (`resume.ts`).
  */
 import type { Client } from '@temporalio/client';
-import { InvalidInput, UnknownSession } from '../errors.ts';
+import { InvalidInput } from '../errors.ts';
 import { cursorOf, positionOf, type Place } from './cursor.ts';
-import { failureOf, placeOf as serverOf } from './failures.ts';
+import { describe } from './describe.ts';
+import { failureOf, unknownSession } from './failures.ts';
 import { lastBefore, placeOf, readLog, type Log, type ReadLog } from './log.ts';
 import { merge, startersFirst, type EventItem } from './merge.ts';
+import { checkOptions, shown } from './options.ts';
 import { checkAll, checkEpoch, checkOwn, fromPlace, since, type Reader } from './resume.ts';
 
 export type { EventItem } from './merge.ts';
@@ -26,12 +28,16 @@ export interface EventsOptions {
 export async function* readEvents(
   client: Client,
   sessionId: string,
-  { after = 0, includeRuns = false }: EventsOptions,
+  options: EventsOptions,
 ): AsyncGenerator<EventItem> {
+  checkOptions(options, '{ after?: number | string, includeRuns?: boolean }');
+  const { after = 0, includeRuns = false } = options;
+  if (typeof includeRuns !== 'boolean')
+    throw new InvalidInput(`Expected includeRuns to be true or false, got ${shown(includeRuns)}.`);
   const reader: Reader = {
     read: async (workflowId, from) => readLog(client, workflowId, from, workflowId !== sessionId),
     standing: async (workflowId, place) => lastBefore(client, workflowId, place),
-    server: serverOf(client),
+    unknown: async (id) => unknownSession(client, id, await describe(client, id)),
   };
   try {
     yield* includeRuns ? readTree(reader, sessionId, after) : readOwn(reader, sessionId, after);
@@ -76,6 +82,5 @@ export async function* readTree(reader: Reader, sessionId: string, after: number
 async function required(reader: Reader, sessionId: string, place: Place): Promise<Log> {
   const log = await reader.read(sessionId, fromPlace(place));
   if (log !== undefined) return log;
-  const where = reader.server === undefined ? '' : ` (${reader.server})`;
-  throw new UnknownSession(`Expected the id of a session, got "${sessionId}"${where}, which is none.`);
+  throw await reader.unknown(sessionId);
 }

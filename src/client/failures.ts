@@ -29,6 +29,7 @@ import { describe, isOpen, isOurs, whyOf } from './describe.ts';
 import {
   FAILED_PRECONDITION,
   INVALID_ARGUMENT,
+  isOfNamespace,
   isTooLarge,
   NOT_FOUND,
   PASSING,
@@ -93,19 +94,32 @@ async function ofSession(
   error: unknown,
   description: WorkflowExecutionDescription | undefined,
 ): Promise<OutliveError> {
-  const got = `"${truncate(sessionId, DETAIL_CHARS)}" (${placeOf(client)})`;
-  if (description === undefined)
-    return because(error, new UnknownSession(`Expected the id of a session, got ${got}, which is none.`));
-  if (!isOurs(description)) {
-    const what = `which is a workflow of type "${truncate(description.type, DETAIL_CHARS)}"`;
-    return because(error, new UnknownSession(`Expected the id of a session, got ${got}, ${what}.`));
-  }
+  if (description === undefined || !isOurs(description))
+    return because(error, unknownSession(client, sessionId, description));
+  const got = quoted(client, sessionId);
   const refused = await refusedStart(client, description).catch(() => undefined);
   if (error instanceof QueryNotRegisteredError && refused !== undefined) return refused;
   if (isOpen(description) || error instanceof QueryNotRegisteredError) return because(error, ofServer(client, error));
   const how = refused === undefined ? ENDS[description.status.name] : `failed at its start: ${refused.message}`;
   const sentence = `Expected an open session, got ${got}, which ${how ?? 'is closed'}`;
   return because(error, new SessionClosed(sentence.endsWith('.') ? sentence : `${sentence}.`));
+}
+
+/** What has the id of a session, if anything has, is none. */
+export function unknownSession(
+  client: Client,
+  sessionId: string,
+  description: WorkflowExecutionDescription | undefined,
+): UnknownSession {
+  const what =
+    description === undefined || isOurs(description)
+      ? 'none'
+      : `a workflow of type "${truncate(description.type, DETAIL_CHARS)}"`;
+  return new UnknownSession(`Expected the id of a session, got ${quoted(client, sessionId)}, which is ${what}.`);
+}
+
+function quoted(client: Client, sessionId: string): string {
+  return `"${truncate(sessionId, DETAIL_CHARS)}" (${placeOf(client)})`;
 }
 
 const ENDS: Record<string, string> = { TERMINATED: 'was terminated', TIMED_OUT: 'was timed out by Temporal' };
@@ -128,7 +142,7 @@ export async function refusedStart(
 /** What is left is the server's, or that of what lies between. */
 function ofServer(client: Client, error: unknown): OutliveError {
   const place = placeOf(client);
-  if (error instanceof NamespaceNotFoundError)
+  if (error instanceof NamespaceNotFoundError || isOfNamespace(error))
     return new Unavailable(
       `Expected a namespace that Temporal at ${addressOf(client)} has, got "${client.options.namespace}".`,
     );

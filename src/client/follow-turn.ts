@@ -7,9 +7,9 @@ import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { Json, MessagePart, StreamedPart, TurnStatus, UIMessage } from '../contract.ts';
 import type { FollowedTurn } from '../domain/view/follow-turn.ts';
 import type { TurnView } from '../domain/view/queries.ts';
-import { NoWorker, SessionClosed, Unavailable, UnknownSession, UnknownTurn } from '../errors.ts';
-import { describe, isOpen } from './describe.ts';
-import { orFailure, placeOf } from './failures.ts';
+import { NoWorker, SessionClosed, Unavailable, UnknownTurn } from '../errors.ts';
+import { describe, isOpen, isOurs } from './describe.ts';
+import { orFailure, unknownSession } from './failures.ts';
 import { modelHeartbeatOf } from './heartbeat.ts';
 
 /**
@@ -50,8 +50,7 @@ export async function* followTurn(followed: Followed, turnId: string, signal?: A
   for (;;) {
     if (signal?.aborted === true) return;
     const description = await orFailure(client, sessionId, async () => describe(client, sessionId));
-    if (description === undefined)
-      throw new UnknownSession(`Expected the id of a session, got "${sessionId}" (${placeOf(client)}), which is none.`);
+    if (description === undefined || !isOurs(description)) throw unknownSession(client, sessionId, description);
     const beat = await modelHeartbeatOf(client, description);
     if (beat?.turnId === named && beat.step === step.number) {
       wait = LOOK_MS;

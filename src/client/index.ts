@@ -1,4 +1,5 @@
-/** The client and what its methods take and answer. */
+/** The client, what its methods take and answer, and the failures that they throw. */
+export * from '../errors.ts';
 export { OutliveClient, type OutliveClientOptions, type StartSessionOptions } from './client.ts';
 export type { ListedSession, ListSessions, SessionsPage } from './list-sessions.ts';
 export { SessionHandle, type RunTurnInput, type TurnStream } from './session-handle.ts';

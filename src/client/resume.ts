@@ -5,7 +5,7 @@
  */
 import type { OutliveEvent } from '../contract.ts';
 import { iso } from '../domain/state/state.ts';
-import { StaleCursor } from '../errors.ts';
+import { StaleCursor, type UnknownSession } from '../errors.ts';
 import { BEGINNING, cursorOf, type Place, type Position, type RunPlace } from './cursor.ts';
 import type { Log, ReadLog } from './log.ts';
 
@@ -13,8 +13,8 @@ export interface Reader {
   read: ReadLog;
   /** The last event before a place that is not younger than it. */
   standing(workflowId: string, place: Required<Place>): Promise<Place>;
-  /** Where it reads, for sentences. */
-  readonly server?: string;
+  /** That no session has this id, and what has it. */
+  unknown(sessionId: string): Promise<UnknownSession>;
 }
 
 /** The number from which a log is read, so that its place is read again. */

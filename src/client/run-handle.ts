@@ -11,10 +11,10 @@ import { endInTemporal } from '../closed-workflow.ts';
 import type { ForgottenRow, Json, Progress, Row, RunResult } from '../contract.ts';
 import { workflowIdOfRun } from '../domain/state/ids.ts';
 import { resultAsTold } from '../domain/run/result.ts';
-import { InvalidInput, ResultGone, RunFailed, UnknownRun } from '../errors.ts';
+import { InvalidInput, ResultGone, RunFailed, UnknownRun, type UnknownSession } from '../errors.ts';
 import { ask } from './ask.ts';
-import { describe, firstRunId, isOpen, parentEpochOf } from './describe.ts';
-import { cameAtABadMoment, orFailure } from './failures.ts';
+import { describe, firstRunId, isOpen, isOurs as isSession, parentEpochOf } from './describe.ts';
+import { cameAtABadMoment, orFailure, unknownSession } from './failures.ts';
 import { isForbidden } from './server-codes.ts';
 import { heartbeatOf } from './heartbeat.ts';
 import { ANSWER_MS, noWorker } from './no-worker.ts';
@@ -126,7 +126,7 @@ export class RunHandle {
    * Waits for the run to settle and answers its whole result, however large. On an interrupted run it goes on waiting.
    *
    * @throws RunFailed when it failed, was cancelled or was lost, also after its session has ended.
-   * @throws UnknownRun when neither session nor Temporal know it for 5 s.
+   * @throws UnknownRun when neither session nor Temporal know it for 5 s, UnknownSession when there is no such session either.
    * @throws ResultGone when it has completed and retention has taken its result.
    * @throws NoWorker when only the session could tell, and no worker answers for it within 30 s.
    */
@@ -153,9 +153,17 @@ export class RunHandle {
         if (missing !== undefined) throw missing;
       }
       if (known === null && !('error' in row) && waited >= UNKNOWN_AFTER_MS && !(await this.isOurs()))
-        throw new UnknownRun(`Expected runId to name a run of "${this.session.sessionId}", got "${this.runId}".`);
+        throw await this.unknown();
       await pause(LOOK_AGAIN_MS);
     }
+  }
+
+  private async unknown(): Promise<UnknownRun | UnknownSession> {
+    const { sessionId } = this.session;
+    const session = await describe(this.client, sessionId);
+    return session === undefined || !isSession(session)
+      ? unknownSession(this.client, sessionId, session)
+      : new UnknownRun(`Expected runId to name a run of "${sessionId}", got "${this.runId}".`);
   }
 
   /** How the run's own workflow says that it ended, or Temporal, if nobody is left to settle it otherwise. Waits for that. */

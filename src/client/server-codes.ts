@@ -73,3 +73,8 @@ export function isForbidden(error: unknown): boolean {
 export function isNotFound(error: unknown): boolean {
   return codeOf(error) === NOT_FOUND;
 }
+
+/** What was not found is the namespace; Temporal's client tells it apart for some of the calls only. */
+export function isOfNamespace(error: unknown): boolean {
+  return isNotFound(error) && /\bNamespace .+ is not found/u.test(serverError(error)?.message ?? '');
+}

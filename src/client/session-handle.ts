@@ -29,6 +29,7 @@ import { cutOff, orFailure, refusedStart } from './failures.ts';
 import { followTurn, type TurnPart } from './follow-turn.ts';
 import type { AnswerInput, RunRequest, RunTurnOptions, SubmitTurnInput, TurnInput } from './inputs.ts';
 import { fromWorker } from './no-worker.ts';
+import { checkOptions, checkSignal, checkWord } from './options.ts';
 import { RunHandle } from './run-handle.ts';
 import { checkSent } from './sent.ts';
 
@@ -39,6 +40,8 @@ const PAGE = 1000;
 
 /** What `runTurn` is given: input, or a function that makes it of the transcript. */
 export type RunTurnInput = TurnInput | ((messages: UIMessage[]) => TurnInput | Promise<TurnInput>);
+
+type RunTurnModes = RunTurnOptions & { mode?: 'submit' | 'wait' | 'stream' };
 
 /** Parts of a turn as they come; a promise too, for what is the same once the turn is durable. */
 export type TurnStream = Promise<AsyncIterable<TurnPart>> & AsyncIterable<TurnPart>;
@@ -120,17 +123,16 @@ export class SessionHandle {
   runTurn(input: RunTurnInput, options: RunTurnOptions & { mode: 'submit' }): Promise<TurnReceipt>;
   runTurn(input: RunTurnInput, options: RunTurnOptions & { mode: 'stream' }): TurnStream;
   runTurn(input: RunTurnInput, options?: RunTurnOptions & { mode?: 'wait' }): Promise<TurnView>;
-  runTurn(
-    input: RunTurnInput,
-    { mode = 'wait', signal, ...rest }: RunTurnOptions & { mode?: 'submit' | 'wait' | 'stream' } = {},
-  ): Promise<TurnReceipt | TurnView> | TurnStream {
-    const submitted = this.submitted(input, rest, mode !== 'submit');
+  runTurn(input: RunTurnInput, options: RunTurnModes | null = {}): Promise<TurnReceipt | TurnView> | TurnStream {
+    // What is ill-formed is told to whoever awaits or iterates.
+    const { mode, signal } = options ?? {};
+    const submitted = this.submitted(input, options);
     if (mode === 'submit') return submitted;
     const turnId = submitted.then((receipt) => receipt.ownTurnId ?? receipt.turnId);
     // Whoever awaits or iterates is told.
     turnId.catch(() => undefined);
-    const parts = this.partsOf(turnId, signal);
-    if (mode === 'wait') return endOf(parts, signal);
+    const parts = this.partsOf(turnId, { signal });
+    if ((mode ?? 'wait') === 'wait') return endOf(parts, signal);
     const whenDurable = submitted.then(() => parts);
     whenDurable.catch(() => undefined);
     return Object.assign(whenDurable, { [Symbol.asyncIterator]: () => parts });
@@ -142,30 +144,34 @@ export class SessionHandle {
    * @throws UnknownTurn for one that this session never had, or keeps no more.
    * @throws NestedTurn inside a tool or task of this session.
    */
-  streamTurn(turnId: string, { signal }: { signal?: AbortSignal } = {}): AsyncIterable<TurnPart> {
-    return this.partsOf(Promise.resolve(turnId), signal);
+  streamTurn(turnId: string, options: { signal?: AbortSignal } = {}): AsyncIterable<TurnPart> {
+    return this.partsOf(turnId, options);
   }
 
-  private async submitted(
-    input: RunTurnInput,
-    rest: Omit<SubmitTurnInput, 'input'>,
-    waits: boolean,
-  ): Promise<TurnReceipt> {
-    if (waits) refuseNested(this.sessionId);
+  private async submitted(input: RunTurnInput, options: RunTurnModes | null): Promise<TurnReceipt> {
+    checkOptions(options, '{ mode?: "submit" | "wait" | "stream", … }');
+    const { mode, signal, ...rest } = options ?? {};
+    checkWord('mode', mode, ['submit', 'wait', 'stream']);
+    checkSignal({ signal });
+    if (mode !== 'submit') refuseNested(this.sessionId);
     return this.submitTurn({
       ...rest,
       input: typeof input === 'function' ? await input(await this.wholeTranscript()) : input,
     });
   }
 
-  private async *partsOf(submitted: Promise<string>, signal: AbortSignal | undefined): AsyncGenerator<TurnPart> {
+  private async *partsOf(
+    submitted: Promise<string> | string,
+    options: { signal?: AbortSignal | undefined },
+  ): AsyncGenerator<TurnPart> {
+    checkSignal(options);
     refuseNested(this.sessionId);
     const followed = {
       client: this.temporal,
       sessionId: this.sessionId,
       query: async <T>(name: string, argument: unknown) => this.query<T>(name, argument),
     };
-    yield* followTurn(followed, await submitted, signal);
+    yield* followTurn(followed, await submitted, options.signal);
   }
 
   private async wholeTranscript(): Promise<UIMessage[]> {

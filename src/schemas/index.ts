@@ -9,9 +9,10 @@ import { MOST_LEVELS, parse } from './parse.ts';
 import type { Shape } from './shapes.ts';
 
 export * from './answers.ts';
-export type { Shape } from './shapes.ts';
 export { echo, isDeeper, isUnreadable, MOST_LEVELS, parse, pathText, sentence, UNREADABLE } from './parse.ts';
 export { limits, sessionId, sessionInput } from './settings.ts';
+export { isObject, type Shape } from './shapes.ts';
+export type { Shape } from './shapes.ts';
 
 /** The argument of each message and query, by name. */
 export const schemas = { ...messages, ...queries, ...between };

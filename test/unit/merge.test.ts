@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readTree, readOwn } from '../../src/client/events.ts';
 import type { EventItem } from '../../src/client/index.ts';
+import { UnknownSession } from '../../src/errors.ts';
 import { BEGINNING } from '../../src/client/cursor.ts';
 import { identity, Tree, type Growth } from '../support/tree.ts';
 
@@ -32,6 +33,7 @@ async function all(stream: AsyncIterable<EventItem>): Promise<EventItem[]> {
 const readerOf = (tree: Tree): Parameters<typeof readTree>[0] => ({
   read: tree.read,
   standing: async () => Promise.resolve(BEGINNING),
+  unknown: async (id) => Promise.resolve(new UnknownSession(id)),
 });
 
 function grown(steps: readonly { what: Growth; where: number; later: boolean }[]): Tree {

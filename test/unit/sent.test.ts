@@ -2,9 +2,11 @@
 import { Client, Connection, ServiceError } from '@temporalio/client';
 import { afterAll, expect, test } from 'vitest';
 import { OutliveClient } from '../../src/client/index.ts';
+import * as alone from '../../src/client/index.ts';
 import { failureOf } from '../../src/client/failures.ts';
 import { checkSent, SENT_BYTES } from '../../src/client/sent.ts';
-import { OutliveError } from '../../src/errors.ts';
+import { ERROR_TYPES, OutliveError } from '../../src/errors.ts';
+import * as whole from '../../src/index.ts';
 
 /** Whatever is sent there is `Unavailable`. */
 const nowhere = Connection.lazy({ address: '127.0.0.1:1' });
@@ -126,4 +128,46 @@ test.each([
   const failure = await failureOf(client.temporal, 's', new ServiceError('Failed', { cause }));
   expect(failure).toMatchObject({ type });
   expect(failure.message).toContain(details);
+});
+
+async function all(stream: AsyncIterable<unknown>): Promise<unknown[]> {
+  const items: unknown[] = [];
+  for await (const item of stream) items.push(item);
+  return items;
+}
+
+const MODES = '"submit", "wait", "stream"';
+
+test.each([
+  ['ifExists', async () => client.startSession('s', {}, { ifExists: js('zzz') }), 'one of "fail", "use", got "zzz".'],
+  ['options', async () => client.startSession('s', {}, js(null)), '{ ifExists?: "fail" | "use" }, got null.'],
+  ['options', async () => client.startSession('s', {}, js('use')), '{ ifExists?: "fail" | "use" }, got "use".'],
+  ['options', () => new OutliveClient(client.temporal, js(null)), '{ taskQueue?: string }, got null.'],
+  ['status', async () => client.listSessions({ status: js('zzz') }), 'one of "open", "closed", got "zzz".'],
+  ['mode', async () => session.runTurn('x', { mode: js('zzz') }), `one of ${MODES}, got "zzz".`],
+  ['mode', async () => all(js(session.runTurn('x', { mode: js('zzz') }))), `one of ${MODES}, got "zzz".`],
+  ['mode', async () => session.runTurn('x', { mode: js({}) }), `one of ${MODES}, got an object.`],
+  ['options', async () => session.runTurn('x', js(null)), '{ mode?: "submit" | "wait" | "stream", … }, got null.'],
+  ['signal', async () => session.runTurn('x', { signal: js('x') }), 'an AbortSignal, got "x".'],
+  ['signal', async () => all(session.streamTurn('x', { signal: js(1n) })), 'an AbortSignal, got 1.'],
+  ['options', async () => all(session.streamTurn('x', js(null))), '{ signal?: AbortSignal }, got null.'],
+  ['includeRuns', async () => all(session.events({ includeRuns: js('zzz') })), 'true or false, got "zzz".'],
+  ['after', async () => all(session.events({ after: js(1n) })), 'a seq or a cursor of this stream, got 1.'],
+  ['after', async () => all(session.events({ after: js(circle) })), 'a seq or a cursor of this stream, got an object.'],
+  [
+    'options',
+    async () => all(session.events(js(null))),
+    '{ after?: number | string, includeRuns?: boolean }, got null.',
+  ],
+])('X-01 an ill-formed option is refused at once: %s', async (field, call, message) => {
+  expect(await refusalOf(call)).toBe(
+    `InvalidInput: Expected ${field === 'options' ? 'the options' : field} to be ${message}`,
+  );
+});
+
+test('the client alone has the failures that its methods throw, the same as the package', () => {
+  for (const type of ERROR_TYPES) {
+    expect(alone).toHaveProperty(type);
+    expect(whole).toHaveProperty(type, (alone as Record<string, unknown>)[type]);
+  }
 });
