@@ -204,7 +204,10 @@ export class SessionExists extends OutliveError {
     super('SessionExists', message);
   }
 }
-/** What is needed cannot be reached now; sending the same again later is safe. */
+/**
+ * What is needed cannot be reached now; sending the same again later is safe. So it is where the namespace does not exist: nothing was done, and
+ * a namespace that was just made is found some seconds later.
+ */
 export class Unavailable extends OutliveError {
   constructor(message: string) {
     super('Unavailable', message);

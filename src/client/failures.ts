@@ -31,6 +31,7 @@ import {
   INVALID_ARGUMENT,
   isOfNamespace,
   isTooLarge,
+  isUnreached,
   NOT_FOUND,
   PASSING,
   PERMISSION_DENIED,
@@ -166,6 +167,10 @@ function ofCode(server: ServerError, place: string, detail: string): OutliveErro
   const tooLarge = isTooLarge(server);
   if (tooLarge === 'sent') return new InvalidInput(`Expected what Temporal carries (${place}), got ${detail}.`);
   if (tooLarge === 'read') return new Internal(`Expected an answer that Temporal carries (${place}), got ${detail}.`);
+  if (isUnreached(server))
+    return new Unavailable(
+      `Expected Temporal to answer (${place}), got no connection: nothing answers at that address (${detail}).`,
+    );
   const { code } = server;
   switch (code) {
     case PERMISSION_DENIED:
@@ -186,12 +191,15 @@ function because<E extends OutliveError>(error: unknown, failure: E): E {
   return Object.defineProperty(failure, 'cause', { value: error, configurable: true, writable: true });
 }
 
-/** On one line, without the number that gRPC puts before it. */
+/** On one line, without what gRPC puts around it. */
 function detailOf(error: unknown): string {
   const { details, cause } = error as { details?: unknown; cause?: unknown };
   const inner = error instanceof Error && cause instanceof Error && serverError(error) === undefined ? cause : error;
   const text = typeof details === 'string' && details !== '' ? details : inner instanceof Error ? inner.message : inner;
-  const line = String(text).replaceAll(/\s+/gu, ' ').trim();
+  const whole = String(text).replaceAll(/\s+/gu, ' ').trim();
+  // gRPC wraps what has really happened, and has a note that may be empty.
+  const line =
+    /^No connection established\. Last error: (?:Error: )?(.*)\. Resolution note:/u.exec(whole)?.[1] ?? whole;
   return JSON.stringify(truncate(line === '' ? 'nothing' : line, DETAIL_CHARS));
 }
 

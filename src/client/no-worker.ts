@@ -4,7 +4,7 @@ import type { Client } from '@temporalio/client';
 import { NoWorker } from '../errors.ts';
 import { describe, whyOf } from './describe.ts';
 import { cutOff, placeOf } from './failures.ts';
-import { isUnanswered, isUnavailable } from './server-codes.ts';
+import { isUnanswered, isUnavailable, isUnreached } from './server-codes.ts';
 
 /** So long a worker is waited for, milliseconds. */
 export const ANSWER_MS = 30_000;
@@ -29,6 +29,7 @@ export async function fromWorker<T>(
   { started = false, goesOn = false, reads = false }: { started?: boolean; goesOn?: boolean; reads?: boolean } = {},
 ): Promise<T> {
   const end = Date.now() + ANSWER_MS;
+  let unreached: unknown;
   for (;;) {
     const since = Date.now();
     try {
@@ -38,9 +39,15 @@ export async function fromWorker<T>(
       if (!isUnanswered(error) && !isUnavailable(error)) throw error;
       // What an end has cut off was with a worker.
       if (goesOn && cutOff(error)) throw error;
-      const missing = await whyOf(client, async () => noWorker(client, workflowId, since, started));
-      if (missing !== undefined) throw missing;
+      const isAway = isUnreached(error, unreached !== undefined);
+      if (isAway) unreached ??= error;
+      else {
+        const missing = await whyOf(client, async () => noWorker(client, workflowId, since, started));
+        if (missing !== undefined) throw missing;
+      }
       if (reads && Date.now() + READ_AGAIN_MS < end) await pause(READ_AGAIN_MS);
+      // The first time it was said why; later the time may have been too short for that.
+      else if (isAway) throw unreached;
       else if (!goesOn || Date.now() < since + ANSWER_MS) throw error;
     }
   }

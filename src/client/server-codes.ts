@@ -63,6 +63,23 @@ export function isUnavailable(error: unknown): boolean {
   return codeOf(error) === UNAVAILABLE;
 }
 
+/** What gRPC says of a call that has found no server. */
+const NO_SERVER =
+  /no connection established|name resolution failed|no addresses resolved|waiting for (?:lb pick|name resolution)/iu;
+/** And of one that its deadline has kept from looking for any. */
+const NOT_TRIED = /waiting for metadata filters/iu;
+
+/**
+ * No server has been reached, so that none can be asked anything else.
+ *
+ * @param before whether that was so of the call before: one whose time is over says nothing of the server by itself.
+ */
+export function isUnreached(error: unknown, before = false): boolean {
+  const server = serverError(error);
+  if (server === undefined || (server.code !== UNAVAILABLE && server.code !== DEADLINE_EXCEEDED)) return false;
+  return NO_SERVER.test(server.message) || (before && NOT_TRIED.test(server.message));
+}
+
 /** Asking again will not help: whoever asks may not. */
 export function isForbidden(error: unknown): boolean {
   const code = codeOf(error);

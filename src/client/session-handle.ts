@@ -20,7 +20,7 @@ import type { Rewound } from '../domain/turn/rewind.ts';
 import type { TurnReceipt } from '../domain/turn/submit.ts';
 import type { DetachReceipt } from '../domain/turn/waits.ts';
 import type { GetEvents, GetTranscript, ListRuns, TurnView } from '../domain/view/queries.ts';
-import type { OutliveError } from '../errors.ts';
+import { OutliveError } from '../errors.ts';
 import { refuseNested } from '../nested.ts';
 import { ask } from './ask.ts';
 import { describe, isOpen, whyOf } from './describe.ts';
@@ -32,6 +32,7 @@ import { fromWorker } from './no-worker.ts';
 import { checkOptions, checkSignal, checkWord } from './options.ts';
 import { RunHandle } from './run-handle.ts';
 import { checkSent } from './sent.ts';
+import { isUnreached } from './server-codes.ts';
 
 const MOST_SENDS = 12;
 const RESEND_MS = 100;
@@ -252,6 +253,8 @@ export class SessionHandle {
   /** @throws InvalidInput or UnknownAgent, as `startSession` does, when the session was refused at its start. */
   async getSession(): Promise<SessionSnapshot> {
     const snapshot = await this.query<SessionSnapshot>('getSession').catch(async (error: unknown) => {
+      // Of a server that is not there nothing more is known.
+      if (error instanceof OutliveError && isUnreached(error.cause)) throw error;
       throw (await this.refusal()) ?? error;
     });
     // One that has taken its start has an event of it.

@@ -91,7 +91,10 @@ test('case 24 no server at the address: every call is Unavailable, and names add
   const found = await failures(callsBy(await lazily(line.address)));
   for (const [name, { type, message }] of Object.entries(found)) {
     expect(type, `${name}: ${message}`).toBe('Unavailable');
-    expect(message, name).toContain(`namespace "default" at ${line.address}`);
+    expect(message, name).toBe(
+      `Expected Temporal to answer (namespace "default" at ${line.address}), got no connection: ` +
+        `nothing answers at that address ("connect ECONNREFUSED ${line.address}").`,
+    );
   }
 }, 120_000);
 
