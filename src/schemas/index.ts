@@ -12,7 +12,6 @@ export * from './answers.ts';
 export { echo, isDeeper, isUnreadable, MOST_LEVELS, parse, pathText, sentence, UNREADABLE } from './parse.ts';
 export { limits, sessionId, sessionInput } from './settings.ts';
 export { isObject, type Shape } from './shapes.ts';
-export type { Shape } from './shapes.ts';
 
 /** The argument of each message and query, by name. */
 export const schemas = { ...messages, ...queries, ...between };
