@@ -327,7 +327,12 @@ function contextOf({ workflowId, turnId, isRun }: ModelArg): CallContext {
 
 /** Why a call cannot be made that fits no schema for another reason: there is no such tool, or its input is no JSON. */
 function invalidity(error: unknown, input: unknown): string {
-  if (InvalidToolInputError.isInstance(error)) return `Expected input to be JSON, got ${echo(input)}.`;
+  if (InvalidToolInputError.isInstance(error)) {
+    const { cause } = error;
+    if (!TypeValidationError.isInstance(cause)) return `Expected input to be JSON, got ${echo(input)}.`;
+    const [why = ''] = messageOf(cause.cause).split('\n');
+    return `Expected input to fit its schema (${why}), got ${echo(input)}.`;
+  }
   return error instanceof Error ? error.message : 'The call is not valid.';
 }
 

@@ -1,9 +1,10 @@
 /** The agents, tasks and tools that a worker serves, by name, and what workflows are told of a name. */
-import type { AgentDefinition, Config, TaskDefinition, ToolDefinition } from '../src/define.ts';
+import type { AgentDefinition, Config, TaskDefinition } from '../src/define.ts';
 import { DEFAULT_TASK_QUEUE } from '../src/contract.ts';
 import { hashHex } from '../src/domain/state/ids.ts';
 import type { NameFacts } from '../src/domain/state/types.ts';
 import { InvalidInput } from '../src/errors.ts';
+import { toolsOf, type AgentTool } from './agent-tools.ts';
 import { KEY_VARIABLES } from '../src/model-names.ts';
 
 /** Digits of the hash of names. */
@@ -14,6 +15,7 @@ const LEAST_SECRET = 8;
 
 export class Registry {
   readonly agents = new Map<string, AgentDefinition>();
+  private readonly toolsByAgent = new Map<string, ReadonlyMap<string, AgentTool>>();
   readonly tasks = new Map<string, TaskDefinition>();
   readonly handlers: NonNullable<Config['handlers']>;
   readonly workflows: NonNullable<Config['workflows']>;
@@ -28,7 +30,10 @@ export class Registry {
   private readonly first: string;
 
   constructor(config: Config) {
-    for (const agent of config.agents) this.agents.set(agent.name, agent);
+    for (const agent of config.agents) {
+      this.agents.set(agent.name, agent);
+      this.toolsByAgent.set(agent.name, toolsOf(agent));
+    }
     for (const task of config.tasks ?? []) this.tasks.set(task.name, task);
     this.taskQueue = config.taskQueue ?? DEFAULT_TASK_QUEUE;
     this.handlers = config.handlers ?? {};
@@ -46,7 +51,7 @@ export class Registry {
     const known = [
       ...this.names,
       ...Object.keys(this.runHooks),
-      ...config.agents.flatMap(({ name, tools = [] }) => tools.map((tool) => `${name} ${tool.name}`)),
+      ...config.agents.flatMap(({ name }) => [...this.tools(name).keys()].map((tool) => `${name} ${tool}`)),
     ];
     this.announced = `names:${hashHex(JSON.stringify(known.toSorted()), HASH_DIGITS)}`;
     for (const name of config.secrets ?? []) longEnough(name);
@@ -85,8 +90,12 @@ export class Registry {
     return served === undefined ? null : { kind: 'workflow', taskQueue: served.taskQueue };
   }
 
-  tool(agent: string, tool: string): ToolDefinition | undefined {
-    return this.agents.get(agent)?.tools?.find((one) => one.name === tool);
+  tools(agent: string): ReadonlyMap<string, AgentTool> {
+    return this.toolsByAgent.get(agent) ?? new Map();
+  }
+
+  tool(agent: string, tool: string): AgentTool | undefined {
+    return this.tools(agent).get(tool);
   }
 
   /** A text in which every secret is replaced, also as it stands in JSON; longest first, so that none is left in parts. */

@@ -3,6 +3,7 @@ import { asSchema, jsonSchema, tool, type FlexibleSchema, type JSONSchema7, type
 import { z } from 'zod';
 import type { AgentDefinition, Schema } from '../src/define.ts';
 import { jsonBytes } from '../src/domain/state/json.ts';
+import type { AgentTool } from './agent-tools.ts';
 import type { Registry } from './registry.ts';
 
 const STATUSES = ['queued', 'running', 'input_required', 'interrupted', 'completed', 'failed', 'cancelled'] as const;
@@ -41,6 +42,14 @@ async function inJson(schema: Schema<unknown>): Promise<JSONSchema7 | undefined>
   }
 }
 
+/** What the model is told of a tool: nothing runs it but our own call. */
+function toldOf({ description, input, own }: AgentTool): ToolSet[string] {
+  if (own === undefined) return tool({ description, inputSchema: checkedOnly(input) });
+  const { execute: _execute, needsApproval: _needsApproval, outputSchema: _outputSchema, ...told } = own;
+  if ('type' in told && told.type === 'provider') return told as unknown as ToolSet[string];
+  return { ...told, inputSchema: checkedOnly(own.inputSchema as Schema<unknown>) } as ToolSet[string];
+}
+
 /** A schema that leaves input as the model gave it: the call itself makes of it what the schema makes of it, once. */
 function checkedOnly(schema: Schema<unknown>): FlexibleSchema<unknown> {
   const own = asSchema(schema);
@@ -65,8 +74,7 @@ function resultSchema(output: Schema<unknown> | undefined): FlexibleSchema<unkno
 /** `isRun`: the agent has a parent to speak to. */
 export async function toolset(registry: Registry, agent: AgentDefinition, isRun: boolean): Promise<ToolSet> {
   const tools: ToolSet = {};
-  for (const one of agent.tools ?? [])
-    tools[one.name] = tool({ description: one.description, inputSchema: checkedOnly(one.input) });
+  for (const [name, one] of registry.tools(agent.name)) tools[name] = toldOf(one);
   const [first, ...rest] = agent.canStart ?? [];
   if (first !== undefined) {
     tools['start_run'] = tool({

@@ -123,6 +123,19 @@ export interface ToolDefinition<Input = unknown, Output = unknown> {
   retries?: number;
 }
 
+/**
+ * A tool of the AI SDK, as `tool()`, `dynamicTool()` or the package of a provider makes it. It is taken as it is: called once for each call that the model
+ * makes, as none says that it may be called again; what `needsApproval` says holds.
+ */
+export interface AiTool {
+  readonly inputSchema: unknown;
+  readonly outputSchema?: unknown;
+  /** Left out by tools that the provider runs itself. */
+  readonly execute?: (input: any, options: any) => unknown;
+  readonly needsApproval?: boolean | ((input: any, options: any) => boolean | PromiseLike<boolean>);
+  readonly isProviderExecuted?: boolean;
+}
+
 /** A language model of the AI SDK, as its providers' packages make them. */
 export type LanguageModel = LanguageModelV4 | LanguageModelV3 | LanguageModelV2;
 
@@ -150,7 +163,8 @@ export interface AgentDefinition {
   temperature?: number;
   /** By provider, handed on as they are: `{ anthropic: { thinking: { type: 'enabled', budgetTokens: 4096 } } }`. */
   providerOptions?: Readonly<Record<string, { readonly [option: string]: Json }>>;
-  tools?: readonly ToolDefinition<any, any>[];
+  /** A list of what `defineTool` answers, or an object with the AI SDK's tools, and ours, by their names. */
+  tools?: readonly ToolDefinition<any, any>[] | Readonly<Record<string, AiTool | ToolDefinition<any, any>>>;
   /**
    * What a run of this agent is to give as its result, by the runtime's tool `report_result`. One that ends without is asked once more, and has failed then
    * (`ResultMissing`). In a session it has no effect. Default: a run's result is what it last reported, else its last text.

@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import { NAME_PATTERN, SERVED } from './contract.ts';
-import type { AgentDefinition, Config, TaskDefinition, ToolDefinition } from './define.ts';
+import type { AgentDefinition, AiTool, Config, TaskDefinition, ToolDefinition } from './define.ts';
 import { isRuntimeTool } from './domain/turn/runtime-tools.ts';
 import { InvalidInput } from './errors.ts';
 import { parseModelName } from './model-names.ts';
@@ -45,7 +45,12 @@ const agentFields = lazily((): Fields<AgentDefinition> => ({
       'an object with an object for each provider',
     ),
   ),
-  tools: optional(definitions('a tool', 'defineTool', 'tools')),
+  tools: optional(
+    v.union(
+      [definitions('a tool', 'defineTool', 'tools'), record],
+      'a list of tools, or an object with tools by their names',
+    ),
+  ),
   output: optional(standardSchema),
   canStart: optional(list(named, 'a list of names')),
   limits: optional(limits()),
@@ -106,6 +111,9 @@ const UNSUPPORTED = {
   config: ['channels', 'deployment', 'telemetry'],
 } as const;
 
+/** What every provider takes as the name of a tool. */
+const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/u;
+
 function problem(words: string): InvalidInput {
   return new InvalidInput(`Expected ${words}.`);
 }
@@ -131,11 +139,9 @@ function checkFields(
   if (issues !== undefined) throw new InvalidInput(sentence(issues[0], whole, what, of));
 }
 
-function checkName(kind: string, name: unknown): asserts name is string {
-  if (typeof name !== 'string' || !NAME_PATTERN.test(name))
-    throw problem(
-      `the name of ${kind} to match ${NAME_PATTERN.source}, got ${name === undefined ? 'nothing' : echo(name)}`,
-    );
+function checkName(kind: string, name: unknown, pattern = NAME_PATTERN): asserts name is string {
+  if (typeof name !== 'string' || !pattern.test(name))
+    throw problem(`the name of ${kind} to match ${pattern.source}, got ${name === undefined ? 'nothing' : echo(name)}`);
 }
 
 function fieldsOf(kind: string, definition: unknown): Record<string, unknown> {
@@ -155,8 +161,33 @@ export function checkAgent(agent: AgentDefinition): void {
   const what = `agent ${agent.name}`;
   checkFields(fields, agentFields(), what, UNSUPPORTED.agent);
   if (typeof agent.model === 'string') parseModelName(agent.model, `model of ${what}`);
-  for (const tool of agent.tools ?? []) checkTool(tool);
-  checkDistinct(`the tools of ${what}`, agent.tools ?? []);
+  checkTools(what, agent.tools ?? []);
+}
+
+function checkTools(what: string, tools: NonNullable<AgentDefinition['tools']>): void {
+  if (Array.isArray(tools)) {
+    for (const tool of tools as ToolDefinition[]) checkTool(tool);
+    checkDistinct(`the tools of ${what}`, tools as ToolDefinition[]);
+    return;
+  }
+  for (const [name, tool] of Object.entries(tools as Record<string, unknown>)) {
+    if (isObject(tool) && 'input' in tool) {
+      checkTool(tool as unknown as ToolDefinition);
+      if (tool['name'] !== name) throw problem(`tools.${name} of ${what} to be named so, got ${echo(tool['name'])}`);
+    } else checkAiTool(what, name, tool);
+  }
+}
+
+/** One of the AI SDK's is checked by what we do with it. */
+function checkAiTool(what: string, name: string, tool: unknown): void {
+  if (!TOOL_NAME.test(name))
+    throw problem(`the names of the tools of ${what} to match ${TOOL_NAME.source}, got ${echo(name)}`);
+  if (isRuntimeTool(name)) throw problem(`a tool not to be named like one of the runtime, got "${name}"`);
+  const { inputSchema, execute, isProviderExecuted } = Object(tool) as Partial<AiTool>;
+  if (inputSchema === undefined)
+    throw problem(`tools.${name} of ${what} to be a tool of the AI SDK or of defineTool, got ${echo(tool)}`);
+  if (typeof execute !== 'function' && isProviderExecuted !== true)
+    throw problem(`tools.${name} of ${what} to have execute, as nobody else would call it, got nothing`);
 }
 
 /** @throws InvalidInput with one sentence when a task is not usable. */
@@ -169,7 +200,7 @@ export function checkTask(task: TaskDefinition<any, any>): void {
 /** @throws InvalidInput with one sentence when a tool is not usable. */
 export function checkTool(tool: ToolDefinition<any, any>): void {
   const fields = fieldsOf('a tool', tool);
-  checkName('a tool', fields['name']);
+  checkName('a tool', fields['name'], TOOL_NAME);
   const what = `tool ${tool.name}`;
   if (isRuntimeTool(tool.name)) throw problem(`a tool not to be named like one of the runtime, got "${tool.name}"`);
   checkFields(fields, toolFields(), what, UNSUPPORTED.tool);

@@ -86,7 +86,7 @@ const request = lazily(() =>
     runId: optional(name),
     turnId: optional(name),
     toolCallId: optional(string('a string')),
-    toolName: optional(name),
+    toolName: optional(shortText(64)),
     input: optional(small),
     inputPreview: optional(string('a text')),
     question: optional(words),
@@ -123,7 +123,8 @@ export const runInput = lazily(() =>
     parentRunId: optional(name),
     parentToolCallId: optional(string('a string')),
     depth: count(),
-    agent: agentName,
+    // A tool's name may begin with what no other name does.
+    agent: v.union([agentName, shortText(64)]),
     kind: oneOf('agent', 'task', 'workflow', 'tool'),
     taskQueue: optional(workflowId),
     call: optional(object({ owner: agentName, policy: toolPolicy(), turnId: name, toolCallId: string('a string') })),

@@ -78,7 +78,15 @@ const UNUSABLE: [string, () => unknown][] = [
     'model of agent a to be a language model of the AI SDK or "provider:model", got nothing',
     () => agent({ model: undefined }),
   ],
-  ['tools of agent a to be a list of tools, got {}', () => agent({ tools: {} })],
+  ['tools of agent a to be a list of tools, or an object with tools by their names, got 5', () => agent({ tools: 5 })],
+  ['tools.x of agent a to be a tool of the AI SDK or of defineTool, got {}', () => agent({ tools: { x: {} } })],
+  [
+    'tools.x of agent a to have execute, as nobody else would call it, got nothing',
+    () => agent({ tools: { x: { inputSchema: z.object({}) } } }),
+  ],
+  ['tools.x of agent a to be named so, got "t"', () => agent({ tools: { x: tool({}) } })],
+  ['the names of the tools of agent a to match', () => agent({ tools: { 'a b': { inputSchema: z.object({}) } } })],
+  ['the name of a tool to match', () => tool({ name: 'a.b' })],
   ['tools[0] of agent a to be a tool, as defineTool answers it, got nothing', () => agent({ tools: [null] })],
   [
     'execute of tool t to be a function, got nothing',

@@ -121,6 +121,7 @@ const documented: Record<string, Documented> = {
   InterruptedCall: defined('InterruptedCall'),
   InstructionsContext: defined('InstructionsContext'),
   CallContext: defined('CallContext'),
+  AiTool: defined('AiTool'),
   TaskDefinition: defined('TaskDefinition'),
   TaskContext: defined('TaskContext'),
   ProgressReport: defined('ProgressReport'),
