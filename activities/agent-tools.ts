@@ -31,8 +31,7 @@ function adopted(name: string, own: AiTool): AgentTool {
     ...(needsApproval === undefined || needsApproval === false
       ? {}
       : {
-          approval:
-            needsApproval === true ? true : async (input: unknown) => (await needsApproval(input, options)) === true,
+          approval: needsApproval === true ? true : async (input: unknown) => needsApproval(input, options),
         }),
     execute: async (input: unknown, { toolCallId, signal }: ToolContext) =>
       lastOf(await execute?.(input, { ...options, toolCallId, abortSignal: signal })),
