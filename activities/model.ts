@@ -260,7 +260,7 @@ async function callOf(
   const wrong = unfit(input) ?? (await unfitFor(registry, agent, toolName, input));
   if (wrong !== undefined) return { kind: 'invalid', toolCallId, toolName, error: `InvalidInput: ${wrong}` };
   if (isRuntimeTool(toolName)) return { kind: 'runtime', toolCallId, toolName, input };
-  const tool = registry.tool(agent.name, toolName);
+  const tool = await registry.tool(agent.name, toolName).catch(() => undefined);
   const asks = tool !== undefined && (await needsApproval(tool, input, arg));
   const actionKey = tool === undefined ? undefined : await actionKeyOf(tool, input, arg);
   if (actionKey !== undefined && !ACTION_KEY.test(actionKey))

@@ -39,7 +39,11 @@ export async function checkProviders(agents: readonly AgentDefinition[]): Promis
   const [first] = agents;
   if (first === undefined) return;
   await installed('ai', async () => import('ai'), `agent ${first.name} needs it to call its model`);
-  for (const agent of agents) if (typeof agent.model === 'string') await modelOf(agent);
+  for (const agent of agents) {
+    if (typeof agent.model === 'string') await modelOf(agent);
+    if (agent.mcp !== undefined)
+      await installed('@ai-sdk/mcp', async () => import('@ai-sdk/mcp'), `agent ${agent.name} has MCP servers`);
+  }
 }
 
 /**

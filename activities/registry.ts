@@ -5,6 +5,7 @@ import { hashHex } from '../src/domain/state/ids.ts';
 import type { NameFacts } from '../src/domain/state/types.ts';
 import { InvalidInput } from '../src/errors.ts';
 import { toolsOf, type AgentTool } from './agent-tools.ts';
+import { McpTools } from './mcp.ts';
 import { KEY_VARIABLES } from '../src/model-names.ts';
 
 /** Digits of the hash of names. */
@@ -16,6 +17,7 @@ const LEAST_SECRET = 8;
 export class Registry {
   readonly agents = new Map<string, AgentDefinition>();
   private readonly toolsByAgent = new Map<string, ReadonlyMap<string, AgentTool>>();
+  private readonly mcpByAgent = new Map<string, McpTools>();
   readonly tasks = new Map<string, TaskDefinition>();
   readonly handlers: NonNullable<Config['handlers']>;
   readonly workflows: NonNullable<Config['workflows']>;
@@ -33,6 +35,7 @@ export class Registry {
     for (const agent of config.agents) {
       this.agents.set(agent.name, agent);
       this.toolsByAgent.set(agent.name, toolsOf(agent));
+      this.mcpByAgent.set(agent.name, new McpTools(agent));
     }
     for (const task of config.tasks ?? []) this.tasks.set(task.name, task);
     this.taskQueue = config.taskQueue ?? DEFAULT_TASK_QUEUE;
@@ -51,7 +54,9 @@ export class Registry {
     const known = [
       ...this.names,
       ...Object.keys(this.runHooks),
-      ...config.agents.flatMap(({ name }) => [...this.tools(name).keys()].map((tool) => `${name} ${tool}`)),
+      ...config.agents.flatMap(({ name, mcp = {} }) =>
+        [...this.tools(name).keys(), ...Object.keys(mcp)].map((tool) => `${name} ${tool}`),
+      ),
     ];
     this.announced = `names:${hashHex(JSON.stringify(known.toSorted()), HASH_DIGITS)}`;
     for (const name of config.secrets ?? []) longEnough(name);
@@ -94,8 +99,15 @@ export class Registry {
     return this.toolsByAgent.get(agent) ?? new Map();
   }
 
-  tool(agent: string, tool: string): AgentTool | undefined {
-    return this.tools(agent).get(tool);
+  /** Those of its MCP servers that answer too. */
+  async allTools(agent: string): Promise<ReadonlyMap<string, AgentTool>> {
+    const served = (await this.mcpByAgent.get(agent)?.all()) ?? [];
+    return new Map([...served.map((tool) => [tool.name, tool] as const), ...this.tools(agent)]);
+  }
+
+  /** @throws Error with one sentence when it is one of an MCP server that does not answer. */
+  async tool(agent: string, tool: string): Promise<AgentTool | undefined> {
+    return this.tools(agent).get(tool) ?? this.mcpByAgent.get(agent)?.find(tool);
   }
 
   /** A text in which every secret is replaced, also as it stands in JSON; longest first, so that none is left in parts. */

@@ -19,7 +19,9 @@ const BEGUN = { begun: true };
 const BEGUN_BEFORE = 'The outcome of this call is unknown: it was begun before, and it must not run twice.';
 
 export async function callTool(registry: Registry, client: Client, arg: ToolArg): Promise<Json> {
-  const tool = registry.tool(arg.agent, arg.toolName);
+  const tool = await registry.tool(arg.agent, arg.toolName).catch((error: unknown) => {
+    throw outgoing(registry, error);
+  });
   if (tool === undefined)
     throw await unknownName(
       registry,

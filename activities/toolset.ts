@@ -74,7 +74,7 @@ function resultSchema(output: Schema<unknown> | undefined): FlexibleSchema<unkno
 /** `isRun`: the agent has a parent to speak to. */
 export async function toolset(registry: Registry, agent: AgentDefinition, isRun: boolean): Promise<ToolSet> {
   const tools: ToolSet = {};
-  for (const [name, one] of registry.tools(agent.name)) tools[name] = toldOf(one);
+  for (const [name, one] of await registry.allTools(agent.name)) tools[name] = toldOf(one);
   const [first, ...rest] = agent.canStart ?? [];
   if (first !== undefined) {
     tools['start_run'] = tool({

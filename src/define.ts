@@ -136,6 +136,11 @@ export interface AiTool {
   readonly isProviderExecuted?: boolean;
 }
 
+/** Where an MCP server is: at an address, or a command that is started for each call and speaks through its standard streams. */
+export type McpServer =
+  | { readonly url: string; readonly headers?: Readonly<Record<string, string>> }
+  | { readonly command: string; readonly args?: readonly string[]; readonly env?: Readonly<Record<string, string>> };
+
 /** A language model of the AI SDK, as its providers' packages make them. */
 export type LanguageModel = LanguageModelV4 | LanguageModelV3 | LanguageModelV2;
 
@@ -170,6 +175,11 @@ export interface AgentDefinition {
    * (`ResultMissing`). In a session it has no effect. Default: a run's result is what it last reported, else its last text.
    */
   output?: Schema<unknown>;
+  /**
+   * MCP servers by names of yours; their tools are `<name>_<tool>`. A worker asks each once which tools it has, and connects to it for each call. What
+   * `readOnlyHint` or `idempotentHint` says of a tool is as `idempotent: true`. Needs `@ai-sdk/mcp`. Default none.
+   */
+  mcp?: Readonly<Record<string, McpServer>>;
   /** Names of the agents and tasks that this agent's model may start. Default none. */
   canStart?: readonly string[];
   limits?: Partial<Limits>;

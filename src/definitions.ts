@@ -25,6 +25,21 @@ const model: Shape<unknown> = v.custom(
   'a language model of the AI SDK or "provider:model"',
 );
 
+const texts = v.record(v.string(), v.string());
+const mcpServer: Shape<unknown> = v.custom(
+  (given) =>
+    v.is(v.strictObject({ url: v.pipe(v.string(), v.url()), headers: v.optional(texts) }), given) ||
+    v.is(
+      v.strictObject({
+        command: v.pipe(v.string(), v.minLength(1)),
+        args: v.optional(v.array(v.string())),
+        env: v.optional(texts),
+      }),
+      given,
+    ),
+  '{ url, headers? } or { command, args?, env? }',
+);
+
 /** Lists of definitions, whose own fields are looked at one by one. */
 function definitions(one: string, by: string, all: string): Shape<object[]> {
   return list(v.custom<object>(isObject, `${one}, as ${by} answers it`), `a list of ${all}`);
@@ -52,6 +67,7 @@ const agentFields = lazily((): Fields<AgentDefinition> => ({
     ),
   ),
   output: optional(standardSchema),
+  mcp: optional(v.pipe(record, v.record(v.string(), mcpServer))),
   canStart: optional(list(named, 'a list of names')),
   limits: optional(limits()),
   stallTimeoutMs: optional(atLeast(1)),
@@ -105,7 +121,7 @@ const configFields = lazily((): Fields<Config> => ({
 
 /** Fields of the contract that this version cannot serve: better refused than ignored. */
 const UNSUPPORTED = {
-  agent: ['mcp'],
+  agent: [],
   task: [],
   tool: [],
   config: ['channels', 'deployment', 'telemetry'],
@@ -162,6 +178,7 @@ export function checkAgent(agent: AgentDefinition): void {
   checkFields(fields, agentFields(), what, UNSUPPORTED.agent);
   if (typeof agent.model === 'string') parseModelName(agent.model, `model of ${what}`);
   checkTools(what, agent.tools ?? []);
+  for (const name of Object.keys(agent.mcp ?? {})) checkName('an MCP server', name, TOOL_NAME);
 }
 
 function checkTools(what: string, tools: NonNullable<AgentDefinition['tools']>): void {

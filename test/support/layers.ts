@@ -45,7 +45,7 @@ const LAYERS: Layer[] = [
     files: /^activities\//u,
     layers: ['domain', 'errors', 'contract', 'closed', 'define', 'client', 'nested'],
     packages:
-      /^(node:.*|ai|zod|@ai-sdk\/(provider|anthropic|openai|openai-compatible)|@standard-schema\/spec|@temporalio\/(activity|client|common))$/u,
+      /^(node:.*|ai|zod|@ai-sdk\/(provider|anthropic|openai|openai-compatible|mcp|mcp\/mcp-stdio)|@standard-schema\/spec|@temporalio\/(activity|client|common))$/u,
   },
   {
     name: 'client',

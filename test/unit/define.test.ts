@@ -87,6 +87,10 @@ const UNUSABLE: [string, () => unknown][] = [
   ['tools.x of agent a to be named so, got "t"', () => agent({ tools: { x: tool({}) } })],
   ['the names of the tools of agent a to match', () => agent({ tools: { 'a b': { inputSchema: z.object({}) } } })],
   ['the name of a tool to match', () => tool({ name: 'a.b' })],
+  ['mcp.x of agent a to be { url, headers? } or { command, args?, env? }, got {}', () => agent({ mcp: { x: {} } })],
+  ['mcp.x of agent a to be', () => agent({ mcp: { x: { url: 'nowhere' } } })],
+  ['mcp of agent a to be an object, got []', () => agent({ mcp: [] })],
+  ['the name of an MCP server to match', () => agent({ mcp: { 'a b': { url: 'http://127.0.0.1/mcp' } } })],
   ['tools[0] of agent a to be a tool, as defineTool answers it, got nothing', () => agent({ tools: [null] })],
   [
     'execute of tool t to be a function, got nothing',
@@ -169,7 +173,6 @@ test('a file that exports what is no configuration is refused with one sentence 
 
 describe('what the contract names and this version does not serve is refused, not ignored', () => {
   test.each([
-    ['mcp', () => agent({ mcp: {} })],
     ['channels', () => config({ channels: {} })],
     ['deployment', () => config({ deployment: { name: 'a', buildId: '1' } })],
     ['telemetry', () => config({ telemetry: {} })],
