@@ -134,3 +134,12 @@ export function newest(call: ModelCall): string {
   const content = call.messages.at(-1)?.content;
   return typeof content === 'string' ? content : (content?.at(-1)?.text ?? '');
 }
+
+/** A model that makes the calls a user's text names (JSON: `[{"name", "input"}]`) and answers what it read of the rest. */
+export function callsInText({ messages }: ModelCall): string | Reply {
+  const last = messages.at(-1);
+  const content = typeof last?.content === 'string' ? last.content : JSON.stringify(last?.content);
+  return last?.role === 'user' && content.startsWith('[{"name"')
+    ? { tools: JSON.parse(content) as ToolUse[] }
+    : `read ${content}`;
+}

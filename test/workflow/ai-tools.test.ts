@@ -5,7 +5,7 @@ import { dynamicTool, jsonSchema, tool } from 'ai';
 import { z } from 'zod';
 import { agentAt } from '../support/app.ts';
 import { atRest, eventually, harness, text, uniqueId, type Harness } from '../support/harness.ts';
-import { ModelServer, type ModelCall, type Reply, type ToolUse } from '../support/model-server.ts';
+import { ModelServer, callsInText, type ToolUse } from '../support/model-server.ts';
 
 let h: Harness;
 let model: ModelServer;
@@ -52,17 +52,9 @@ const tools = {
   }),
 };
 
-function answer({ messages }: ModelCall): string | Reply {
-  const last = messages.at(-1);
-  const content = typeof last?.content === 'string' ? last.content : JSON.stringify(last?.content);
-  return last?.role === 'user' && content.startsWith('[{"name"')
-    ? { tools: JSON.parse(content) as ToolUse[] }
-    : `read ${content}`;
-}
-
 beforeAll(async () => {
   h = await harness();
-  model = await ModelServer.start(answer);
+  model = await ModelServer.start(callsInText);
   const openai = createOpenAI({ baseURL: model.url, apiKey: 'none' });
   await h.work({
     agents: [

@@ -7,7 +7,7 @@ import { defineTool, type ToolContext } from '../../src/define.ts';
 import { InvalidInput, RunFailed } from '../../src/errors.ts';
 import { agentAt } from '../support/app.ts';
 import { allEvents, atRest, eventually, Gate, harness, text, uniqueId, type Harness } from '../support/harness.ts';
-import { ModelServer, type ModelCall, type Reply } from '../support/model-server.ts';
+import { ModelServer, callsInText } from '../support/model-server.ts';
 
 let h: Harness;
 let model: ModelServer;
@@ -49,15 +49,6 @@ const crawl = defineTool({
   },
 });
 
-/** A user's text is the calls to make, as JSON. */
-function answer({ messages }: ModelCall): string | Reply {
-  const last = messages.at(-1);
-  const content = typeof last?.content === 'string' ? last.content : JSON.stringify(last?.content);
-  return last?.role === 'user' && content.startsWith('[{"name"')
-    ? { tools: JSON.parse(content) as never }
-    : `read ${content}`;
-}
-
 const using = (name: string, ...to: string[]): string =>
   JSON.stringify(to.map((one) => ({ name, input: { to: one } })));
 
@@ -70,7 +61,7 @@ const config = () => ({
 
 beforeAll(async () => {
   h = await harness();
-  model = await ModelServer.start(answer);
+  model = await ModelServer.start(callsInText);
   await h.work(config());
 });
 

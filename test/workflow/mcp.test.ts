@@ -4,25 +4,17 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { agentAt } from '../support/app.ts';
 import { harness, uniqueId, type Harness } from '../support/harness.ts';
 import { McpTestServer } from '../support/mcp-server.ts';
-import { ModelServer, type ModelCall, type Reply, type ToolUse } from '../support/model-server.ts';
+import { ModelServer, callsInText, type ToolUse } from '../support/model-server.ts';
 
 let h: Harness;
 let model: ModelServer;
 let server: McpTestServer;
 
-function answer({ messages }: ModelCall): string | Reply {
-  const last = messages.at(-1);
-  const content = typeof last?.content === 'string' ? last.content : JSON.stringify(last?.content);
-  return last?.role === 'user' && content.startsWith('[{"name"')
-    ? { tools: JSON.parse(content) as ToolUse[] }
-    : `read ${content}`;
-}
-
 const using = (...calls: ToolUse[]): string => JSON.stringify(calls);
 
 beforeAll(async () => {
   h = await harness();
-  model = await ModelServer.start(answer);
+  model = await ModelServer.start(callsInText);
   server = await McpTestServer.start();
   await h.work({
     agents: [
