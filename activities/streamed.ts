@@ -1,6 +1,6 @@
 /** What has come of an answer while the model goes on: what a heartbeat can carry, so that whoever follows the turn reads it as it is written. */
 import type { StreamedPart } from '../src/contract.ts';
-import { utf8Length } from '../src/domain/state/json.ts';
+import { previewOf, utf8Length } from '../src/domain/state/json.ts';
 import { KIB } from '../src/domain/state/sizes.ts';
 import type { Registry } from './registry.ts';
 
@@ -26,13 +26,15 @@ export class Streamed {
   /** A part of the AI SDK's stream; most kinds say nothing here. */
   add({ type, id = '', text = '' }: Delta): void {
     const kind = type === 'text-delta' ? 'text' : type === 'reasoning-delta' ? 'reasoning' : undefined;
-    if (kind === undefined || text === '' || this.bytes > MOST_BYTES) return;
-    this.bytes += utf8Length(text);
+    if (kind === undefined || text === '' || this.bytes >= MOST_BYTES) return;
+    // A whole answer may come as one delta.
+    const taken = previewOf(text, MOST_BYTES - this.bytes);
+    this.bytes = taken === text ? this.bytes + utf8Length(text) : MOST_BYTES;
     this.isNew = true;
     const key = `${kind} ${id}`;
     const part = this.written.get(key);
-    if (part === undefined) this.written.set(key, { type: kind, text });
-    else part.text += text;
+    if (part === undefined) this.written.set(key, { type: kind, text: taken });
+    else part.text += taken;
   }
 
   /** True once for each time that something has come. */
