@@ -11,8 +11,8 @@ import { CANCELLED, serverError } from './server-codes.ts';
 
 /** Of a query whose worker was lost: another one has it by then. */
 const MOST_TIMES = 5;
-/** Of one that came at a bad moment: a worker without time may be asked several times before it begins the task; some eight seconds. */
-const MOST_MOMENTS = 20;
+/** Of one that came at a bad moment, as while a stopped worker has the task, which times out after ten seconds; some fourteen seconds. */
+const MOST_MOMENTS = 32;
 const FIRST_MS = 10;
 const LONGEST_MS = 500;
 
