@@ -44,6 +44,7 @@ export async function chaos({ cli, rounds, bundlePath, say = () => undefined }: 
     runs: 0,
     deliveries: 0,
     events: 0,
+    executions: 0,
     violations: [],
   };
   try {
@@ -52,13 +53,14 @@ export async function chaos({ cli, rounds, bundlePath, say = () => undefined }: 
     await using crew = await Crew.open(WORKERS, env, effects);
     await using connection = await connected(server.address);
     const client = new OutliveClient(new Client({ connection: connection.connection }), { taskQueue: QUEUE });
-    const world = { client, server, crew, effects, say };
+    const world = { client, server, crew, effects, bundlePath: bundle, say };
     for (const round of rounds) {
       const outcome = await play(world, round).catch((error: unknown) => unplayed(round, error));
       report.rounds += 1;
       report.runs += outcome.runs;
       report.deliveries += outcome.deliveries;
       report.events += outcome.events;
+      report.executions += outcome.executions;
       report.violations.push(...outcome.violations);
       const { runs, deliveries, violations } = outcome;
       say(`round ${round.round}: ${runs} runs, ${deliveries} deliveries, ${violations.length} violations`);
@@ -83,5 +85,5 @@ async function connected(address: string): Promise<AsyncDisposable & { connectio
 function unplayed({ seed, round }: Round, error: unknown): Outcome & { unplayed: true } {
   const why = error instanceof Error ? error.message : String(error);
   const violation = `seed ${seed}, round ${round}: it could not be played to its end: ${why}`;
-  return { runs: 0, deliveries: 0, events: 0, violations: [violation], unplayed: true };
+  return { runs: 0, deliveries: 0, events: 0, executions: 0, violations: [violation], unplayed: true };
 }

@@ -97,12 +97,12 @@ function* goingOn(wanted: Wanted, planned: readonly Round[], minutes: number): G
 
 function summary(
   seed: number,
-  { rounds, runs, losses, restarts, events, deliveries, violations, seconds }: Report,
+  { rounds, runs, losses, restarts, events, deliveries, executions, violations, seconds }: Report,
 ): string {
   const { kill, stop, term } = losses;
   return [
     ...violations,
-    `seed ${seed}: ${rounds} rounds, ${runs} runs, ${events} events, ${deliveries} deliveries, ${seconds} s`,
+    `seed ${seed}: ${rounds} rounds, ${runs} runs, ${events} events, ${deliveries} deliveries, ${executions} histories replayed, ${seconds} s`,
     `workers killed ${kill}, stopped for a while ${stop}, told to stop ${term}; server restarted ${restarts}`,
     violations.length === 0 ? 'no violations' : `${violations.length} violations`,
   ].join('\n');

@@ -9,6 +9,7 @@ import type { SessionFacts } from './oracle/facts.ts';
 import { judge, sentence } from './oracle/oracle.ts';
 import type { Item, Round } from './plan.ts';
 import { Player } from './player.ts';
+import { replayTrees } from './replay.ts';
 import type { Server } from './server.ts';
 import { until } from './until.ts';
 
@@ -23,6 +24,8 @@ export interface World {
   server: Server;
   crew: Crew;
   effects: EffectsFile;
+  /** Where the workflow code is that the workers run. */
+  bundlePath: string;
   say: (line: string) => void;
 }
 
@@ -30,6 +33,8 @@ export interface Outcome {
   runs: number;
   deliveries: number;
   events: number;
+  /** Histories that were replayed. */
+  executions: number;
   violations: string[];
 }
 
@@ -72,15 +77,17 @@ export async function play(world: World, round: Round): Promise<Outcome> {
       return collect(client, id, closed.get(id) === 'keep', player.toldOf(id));
     }),
   );
+  const { executions, failed } = await replayTrees(client.temporal, ids, world.bundlePath);
   const violations = judge({ sessions, effects: effects.read(), stopped: crew.stopped });
   const where = `seed ${round.seed}, round ${round.round}`;
   return {
     runs: sessions.reduce((sum, { logs }) => sum + queuedIn(logs), 0),
     deliveries: sessions.reduce((sum, one) => sum + deliveriesOf(one), 0),
     events: sessions.reduce((sum, { logs }) => sum + logs.reduce((all, { events }) => all + events.length, 0), 0),
+    executions,
     violations: [
       ...violations.map((one) => sentence(round, one)),
-      ...[...stuck, ...crew.oddities.splice(0)].map((what) => `${where}: ${what}`),
+      ...[...failed, ...stuck, ...crew.oddities.splice(0)].map((what) => `${where}: ${what}`),
     ],
   };
 }

@@ -18,6 +18,8 @@ test('X-03 X-04 five workers and the server struck in a seeded scenario: all tha
   // How many of 30 come to be accepted depends on which turns are cancelled before they ask for them.
   expect(report.runs).toBeGreaterThanOrEqual(10);
   expect(report.deliveries).toBeGreaterThan(0);
+  // Those of three sessions at least, and of their runs.
+  expect(report.executions).toBeGreaterThan(report.runs);
 }, 400_000);
 
 async function main(...args: string[]): Promise<{ code: number; out: string; err: string }> {
