@@ -31,6 +31,11 @@ export async function collect(
   };
 }
 
+/** Lists a session and its runs, every execution of each. */
+export function treeQuery(sessionId: string): string {
+  return `(WorkflowId = '${sessionId}' OR WorkflowId STARTS_WITH '${sessionId}/')`;
+}
+
 /** A log and those of all runs that it tells of, starters first; what cannot be read is left out and said. */
 async function readTree(client: OutliveClient, workflowId: string, unread: Unread[]): Promise<Log[]> {
   const events = await read(client, workflowId, false, unread);

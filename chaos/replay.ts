@@ -4,8 +4,7 @@ import type { Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { dataConverterOf } from '../src/data-converter.ts';
 import { quietRuntime } from '../src/testing/runtime.ts';
-
-quietRuntime();
+import { treeQuery } from './collect.ts';
 
 /** Replays every execution of these sessions and of their runs; answers how many there were, and a sentence for each that does not. */
 export async function replayTrees(
@@ -13,8 +12,9 @@ export async function replayTrees(
   sessionIds: readonly string[],
   bundlePath: string,
 ): Promise<{ executions: number; failed: string[] }> {
+  quietRuntime();
   const settings = { workflowBundle: { code: readFileSync(bundlePath, 'utf8') }, dataConverter: dataConverterOf() };
-  const query = sessionIds.map((id) => `WorkflowId = '${id}' OR WorkflowId STARTS_WITH '${id}/'`).join(' OR ');
+  const query = sessionIds.map(treeQuery).join(' OR ');
   const histories = client.workflow.list({ query }).intoHistories();
   const failed: string[] = [];
   let executions = 0;

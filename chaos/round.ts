@@ -1,7 +1,7 @@
 /** One round: its items in order, until all is quiet; then the end of every session, and what the oracle says. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { OutliveClient, SessionHandle } from '../src/client/index.ts';
-import { collect } from './collect.ts';
+import { collect, treeQuery } from './collect.ts';
 import type { Crew } from './crew.ts';
 import type { EffectsFile } from './effects.ts';
 import { deliveriesOf } from './oracle/deliveries.ts';
@@ -191,7 +191,7 @@ async function present(session: SessionHandle): Promise<{ isIdle: boolean; unset
  */
 async function end({ temporal }: OutliveClient, player: Player, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
-    const query = `ExecutionStatus = 'Running' AND (WorkflowId = '${id}' OR WorkflowId STARTS_WITH '${id}/')`;
+    const query = `ExecutionStatus = 'Running' AND ${treeQuery(id)}`;
     let last = -1;
     let since = Date.now();
     for (;;) {

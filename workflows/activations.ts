@@ -5,7 +5,8 @@
  * once: with the clock of the task before, and ahead of messages that come until the task starts. A replay sees it otherwise. So such
  * a query fails, which leaves no trace in the history, and the worker forgets the workflow and replays it: docs/design.md, "Queries".
  *
- * The same where the workflow task is one that another worker has: what it brings would be taken twice, in two tasks instead of one.
+ * The same where the workflow task is one that another worker has: what it brings would be taken ahead of what comes later, and a replay takes
+ * both at once.
  *
  * No task that begins a workflow or brings news ends without a command, since the SDK joins a task that asked for nothing with what follows it, and
  * then joins it in another way in a replay, or for a worker that did not have the workflow (docs/design.md, "Tasks that ask for nothing").
@@ -23,10 +24,11 @@ type Command = ConcludeActivationInput['commands'][number];
 
 let lastTime = '';
 let lastLength = 0;
-/** True once this worker has had a task of this workflow for sure, or was asked something between two tasks. */
-let isKnown = false;
-/** True while the last news may belong to a task that another worker has. */
-let mayBeAnothers = false;
+/**
+ * Whether the last news that is no replay came with a task of this worker: `unsure` of the first, unless this worker has begun the workflow, or was
+ * asked something before that.
+ */
+let own: 'none' | 'unsure' | 'sure' = 'none';
 /** True while an activation that began the workflow or brought news is not concluded. */
 let mustAsk = false;
 
@@ -110,22 +112,22 @@ export function interceptors(): WorkflowInterceptors {
       {
         activate(input, next) {
           const { jobs, timestamp, isReplaying, historyLength } = input.activation;
-          const isStray = jobs?.some(comesAlone) === true;
-          if (isStray && mayBeAnothers) throw askAgain();
-          const isOwn = isReplaying !== true && (lastLength === 0 || jobs?.some((job) => job.doUpdate) === true);
-          if (isOwn || jobs?.some((job) => job.queryWorkflow) === true) {
-            isKnown = true;
-            mayBeAnothers = false;
-          }
+          const isLive = isReplaying !== true;
+          if (own === 'unsure' && jobs?.some(comesAlone) === true) throw askAgain();
+          // Only who has the task is handed an update; a question alone that comes this far is one between two tasks.
+          if (
+            (isLive && lastLength === 0) ||
+            jobs?.some((job) => job.queryWorkflow ?? (isLive && job.doUpdate)) === true
+          )
+            own = 'sure';
           const news = jobs?.some(isNews) === true;
           // Cancellations that the SDK answers by itself come within a task: nothing of the history is new then.
           const isNew = historyLength !== lastLength;
           // The time of an activation is when its workflow task was started: there is more of the history, and no task that brings it.
           const time = `${timestamp?.seconds?.toString()}.${timestamp?.nanos}`;
-          if (news && isNew && isReplaying !== true && time === lastTime) throw askAgain();
-          if (news && isNew && isReplaying !== true) {
-            mayBeAnothers = !isKnown;
-            isKnown = true;
+          if (news && isNew && isLive) {
+            if (time === lastTime) throw askAgain();
+            own = own === 'none' ? 'unsure' : 'sure';
           }
           lastTime = time;
           lastLength = historyLength ?? 0;
