@@ -6,24 +6,23 @@
  * a query fails, which leaves no trace in the history, and the worker forgets the workflow and replays it: docs/design.md, "Queries".
  *
  * The same where the workflow task is one that another worker has: what it brings would be taken ahead of what comes later, and a replay takes
- * both at once.
+ * both at once. A workflow that was ended from outside answers.
  *
  * No task that begins a workflow or brings news ends without a command, since the SDK joins a task that asked for nothing with what follows it, and
  * then joins it in another way in a replay, or for a worker that did not have the workflow (docs/design.md, "Tasks that ask for nothing").
  *
  * An update takes effect after all else that its workflow task brings (docs/design.md, "Updates").
  */
-import type { ActivateInput, ConcludeActivationInput, WorkflowInterceptors } from '@temporalio/workflow';
+import type { ActivateInput, WorkflowInterceptors } from '@temporalio/workflow';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { ASK_AGAIN } from '../src/contract.ts';
 import { isHere } from './here.ts';
-
-type Job = NonNullable<ActivateInput['activation']['jobs']>[number];
-
-type Command = ConcludeActivationInput['commands'][number];
+import { eventsOfCommands, eventsOfNews, isNews, leavingEvents, type Command, type Job } from './history-length.ts';
 
 let lastTime = '';
 let lastLength = 0;
+/** The events that surely come of what was asked for since then. */
+let asked = 0;
 /**
  * Whether the last news that is no replay came with a task of this worker: `unsure` of the first, unless this worker has begun the workflow, or was
  * asked something before that.
@@ -31,20 +30,8 @@ let lastLength = 0;
 let own: 'none' | 'unsure' | 'sure' = 'none';
 /** True while an activation that began the workflow or brought news is not concluded. */
 let mustAsk = false;
-
-/** True for a job that an event of the history has brought, or a cancellation that the SDK has answered by itself within a task. */
-function isNews(job: Job): boolean {
-  return Boolean(
-    job.signalWorkflow ??
-    job.cancelWorkflow ??
-    job.fireTimer ??
-    job.resolveActivity ??
-    job.resolveChildWorkflowExecutionStart ??
-    job.resolveChildWorkflowExecution ??
-    job.resolveSignalExternalWorkflow ??
-    job.resolveRequestCancelExternalWorkflow,
-  );
-}
+/** What the last activation but for questions was: news that is no replay, and whether a question by itself came right after it. */
+let afterNews: 'no' | 'yes' | 'asked' = 'no';
 
 /** A question that has come by itself, and not with a task. */
 function comesAlone(job: Job): boolean {
@@ -74,36 +61,40 @@ const NOTHING: Command = {
   },
 };
 
-/** True when the history will surely have an event of one of these commands. What is taken back within its task leaves none. */
-function leavesEvent(commands: readonly Command[]): boolean {
-  const started = new Set(commands.map(({ startTimer }) => startTimer?.seq));
-  const takenBack = new Set(
-    commands.flatMap(
-      ({ cancelTimer: timer, requestCancelActivity: activity, cancelSignalWorkflow: signal, ...command }) => [
-        timer && `timer ${timer.seq}`,
-        activity && `activity ${activity.seq}`,
-        signal && `signal ${signal.seq}`,
-        command.cancelChildWorkflowExecution && `child ${command.cancelChildWorkflowExecution.childWorkflowSeq}`,
-      ],
-    ),
-  );
-  return commands.some((command) => {
-    const { startTimer: timer, scheduleActivity: activity, signalExternalWorkflowExecution: signal } = command;
-    const child = command.startChildWorkflowExecution;
-    if (timer) return !takenBack.has(`timer ${timer.seq}`);
-    if (activity) return !takenBack.has(`activity ${activity.seq}`);
-    if (signal) return !takenBack.has(`signal ${signal.seq}`);
-    if (child) return !takenBack.has(`child ${child.seq}`);
-    if (command.cancelTimer) return !started.has(command.cancelTimer.seq);
-    return Boolean(
-      command.modifyWorkflowProperties ??
-      command.completeWorkflowExecution ??
-      command.failWorkflowExecution ??
-      command.cancelWorkflowExecution ??
-      command.continueAsNewWorkflowExecution ??
-      command.updateResponse?.accepted,
-    );
-  });
+/** Takes note of an activation, or fails it. */
+function follow({ jobs, timestamp, isReplaying, historyLength }: ActivateInput['activation']): void {
+  const isLive = isReplaying !== true;
+  const isAsked = jobs?.some(comesAlone) === true;
+  if (own === 'unsure' && isAsked) throw askAgain();
+  // Only who has the task is handed an update; a question alone that comes this far is one between two tasks.
+  if ((isLive && lastLength === 0) || jobs?.some((job) => job.queryWorkflow ?? (isLive && job.doUpdate)) === true)
+    own = 'sure';
+  const length = historyLength ?? 0;
+  // Cancellations that the SDK answers by itself come within a task: nothing of the history is new then.
+  if (length === lastLength) {
+    if (isAsked && afterNews === 'yes') afterNews = 'asked';
+    return;
+  }
+  const news = jobs?.some(isNews) === true;
+  // The time of an activation is when its workflow task was started: else there is more of the history, and no task that brings it.
+  const time = `${timestamp?.seconds?.toString()}.${timestamp?.nanos}`;
+  const isOfTask = time !== lastTime;
+  // Besides these: one event for the end of the task before, and one each for this one, scheduled and started.
+  const besides = length - lastLength - (asked + eventsOfNews(jobs ?? []));
+  if (isLive && isOfTask) {
+    // What this worker asked for was not taken, or its task was given to somebody again: it was not this worker's.
+    if (afterNews === 'asked' && (besides < 3 || besides >= 6)) throw askAgain();
+    if (news) own = own === 'none' && besides <= 3 ? 'unsure' : 'sure';
+  } else if (isLive && news) {
+    // Of a workflow that was ended from outside, there is the end besides, and no task will come.
+    if (besides <= 2) throw askAgain();
+    own = 'sure';
+  }
+  lastTime = time;
+  lastLength = length;
+  asked = 0;
+  afterNews = news && isLive ? 'yes' : 'no';
+  mustAsk ||= news || jobs?.some((job) => job.initializeWorkflow) === true;
 }
 
 export function interceptors(): WorkflowInterceptors {
@@ -111,30 +102,11 @@ export function interceptors(): WorkflowInterceptors {
     internals: [
       {
         activate(input, next) {
-          const { jobs, timestamp, isReplaying, historyLength } = input.activation;
-          const isLive = isReplaying !== true;
-          if (own === 'unsure' && jobs?.some(comesAlone) === true) throw askAgain();
-          // Only who has the task is handed an update; a question alone that comes this far is one between two tasks.
-          if (
-            (isLive && lastLength === 0) ||
-            jobs?.some((job) => job.queryWorkflow ?? (isLive && job.doUpdate)) === true
-          )
-            own = 'sure';
-          const news = jobs?.some(isNews) === true;
-          // Cancellations that the SDK answers by itself come within a task: nothing of the history is new then.
-          const isNew = historyLength !== lastLength;
-          // The time of an activation is when its workflow task was started: there is more of the history, and no task that brings it.
-          const time = `${timestamp?.seconds?.toString()}.${timestamp?.nanos}`;
-          if (news && isNew && isLive) {
-            if (time === lastTime) throw askAgain();
-            own = own === 'none' ? 'unsure' : 'sure';
-          }
-          lastTime = time;
-          lastLength = historyLength ?? 0;
-          mustAsk ||= isNew && (news || jobs?.some((job) => job.initializeWorkflow) === true);
+          follow(input.activation);
+          const { jobs } = input.activation;
           const updates = jobs?.filter((job) => job.doUpdate) ?? [];
           const others = jobs?.filter((job) => !job.doUpdate) ?? [];
-          if (updates.length === 0 || !news) {
+          if (updates.length === 0 || others.every((job) => !isNews(job))) {
             next(input);
             return;
           }
@@ -144,9 +116,11 @@ export function interceptors(): WorkflowInterceptors {
         },
         concludeActivation(input, next) {
           const { commands } = next(input);
-          const mayBeEmpty = mustAsk && !leavesEvent(commands);
+          const mayBeEmpty = mustAsk && leavingEvents(commands).length === 0;
           mustAsk = false;
-          return { commands: mayBeEmpty ? [...commands, NOTHING] : commands };
+          const sent = mayBeEmpty ? [...commands, NOTHING] : commands;
+          asked += eventsOfCommands(sent);
+          return { commands: sent };
         },
       },
     ],

@@ -1,5 +1,5 @@
 /** Questions that reach a worker while another one has the workflow's task. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { temporal as proto } from '@temporalio/proto';
 import { agentAt } from '../support/app.ts';
 import { atRest, eventually, harness, say, uniqueId, type Harness } from '../support/harness.ts';
@@ -12,14 +12,16 @@ let h: Harness;
 let model: ModelServer;
 
 beforeAll(async () => {
-  h = await harness();
   model = await ModelServer.start(() => 'ok');
 });
 
-afterAll(async () => {
-  await h[Symbol.asyncDispose]();
-  await model.stop();
+beforeEach(async () => {
+  h = await harness();
 });
+
+afterEach(async () => h[Symbol.asyncDispose]());
+
+afterAll(async () => model.stop());
 
 async function historyOf(workflowId: string): Promise<proto.api.history.v1.IHistoryEvent[]> {
   return (await h.temporal.workflow.getHandle(workflowId).fetchHistory()).events ?? [];
@@ -31,12 +33,15 @@ async function stickyQueueOf(workflowId: string): Promise<string> {
   return queues.find((queue) => queue?.kind === TaskQueueKind.TASK_QUEUE_KIND_STICKY)?.name ?? '';
 }
 
-/** Takes what comes next to the worker of a sticky queue, and stops at once. */
-async function takeAndStop(name: string): Promise<'question' | 'task' | 'nothing'> {
+/** Takes what comes next to the worker of a queue, by default a sticky one, and stops at once. */
+async function takeAndStop(
+  name: string,
+  kind: 'TASK_QUEUE_KIND_STICKY' | 'TASK_QUEUE_KIND_NORMAL' = 'TASK_QUEUE_KIND_STICKY',
+): Promise<'question' | 'task' | 'nothing'> {
   const { taskToken, query } = await h.temporal.withDeadline(Date.now() + 60_000, async () =>
     h.temporal.workflowService.pollWorkflowTaskQueue({
       namespace: 'default',
-      taskQueue: { name, kind: TaskQueueKind.TASK_QUEUE_KIND_STICKY, normalName: h.taskQueue },
+      taskQueue: { name, kind: TaskQueueKind[kind], normalName: kind.endsWith('STICKY') ? h.taskQueue : '' },
       identity: 'stopped',
     }),
   );
@@ -78,4 +83,18 @@ test('a question that a worker answers while a lost worker has the task takes no
   await atRest(session);
   expect((await session.getSession()).usage.modelCalls).toBe(2);
   expect(await replayAll(h.temporal, session.sessionId)).toBe(1);
+});
+
+test.each(['scheduled', 'started'])('T-26 a session that was terminated while a task was %s answers', async (task) => {
+  const config = { agents: [agentAt(model.url)] };
+  const first = await h.work(config, { stickyQueueScheduleToStartTimeout: '1s' });
+  const session = await h.client.startSession(uniqueId());
+  expect(await say(session, 'hello')).toEqual(['completed']);
+  await first.stop();
+  const handle = h.temporal.workflow.getHandle(session.sessionId);
+  await handle.signal('submitTurn', { input: 'hello again' });
+  if (task === 'started') expect(await takeAndStop(h.taskQueue, 'TASK_QUEUE_KIND_NORMAL')).toBe('task');
+  await handle.terminate();
+  await h.work(config);
+  expect(await handle.query('getSession')).toMatchObject({ turn: { status: 'running' } });
 });
