@@ -99,7 +99,7 @@ export interface RunInput {
   metadata?: Json;
   limits: Partial<Limits>;
   /** Those that hold for the whole tree. */
-  budgets: { requestTtlMs: number };
+  budgets: { requestTtlMs: number; maxTokens?: number; onMaxTokens?: 'fail' | 'ask' };
   retries: number;
   onBudget: 'cancel' | 'keep';
   deadlineAt: string;

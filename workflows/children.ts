@@ -13,6 +13,7 @@ import type { EffectOf, LookedFor } from '../src/domain/state/effects.ts';
 import { workflowIdOfRun } from '../src/domain/state/ids.ts';
 import { epochOf, isSettled, type RunState } from '../src/domain/state/row.ts';
 import { iso, type State } from '../src/domain/state/state.ts';
+import { tokensLeft } from '../src/domain/state/tokens.ts';
 import type { Usage } from '../src/domain/state/types.ts';
 import { runSummary } from '../src/domain/view/details.ts';
 import { foundWorkflow, outcome, sights, type FoundWorkflow } from '../src/schemas/index.ts';
@@ -44,12 +45,23 @@ function runInput(state: State, runId: string): RunInput | undefined {
     onBudget: row.own.detached.onBudget,
     deadlineAt: iso(row.own.deadline),
     limits: limitsOfRun(state.settings, facts?.limits),
-    budgets: { requestTtlMs: state.settings.budgets.requestTtlMs },
+    budgets: budgetsOfRun(state),
     ...(state.self === undefined ? {} : { parentRunId: state.self.runId }),
     ...(row.parentToolCallId === undefined ? {} : { parentToolCallId: row.parentToolCallId }),
     ...(row.label === undefined ? {} : { label: row.label }),
     ...(row.metadata === undefined ? {} : { metadata: row.metadata }),
     ...(row.own.tellsFinish === true ? { tellsFinish: true } : {}),
+  };
+}
+
+/** Those that hold for the whole tree; of tokens what is left of them. */
+function budgetsOfRun(state: State): RunInput['budgets'] {
+  const { requestTtlMs, onMaxTokens } = state.settings.budgets;
+  const left = tokensLeft(state);
+  return {
+    requestTtlMs,
+    ...(left === undefined ? {} : { maxTokens: left }),
+    ...(onMaxTokens === undefined ? {} : { onMaxTokens }),
   };
 }
 

@@ -6,11 +6,12 @@ import { CancellationScope, continueAsNew, workflowInfo } from '@temporalio/work
 import type { RunInput, RunResult } from '../src/contract.ts';
 import { unpack } from '../src/domain/carry/carry.ts';
 import type { Head } from '../src/domain/carry/encode.ts';
-import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/run/from-runs.ts';
+import { runMessagesRead, runMilestones, runRequest, runSettled, runTokens } from '../src/domain/run/from-runs.ts';
 import { ownMilestone } from '../src/domain/run/own-milestones.ts';
 import { parentGone } from '../src/domain/run/parent-gone.ts';
 import { beginCall, cancelledBelow, cancelSelf, refuseInput } from '../src/domain/self/self.ts';
 import { requestRefused } from '../src/domain/run/requests.ts';
+import { takeTokens } from '../src/domain/run/tokens.ts';
 import { requestAnswered, takeMessages, taskRead } from '../src/domain/run/to-runs.ts';
 import { requireRules } from '../src/domain/state/rules.ts';
 import { settingsOf } from '../src/domain/state/settings.ts';
@@ -52,6 +53,8 @@ export async function run(input: RunInput, head?: Head, body?: Uint8Array): Prom
     runMilestones,
     runRequest,
     runMessagesRead,
+    runTokens,
+    runBudget: (cx, payload: Payload<'runBudget'>) => takeTokens(cx, payload),
     runMessage: (cx, payload: Payload<'runMessage'>) => takeMessages(cx, payload),
     requestAnswered: (cx, payload: Payload<'requestAnswered'>) => requestAnswered(cx, payload),
     requestRefused: (cx, payload: Payload<'requestRefused'>) => requestRefused(cx, payload),

@@ -12,7 +12,7 @@ import { unpack, type Carried } from '../src/domain/carry/carry.ts';
 import type { Head } from '../src/domain/carry/encode.ts';
 import { close, endSession } from '../src/domain/closing.ts';
 import { emit } from '../src/domain/log/events.ts';
-import { runMessagesRead, runMilestones, runRequest, runSettled } from '../src/domain/run/from-runs.ts';
+import { runMessagesRead, runMilestones, runRequest, runSettled, runTokens } from '../src/domain/run/from-runs.ts';
 import { requireRules } from '../src/domain/state/rules.ts';
 import { settingsOf } from '../src/domain/state/settings.ts';
 import { newState, type State } from '../src/domain/state/state.ts';
@@ -34,7 +34,7 @@ export async function session(input?: unknown, head?: Head, body?: Uint8Array): 
   const carried = carriedOf(head, body);
   const continued = carried !== undefined;
   const shell = new Shell(carried === undefined ? begin(input) : unpack(carried));
-  register(shell, { runSettled, runMilestones, runRequest, runMessagesRead });
+  register(shell, { runSettled, runMilestones, runRequest, runMessagesRead, runTokens });
   const asked = CancellationScope.current().cancelRequested;
   return shell.scopes.main(async () => {
     if (!continued) await identify(shell);

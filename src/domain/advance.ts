@@ -8,10 +8,12 @@ import { forgetOldRows } from './run/forget.ts';
 import { startLook } from './run/looks.ts';
 import { sendOutbox } from './run/outbox.ts';
 import { startQueued } from './run/start.ts';
+import { askForTokens, passTokens } from './run/tokens.ts';
 import { advanceSelf, askForResult, noticeFailedTurn, settleTask } from './self/self.ts';
 import { isAtWork } from './state/self.ts';
 import { isOver, type Cx, type State } from './state/state.ts';
 import { isInFlight } from './state/turn.ts';
+import { endForTokens } from './turn/budget.ts';
 import { showWaiting } from './turn/so-far.ts';
 import { passWaits } from './turn/tool-calls.ts';
 import { startNextTurn } from './turn/next.ts';
@@ -26,6 +28,7 @@ function followUp(cx: Cx, hold: boolean): void {
   const { state } = cx;
   passDeadlines(cx);
   passWaits(cx);
+  passTokens(cx);
   noticeFailedTurn(cx);
   forgetOldRows(state);
   // What has an outcome settles all the same: it starts nothing, and would be carried as large as it is.
@@ -36,7 +39,11 @@ function followUp(cx: Cx, hold: boolean): void {
   startQueued(cx);
   startLook(cx);
   askForResult(cx);
-  if (state.closing === undefined && state.agent !== '') startNextTurn(cx);
+  do {
+    if (state.closing === undefined && state.agent !== '') startNextTurn(cx);
+  } while (endForTokens(cx));
+  noticeFailedTurn(cx);
+  askForTokens(cx);
   startStep(cx);
   showWaiting(cx);
   // An end waits for what is still to be told, and may itself leave something to tell.
@@ -47,9 +54,10 @@ function followUp(cx: Cx, hold: boolean): void {
 }
 
 function startStep(cx: Cx): void {
-  const { turn } = cx.state;
+  const { state } = cx;
+  const { turn } = state;
   if (turn === null) return;
-  if (turn.phase === 'ready') {
+  if (turn.phase === 'ready' && state.tokens?.isWaiting !== true) {
     turn.phase = 'model';
     cx.effects.push({ do: 'model', turnId: turn.turnId, step: turn.step, attempt: turn.attempt });
   } else if (turn.phase === 'tools') {

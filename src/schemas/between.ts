@@ -132,7 +132,11 @@ export const runInput = lazily(() =>
     label: optional(label),
     metadata: optional(small),
     limits: limits(),
-    budgets: object({ requestTtlMs: ms() }),
+    budgets: object({
+      requestTtlMs: ms(),
+      maxTokens: optional(count(0, MOST_TOKENS)),
+      onMaxTokens: optional(oneOf('fail', 'ask')),
+    }),
     retries: count(0),
     onBudget: oneOf('cancel', 'keep'),
     deadlineAt: instant,
@@ -169,6 +173,8 @@ export const between = {
   ),
   runRequest: lazily(() => object({ runId: name, epoch: key, request: request(), usage: v.optional(usage()) })),
   runMessagesRead: lazily(() => object({ runId: name, epoch: key, n: count(0) })),
+  runTokens: lazily(() => object({ runId: name, epoch: key, usage: usage(), waits: flag, below: flag })),
+  runBudget: lazily(() => object({ epoch: key, left: count(0, MOST_TOKENS), final: optional(flag) })),
   runMessage: lazily(() =>
     object({
       epoch: key,

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { SESSION_ID_PATTERN } from '../contract.ts';
 import { RESERVED_SESSION_ENDINGS } from '../domain/state/ids.ts';
+import { MOST_TOKENS } from '../domain/state/sizes.ts';
 import { count, flag, label, lazily, ms, name, object, oneOf, optional, small, string } from './shapes.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -35,7 +36,8 @@ export const budgets = lazily(() =>
     noProgressBudgetMs: optional(ms(0)),
     turnMs: optional(ms()),
     requestTtlMs: optional(ms()),
-    maxTokens: optional(count(1, Number.MAX_SAFE_INTEGER)),
+    maxTokens: optional(count(1, MOST_TOKENS)),
+    onMaxTokens: optional(oneOf('fail', 'ask')),
   }),
 );
 

@@ -212,6 +212,8 @@ test('X-02 random JSON at every message as a signal: the session answers', async
     'answer',
     'runRequest',
     'runMessagesRead',
+    'runTokens',
+    'runBudget',
     'runMessage',
     'requestAnswered',
     'requestRefused',

@@ -151,6 +151,16 @@ export const behaviours: Record<string, Behaviour> = {
       await session.startRun({ agent: 'clerk', input: 'hello' });
     },
   },
+  'token-budget': {
+    input: { budgets: { maxTokens: 20, onMaxTokens: 'ask' } },
+    play: async (session) => {
+      await session.submitTurn({ input: 'start nested' });
+      await session.answer({ requestId: await question(session), decision: 'approve', value: 15 });
+      await session.answer({ requestId: await question(session), decision: 'reject' });
+      // What has failed is told in a turn of its own.
+      await session.answer({ requestId: await question(session), decision: 'approve', value: 100_000 });
+    },
+  },
   'run-failed': {
     play: async (session) => {
       await session.startRun({ agent: 'fails', input: 1 });

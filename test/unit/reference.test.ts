@@ -89,7 +89,7 @@ const documented: Record<string, Documented> = {
   StartSessionOptions: { members: membersIn('src/client/client.ts', 'StartSessionOptions') },
   SessionInput: inputs('SessionInput'),
   limits: { members: membersIn(types, 'Limits'), partial: true },
-  budgets: { members: membersIn(types, 'Budgets'), partial: true, unbuilt: { maxTokens: 'token budgets' } },
+  budgets: { members: membersIn(types, 'Budgets'), partial: true },
   turns: { members: membersIn(types, 'TurnSettings'), partial: true },
   SessionHandle: { members: session },
   SubmitTurnInput: inputs('SubmitTurnInput'),

@@ -7,6 +7,7 @@ import { presentRun } from './admission.ts';
 import { settle, type Settled } from './settle.ts';
 import { takeRequest } from './requests.ts';
 import { notesRead } from './to-runs.ts';
+import { takeWaiting, type WaitingForTokens } from './tokens.ts';
 import { isSettled } from '../state/row.ts';
 import type { Cx } from '../state/state.ts';
 
@@ -34,6 +35,11 @@ export interface MessagesReadMessage {
   runId: string;
   epoch: string;
   n: number;
+}
+
+export interface RunTokensMessage extends WaitingForTokens {
+  runId: string;
+  epoch: string;
 }
 
 /** A message of another epoch is answered to its sender: that its parent is gone. */
@@ -96,6 +102,16 @@ export function runRequest(cx: Cx, message: RunRequestMessage): Refusal | undefi
   if (row === undefined) return unknown(cx, message.runId);
   if (message.usage !== undefined && !isSettled(row)) seeUsage(cx, row, message.usage);
   return takeRequest(cx, row, message.request);
+}
+
+/** A run waits for tokens, or some below it do, or they do no more. */
+export function runTokens(cx: Cx, message: RunTokensMessage): Refusal | undefined {
+  const other = foreign(cx, message);
+  if (other !== undefined) return other;
+  const row = cx.state.runs.get(message.runId);
+  if (row === undefined) return unknown(cx, message.runId);
+  takeWaiting(cx, row, message);
+  return undefined;
 }
 
 /** A run has read what it was sent up to a number. */

@@ -1,10 +1,11 @@
 /** What leaves the outbox, lane by lane: what is gathered for it, and what its acknowledgement means. */
-import { epochOf } from '../state/row.ts';
+import { epochOf, isSettled } from '../state/row.ts';
 import { keyOf, type About, type Entry, type Lane } from '../state/outbox.ts';
 import { backoff } from '../state/backoff.ts';
 import type { Effect, Letter } from '../state/effects.ts';
 import { hasSettled } from '../state/self.ts';
 import { dueBy, type Cx, type State } from '../state/state.ts';
+import { forgetRefusal, tokensLeft } from '../state/tokens.ts';
 import { totalOf } from '../state/usage.ts';
 import { untoldMilestones } from './own-milestones.ts';
 import { parentGone } from './parent-gone.ts';
@@ -17,7 +18,9 @@ const AT_ONCE: Readonly<Record<Lane, number>> = {
   milestones: 1,
   read: 1,
   requests: 1,
+  tokens: 1,
   notes: Infinity,
+  budget: Infinity,
   answers: Infinity,
   handlers: 10,
 };
@@ -54,6 +57,7 @@ function letterOf(state: State, { about }: Entry): Letter | undefined {
     case 'milestones':
     case 'read':
     case 'requests':
+    case 'tokens':
       return letterToParent(state, about);
     case 'notes': {
       const row = state.runs.peek(about.runId);
@@ -61,6 +65,13 @@ function letterOf(state: State, { about }: Entry): Letter | undefined {
       const upTo = messages.at(-1)?.n;
       if (row === undefined || upTo === undefined) return undefined;
       return { workflowId: row.workflowId, name: 'runMessage', message: { epoch: epochOf(row), messages }, upTo };
+    }
+    case 'budget': {
+      const row = state.runs.peek(about.runId);
+      const left = tokensLeft(state);
+      if (row === undefined || isSettled(row) || left === undefined) return undefined;
+      const final = state.tokens?.refusing?.includes(about.runId) === true ? { final: true as const } : {};
+      return { workflowId: row.workflowId, name: 'runBudget', message: { epoch: epochOf(row), left, ...final } };
     }
     case 'answers':
       return { workflowId: about.workflowId, name: 'requestAnswered', message: about.answer };
@@ -71,11 +82,10 @@ function letterOf(state: State, { about }: Entry): Letter | undefined {
   }
 }
 
+type ToParent = 'milestones' | 'read' | 'requests' | 'tokens';
+
 /** Nothing once there is no parent any more, or the settle says it all. */
-function letterToParent(
-  state: State,
-  about: Extract<About, { lane: 'milestones' | 'read' | 'requests' }>,
-): Letter | undefined {
+function letterToParent(state: State, about: Extract<About, { lane: ToParent }>): Letter | undefined {
   const { self } = state;
   if (self === undefined || self.parentGone === true || hasSettled(self)) return undefined;
   const { workflowId, epoch } = self.parent;
@@ -100,14 +110,20 @@ function letterToParent(
       const message = { ...from, request: { ...request }, usage: totalOf(state.spent) };
       return { workflowId, name: 'runRequest', message };
     }
+    case 'tokens': {
+      const waits = state.tokens?.isWaiting === true;
+      const below = (state.tokens?.wanting ?? []).length > 0;
+      return { workflowId, name: 'runTokens', message: { ...from, usage: totalOf(state.spent), waits, below } };
+    }
     default:
       return about satisfies never;
   }
 }
 
 /** A letter has arrived, or its receiver is gone, or the server would not take it. */
-export function letterSent(cx: Cx, key: string, { upTo = 0 }: Letter, outcome: 'sent' | 'gone' | 'refused'): void {
+export function letterSent(cx: Cx, key: string, letter: Letter, outcome: 'sent' | 'gone' | 'refused'): void {
   const { state } = cx;
+  const { upTo = 0 } = letter;
   const entry = state.outbox.get(key);
   if (entry === undefined || entry.way.is !== 'under-way') return;
   if (outcome === 'refused') {
@@ -115,11 +131,13 @@ export function letterSent(cx: Cx, key: string, { upTo = 0 }: Letter, outcome: '
     return;
   }
   const { lane } = entry.about;
-  const isToParent = lane === 'milestones' || lane === 'read' || lane === 'requests';
+  const isToParent = lane === 'milestones' || lane === 'read' || lane === 'requests' || lane === 'tokens';
   if (outcome === 'gone' && isToParent && state.self !== undefined) {
     parentGone(cx, state.self.parent.epoch);
     return;
   }
+  if (letter.name === 'runBudget' && letter.message.final === true && entry.about.lane === 'budget')
+    forgetRefusal(state, entry.about.runId);
   acknowledge(state, entry, upTo);
   state.outbox.told(entry);
   if (lane === 'requests') keepClosed(state);
@@ -143,6 +161,8 @@ function acknowledge({ self, runs, outbox }: State, { about }: Entry, upTo: numb
       return;
     }
     case 'requests':
+    case 'tokens':
+    case 'budget':
     case 'answers':
     case 'handlers':
       return;

@@ -8,7 +8,7 @@ export function parentGone(cx: Cx, epoch: string): Refusal | undefined {
   if (self === undefined || epoch !== self.parent.epoch)
     return refuse('InvalidInput', 'Expected epoch to be that of the parent, got another.');
   self.parentGone = true;
-  for (const lane of ['milestones', 'read', 'requests'] as const) outbox.dropLane(lane);
+  for (const lane of ['milestones', 'read', 'requests', 'tokens'] as const) outbox.dropLane(lane);
   parentClosed(cx);
   return undefined;
 }

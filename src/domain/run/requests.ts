@@ -12,8 +12,9 @@ import { askKey, mintRequestId, partsOfRequestId } from '../state/ids.ts';
 import { emit } from '../log/events.ts';
 import { full, liveBytes } from '../log/capacity.ts';
 import { leaveLoop } from '../state/loop.ts';
-import { LIVE_BYTES, PREVIEW_BYTES, SMALL_BYTES } from '../state/sizes.ts';
+import { LIVE_BYTES, MOST_TOKENS, PREVIEW_BYTES, SMALL_BYTES } from '../state/sizes.ts';
 import { jsonBytes, previewOf } from '../state/json.ts';
+import { raiseTokens, refuseTokens } from '../state/tokens.ts';
 import { instant, isAsking, iso, isOver, type Cx, type State } from '../state/state.ts';
 import {
   refuse,
@@ -80,7 +81,12 @@ export function askApproval(cx: Cx, about: Asking & { toolName: string; input: J
   return live > LIVE_BYTES ? full(live) : openRequest(cx, 'approval', asked);
 }
 
-function openRequest(cx: Cx, kind: Request['kind'], about: Asking & Partial<Request>): RequestState {
+/** Asks a person for more tokens, for the whole tree. */
+export function askForTokens(cx: Cx, question: string): RequestState {
+  return openRequest(cx, 'budget', { question });
+}
+
+function openRequest(cx: Cx, kind: Request['kind'], about: Partial<Request>): RequestState {
   const { state } = cx;
   const { requestTtlMs } = state.settings.budgets;
   const request: RequestState = {
@@ -97,7 +103,8 @@ function openRequest(cx: Cx, kind: Request['kind'], about: Asking & Partial<Requ
   const { requestId } = request;
   emit(cx, 'request.opened', { requestId, kind, ...about });
   tell(state, requestId);
-  state.pausedAt ??= cx.now;
+  // Whose turn waits for tokens holds its clocks itself.
+  if (kind !== 'budget') state.pausedAt ??= cx.now;
   return request;
 }
 
@@ -123,14 +130,16 @@ export function closeRequest(
   emit(cx, 'request.answered', { requestId, kind, status, by, comment, turnId, toolCallId });
   shorten(request);
   tell(state, requestId);
-  if (ownOpen(state).length === 0) resumeClocks(cx);
+  if (request.kind === 'budget' && (status === 'rejected' || status === 'expired')) refuseTokens(state);
+  resumeClocks(cx);
   keepClosed(state);
 }
 
-/** The clocks go on where they stopped. */
-function resumeClocks(cx: Cx): void {
+/** The clocks go on where they stopped, unless something holds them still. */
+export function resumeClocks(cx: Cx): void {
   const { state } = cx;
-  if (state.pausedAt === undefined) return;
+  const isHeld = state.tokens?.isWaiting === true || ownOpen(state).some(({ kind }) => kind !== 'budget');
+  if (state.pausedAt === undefined || isHeld) return;
   const paused = cx.now - state.pausedAt;
   delete state.pausedAt;
   if (state.turn !== null) state.turn.deadline += paused;
@@ -193,13 +202,21 @@ export function admitAnswer(state: State, answer: Answer): Refusal | undefined {
 /** What an answer to an open request lacks: an approval needs a decision, a question its answer. */
 function unanswered({ kind, status }: RequestState, { decision, value }: Answer): Refusal | undefined {
   if (status !== 'open') return undefined;
-  if (kind === 'approval')
-    return decision === undefined
-      ? refuse('InvalidInput', 'Expected decision to be "approve" or "reject", got nothing.')
-      : undefined;
+  if (kind !== 'ask_parent' && decision === undefined)
+    return refuse('InvalidInput', 'Expected decision to be "approve" or "reject", got nothing.');
+  if (kind === 'budget' && value !== undefined && !isTokens(value))
+    return refuse(
+      'InvalidInput',
+      `Expected value to be how many tokens more, an integer of at least 1, got ${previewOf(value, 100)}.`,
+    );
+  if (kind !== 'ask_parent') return undefined;
   return value === undefined || value === null
     ? refuse('InvalidInput', 'Expected value to be the answer to the question, got nothing.')
     : undefined;
+}
+
+function isTokens(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MOST_TOKENS;
 }
 
 /** Answers an own request; one that is no longer open stays as it is. */
@@ -222,6 +239,8 @@ export function answerOwn(cx: Cx, answer: Answer): AnswerReceipt | Refusal {
       ...(answer.by === undefined ? {} : { by: answer.by }),
     };
   leaveLoop(state);
+  if (request.kind === 'budget' && answer.decision === 'approve')
+    raiseTokens(state, isTokens(answer.value) ? answer.value : undefined);
   closeRequest(cx, request, statusOf(request, answer), answer);
   return receiptOf(request, false);
 }

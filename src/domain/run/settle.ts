@@ -14,6 +14,7 @@ import { takeMilestone } from './milestones.ts';
 import { seeProgress, seeUsage } from './progress.ts';
 import { dropRequests } from './requests.ts';
 import { resultAsTold } from './result.ts';
+import { dropWants } from './tokens.ts';
 import { keyOf } from '../state/outbox.ts';
 import { MESSAGE_BYTES } from '../state/sizes.ts';
 import {
@@ -58,6 +59,7 @@ export function settle(cx: Cx, row: RunState, given: Settled): void {
   record(cx, row, notes);
   dropNotes(cx, row);
   dropRequests(cx, row);
+  dropWants(cx, row);
   callOnRunFinish(cx, row);
   callOnFinish(cx, row, { runId, kind: 'finish' });
   // The call that waits for it takes it over.

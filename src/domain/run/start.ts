@@ -25,6 +25,7 @@ import { leaveLoop } from '../state/loop.ts';
 import { begin, begunOf, confirm, pause, type Asked, type RunState } from '../state/row.ts';
 import { isAsking, iso, type Cx, type State } from '../state/state.ts';
 import { noUsage } from '../state/usage.ts';
+import { tellAtStart } from './tokens.ts';
 import { isRefusal, refuse, type Misfit, type NameFacts, type Refusal } from '../state/types.ts';
 
 /** Accepts one run or says why not. It answers before the run has done anything. */
@@ -152,6 +153,7 @@ export function startConfirmed(cx: Cx, runId: string, epoch: string): void {
   if (isAsking(cx.state, row.workflowId)) pause(row, cx.now);
   if (begun.cancel !== undefined) askToCancel(cx, row);
   if (begun.notes !== undefined) outbox.put({ lane: 'notes', runId });
+  tellAtStart(cx.state, row);
 }
 
 /** The run is there already, started by this workflow before it was reset: it may have ended since, and is looked at. */

@@ -117,14 +117,18 @@ export function taskAborted(cx: Cx, progress: Progress | undefined, checkpoint: 
 
 /** A failed turn is the run's end: decided before anything else is started. */
 export function noticeFailedTurn(cx: Cx): void {
-  const { self, past } = cx.state;
+  const { self, past, tokens } = cx.state;
   if (self === undefined || self.end.is !== 'working') return;
   const failed = past.find((turn) => turn.status === 'failed');
   if (failed !== undefined)
     begin(
       cx,
       self,
-      { status: 'failed', reason: 'agent_error', error: failed.error ?? { type: 'Error', message: 'A turn failed.' } },
+      {
+        status: 'failed',
+        reason: tokens?.hasEndedTurn === true ? 'token_budget' : 'agent_error',
+        error: failed.error ?? { type: 'Error', message: 'A turn failed.' },
+      },
       true,
     );
 }

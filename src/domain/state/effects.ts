@@ -31,6 +31,8 @@ export type Letter = { workflowId: string; upTo?: number } & (
   | { name: 'runMilestones'; message: FromRun & { milestones: Milestone[]; progress?: Progress; usage: Usage } }
   | { name: 'runMessagesRead'; message: FromRun & { n: number } }
   | { name: 'runRequest'; message: FromRun & { request: RequestState; usage: Usage } }
+  | { name: 'runTokens'; message: FromRun & { usage: Usage; waits: boolean; below: boolean } }
+  | { name: 'runBudget'; message: { epoch: string; left: number; final?: true } }
   | { name: 'runMessage'; message: { epoch: string; messages: Note[] } }
   | { name: 'requestAnswered'; message: ForwardedAnswer }
 );

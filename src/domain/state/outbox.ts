@@ -17,8 +17,10 @@ export type About =
   | { lane: 'milestones' }
   | { lane: 'read' }
   | { lane: 'requests'; requestId: string }
+  | { lane: 'tokens' }
   /** To a run, and to whoever has asked. */
   | { lane: 'notes'; runId: string }
+  | { lane: 'budget'; runId: string }
   | { lane: 'answers'; workflowId: string; answer: ForwardedAnswer }
   | { lane: 'handlers'; key: string; call: HandlerCall };
 
@@ -63,11 +65,13 @@ export function keyOf(about: About): string {
   switch (about.lane) {
     case 'milestones':
     case 'read':
+    case 'tokens':
       return about.lane;
     case 'requests':
       return `requests ${about.requestId}`;
     case 'notes':
-      return `notes ${about.runId}`;
+    case 'budget':
+      return `${about.lane} ${about.runId}`;
     case 'answers':
       return `answers ${about.answer.messageId}`;
     case 'handlers':

@@ -12,6 +12,7 @@ import type { SlotRef } from './row.ts';
 import { Rows } from './rows.ts';
 import { RULES } from './rules.ts';
 import { hasSettled, type RunSelf } from './self.ts';
+import type { Tokens } from './tokens.ts';
 import type { ActiveTurn, PastTurn, QueuedTurn, TranscriptEntry } from './turn.ts';
 import type { Json, NameFacts, OutliveEvent, RequestState, Settings } from './types.ts';
 import { noUsage, type Spent } from './usage.ts';
@@ -58,6 +59,8 @@ export interface State {
   requests: RequestState[];
   /** The clocks of the running turn, and of a run itself, stand still since then, milliseconds: a question of its own is open. */
   pausedAt?: number;
+  /** The budget of tokens, once there is one. */
+  tokens?: Tokens;
   /** A look at runs is under way. */
   looking?: true;
 }

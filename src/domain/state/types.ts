@@ -52,6 +52,8 @@ export interface Budgets {
   requestTtlMs: number;
   /** Tokens over the whole tree, soft. Default none. */
   maxTokens?: number;
+  /** What comes of a turn or run when they are used up: it ends, or a person is asked for more. Default `fail`. */
+  onMaxTokens?: 'fail' | 'ask';
 }
 
 export type OnBusy = 'queue' | 'latest' | 'merge' | 'drop' | 'interrupt' | 'steer' | { debounceMs: number };
@@ -287,7 +289,7 @@ export type RequestStatus = 'open' | 'approved' | 'rejected' | 'answered' | 'exp
 /** A question to a person or a parent. */
 export interface Request {
   requestId: string;
-  kind: 'approval' | 'ask_parent';
+  kind: 'approval' | 'ask_parent' | 'budget';
   /** The workflow that asks. */
   workflowId: string;
   runId?: string;

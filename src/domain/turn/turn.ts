@@ -14,6 +14,7 @@ import { jsonBytes } from '../state/json.ts';
 import { countTurn } from '../state/loop.ts';
 import { STEP_BYTES } from '../state/sizes.ts';
 import { withdraw } from '../run/requests.ts';
+import { stopWaiting } from '../run/tokens.ts';
 import { iso, type Cx } from '../state/state.ts';
 import type { Failure, MessagePart } from '../state/types.ts';
 import { fitParts, isOpen } from './step-size.ts';
@@ -154,6 +155,7 @@ export function endTurn(cx: Cx, status: 'completed' | 'failed' | 'cancelled', en
   }
   if (isInFlight(turn)) cx.effects.push({ do: 'abort-step' });
   withdraw(cx, turn.turnId);
+  stopWaiting(cx);
   if (turn.phase === 'tools') {
     for (const call of turn.calls) {
       const outcome = endWait(cx, turn, call) ?? {
