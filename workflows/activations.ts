@@ -82,8 +82,8 @@ function follow({ jobs, timestamp, isReplaying, historyLength }: ActivateInput['
   // Besides these: one event for the end of the task before, and one each for this one, scheduled and started.
   const besides = length - lastLength - (asked + eventsOfNews(jobs ?? []));
   if (isLive && isOfTask) {
-    // What this worker asked for was not taken, or its task was given to somebody again: it was not this worker's.
-    if (afterNews === 'asked' && (besides < 3 || besides >= 6)) throw askAgain();
+    // What this worker asked for was not taken, or its task ended with none of it, at one event, and two began it anew: it was not this worker's.
+    if (afterNews === 'asked' && (besides < 3 || besides === 6)) throw askAgain();
     if (news) own = own === 'none' && besides <= 3 ? 'unsure' : 'sure';
   } else if (isLive && news) {
     // Of a workflow that was ended from outside, there is the end besides, and no task will come.

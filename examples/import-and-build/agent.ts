@@ -2,7 +2,6 @@
  * The builder: an agent that loads a CSV file in the background, designs a dashboard meanwhile, and finishes it when the import
  * reports back in a later turn.
  */
-import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { defineAgent, type AgentDefinition, type TaskDefinition } from '../../src/define.ts';
 import { createDemoModel } from './demo-model.ts';
 import { createLoadData } from './load-data.ts';
@@ -13,8 +12,8 @@ export interface BuilderOptions {
   outDir: string;
   /** Folder of the files that may be loaded. Default: where the worker was started. */
   filesDir?: string;
-  /** Default: the scripted demo model. */
-  model?: LanguageModelV4;
+  /** An AI SDK language model, or one by name. Default: the scripted demo model. */
+  model?: AgentDefinition['model'];
   /** Pauses that stand in for a slow source and a slow model, milliseconds; default none. `wordMs` is the demo model's only. */
   pace?: { batchMs?: number; wordMs?: number };
 }

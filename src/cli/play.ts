@@ -4,7 +4,6 @@
  */
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { DEMO_SENTENCE } from '../../examples/import-and-build/demo-model.ts';
 import { sessionFolder } from '../../examples/import-and-build/load-data.ts';
 import type { OutliveClient, SessionHandle } from '../client/index.ts';
 import type { Json } from '../contract.ts';
@@ -19,6 +18,8 @@ import { isAllAnswered, isAtRest, watch, type Glimpse } from './watch.ts';
 
 /** What a demo needs of its surroundings. */
 export interface Stage {
+  /** Which model speaks. */
+  modelNote: string;
   client: OutliveClient;
   painter: Painter;
   /** Address of the Web UI up to the workflow id, if there is one. */
@@ -97,7 +98,7 @@ class Shown {
   constructor(stage: Stage, session: SessionHandle, title: string) {
     this.stage = stage;
     this.session = session;
-    this.model = { title, modelNote: DEMO_SENTENCE, snapshot: null, rows: [], feed: [], links: [] };
+    this.model = { title, modelNote: stage.modelNote, snapshot: null, rows: [], feed: [], links: [] };
     this.clock = setInterval(() => this.paint(), REPAINT_MS);
     this.paint();
   }

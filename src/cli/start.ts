@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { Client } from '@temporalio/client';
+import { DEMO_SENTENCE } from '../../examples/import-and-build/demo-model.ts';
 import config from '../../temporal.config.ts';
 import { OutliveClient } from '../client/index.ts';
 import { connect, ServerProblem } from '../server/index.ts';
@@ -23,7 +24,8 @@ npm start -- --no-compare       leaves out the serial run for comparison
 npm start -- --continue ID      goes on with a session that an earlier start has left open
 npm start -- --clean            ends all such sessions and deletes what they have made
 
-OUTLIVE_OUT names the folder for everything it makes (default: out). TEMPORAL_ADDRESS names a server of yours.`;
+OUTLIVE_OUT names the folder for everything it makes (default: out). TEMPORAL_ADDRESS names a server of yours.
+OUTLIVE_MODEL=anthropic:claude-sonnet-4-5 with ANTHROPIC_API_KEY has a real model build it (default: a script that needs no key).`;
 
 const OPTIONS = {
   once: { type: 'boolean' },
@@ -80,7 +82,9 @@ async function run(values: Values, started: Started): Promise<void> {
   const painter = createPainter(process.stdout, process.env);
   say = (line) => painter.say(line);
   started.add(() => painter.finish());
+  const model = config.agents?.[0]?.model;
   const stage: Stage = {
+    modelNote: typeof model === 'string' ? model : DEMO_SENTENCE,
     client,
     painter,
     ui: () => (server === undefined ? undefined : `${server.uiUrl}/namespaces/${namespace}/workflows/`),
