@@ -226,7 +226,7 @@ test('every environment variable that the package reads is there', () => {
   const own = sources.flatMap(
     (text) =>
       text.match(
-        /\b(?:OUTLIVE_(?!(?:OUT|FILES|PACE)\b)[A-Z_]+|TEMPORAL_CLI_PATH|XDG_[A-Z_]+|[A-Z_]+_(?:API_KEY|BASE_URL|OIDC_TOKEN))\b/gu,
+        /\b(?:OUTLIVE_(?!(?:OUT|FILES|MODEL|PACE)\b)[A-Z_]+|TEMPORAL_CLI_PATH|XDG_[A-Z_]+|[A-Z_]+_(?:API_KEY|BASE_URL|OIDC_TOKEN))\b/gu,
       ) ?? [],
   );
   const standard =

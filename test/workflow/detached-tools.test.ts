@@ -35,12 +35,10 @@ const crawl = defineTool({
   description: 'Crawls a site.',
   input,
   detached: true,
-  timeoutMs: 2000,
   idempotencyKey: ({ to }, ctx) => `${ctx.turnId} ${to}`,
   execute: async ({ to }, ctx) => {
     made.push({ to, ctx });
     if (to === 'throw') throw Object.assign(new Error('no such site'), { name: 'NoSuchSite' });
-    if (to === 'hang') await gate.opened;
     if (to === 'wait')
       await new Promise((_, reject) => {
         ctx.signal.addEventListener('abort', () => reject(ctx.signal.reason as Error));
@@ -49,11 +47,21 @@ const crawl = defineTool({
   },
 });
 
+/** Answers too late. */
+const hang = defineTool({
+  name: 'hang',
+  description: 'Hangs.',
+  input,
+  detached: true,
+  timeoutMs: 500,
+  execute: async () => gate.opened,
+});
+
 const using = (name: string, ...to: string[]): string =>
   JSON.stringify(to.map((one) => ({ name, input: { to: one } })));
 
 const config = () => ({
-  agents: [agentAt(model.url, { tools: [mail, crawl] })],
+  agents: [agentAt(model.url, { tools: [mail, crawl, hang] })],
   onRunFinish: ({ run }: { run: Row }) => {
     finished.push(run.runId);
   },
@@ -183,7 +191,8 @@ test('T-28 rejected, expired and withdrawn read differently, and nothing is done
 
 test('D-40 its result, its error, and an outcome that nobody knows are those of its run', async () => {
   const session = await h.client.startSession(uniqueId());
-  await session.runTurn(using('crawl', 'site', 'throw', 'hang', 'large'));
+  const calls = JSON.parse(using('crawl', 'site', 'throw', 'late', 'large')) as { name: string }[];
+  await session.runTurn(JSON.stringify(calls.with(2, { ...calls[2], name: 'hang' })));
   await atRest(session);
   const rows = (await session.listRuns()).runs as Row[];
   expect(rows.map(({ status, error, resultRef }) => [status, error?.type, error?.message, resultRef])).toEqual([
