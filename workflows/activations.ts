@@ -17,7 +17,7 @@ import type { ActivateInput, WorkflowInterceptors } from '@temporalio/workflow';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { ASK_AGAIN } from '../src/contract.ts';
 import { isHere } from './here.ts';
-import { eventsOfCommands, eventsOfNews, isNews, leavingEvents, type Command, type Job } from './history-length.ts';
+import { eventsOfEarlier, eventsOfNews, eventsSurelyLeft, isNews, type Command, type Job } from './history-length.ts';
 
 let lastTime = '';
 let lastLength = 0;
@@ -106,7 +106,7 @@ export function interceptors(): WorkflowInterceptors {
           const { jobs } = input.activation;
           const updates = jobs?.filter((job) => job.doUpdate) ?? [];
           const others = jobs?.filter((job) => !job.doUpdate) ?? [];
-          if (updates.length === 0 || others.every((job) => !isNews(job))) {
+          if (updates.length === 0 || !others.some(isNews)) {
             next(input);
             return;
           }
@@ -116,11 +116,11 @@ export function interceptors(): WorkflowInterceptors {
         },
         concludeActivation(input, next) {
           const { commands } = next(input);
-          const mayBeEmpty = mustAsk && leavingEvents(commands).length === 0;
+          const left = eventsSurelyLeft(commands);
+          const mayBeEmpty = mustAsk && left === 0;
           mustAsk = false;
-          const sent = mayBeEmpty ? [...commands, NOTHING] : commands;
-          asked += eventsOfCommands(sent);
-          return { commands: sent };
+          asked += (mayBeEmpty ? 1 : left) + eventsOfEarlier(commands);
+          return { commands: mayBeEmpty ? [...commands, NOTHING] : commands };
         },
       },
     ],

@@ -41,10 +41,10 @@ export function eventsOfNews(jobs: readonly Job[]): number {
 }
 
 /**
- * The commands of which the history will surely have an event. What is taken back within its task leaves none. The rule stands in every history,
+ * The events that the history will surely have of these commands. What is taken back within its task leaves none. The rule stands in every history,
  * as what is added to a task that would have none does: docs/design.md, "Tasks that ask for nothing".
  */
-export function leavingEvents(commands: readonly Command[]): Command[] {
+export function eventsSurelyLeft(commands: readonly Command[]): number {
   const started = new Set(commands.map(({ startTimer }) => startTimer?.seq));
   const takenBack = new Set(
     commands.flatMap(
@@ -72,15 +72,14 @@ export function leavingEvents(commands: readonly Command[]): Command[] {
       command.continueAsNewWorkflowExecution ??
       command.updateResponse?.accepted,
     );
-  });
+  }).length;
 }
 
-/** The events of these commands, those too that follow from what an earlier task has asked for. */
-export function eventsOfCommands(commands: readonly Command[]): number {
+/** Beside those, the events that answer what an earlier task was about: an activity that is called off, an update that has its answer. */
+export function eventsOfEarlier(commands: readonly Command[]): number {
   const scheduled = new Set(commands.map(({ scheduleActivity }) => scheduleActivity?.seq));
-  const later = commands.filter(
+  return commands.filter(
     ({ requestCancelActivity: activity, updateResponse: update }) =>
       update?.completed ?? (activity && !scheduled.has(activity.seq)),
-  );
-  return leavingEvents(commands).length + later.length;
+  ).length;
 }

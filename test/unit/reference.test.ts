@@ -69,8 +69,6 @@ interface Documented {
   members: Member[];
   /** Given as `Partial`. */
   partial?: boolean;
-  /** Typed, and built later: named by docs/design.md under "Not built yet". */
-  unbuilt?: Record<string, string>;
 }
 
 const session = membersIn('src/client/session-handle.ts', 'SessionHandle');
@@ -150,31 +148,20 @@ const OTHERS = /^(?:Reference|onBusy|Errors|Environment variables|Command line|o
 
 test.each(Object.entries(documented))(
   'the table %s has a row for each field and for no other, and says which are required and the defaults that the types say',
-  (heading, { members, partial = false, unbuilt = {} }) => {
+  (heading, { members, partial = false }) => {
     const rows = tableOf(heading);
-    const built = members.filter(({ name }) => !Object.hasOwn(unbuilt, name));
-    expect(rows.map(({ key }) => key).toSorted()).toEqual([...new Set(built.map(({ name }) => name))].toSorted());
+    expect(rows.map(({ key }) => key).toSorted()).toEqual([...new Set(members.map(({ name }) => name))].toSorted());
     if (!rows.some((row) => 'default' in row)) return;
     const required = rows.filter((row) => row['default'] === 'required').map(({ key }) => key);
-    const needed = partial ? [] : built.filter(({ isOptional }) => !isOptional).map(({ name }) => name);
+    const needed = partial ? [] : members.filter(({ isOptional }) => !isOptional).map(({ name }) => name);
     expect(required.toSorted(), 'required fields').toEqual(needed.toSorted());
-    for (const member of built) {
+    for (const member of members) {
       const said = defaultInComment(member);
       const written = rows.find(({ key }) => key === member.name)?.['default'] ?? '';
       if (said.length > 0) expect(saidIn(written), `default of ${member.name}`).toEqual(said);
     }
   },
 );
-
-test('only what docs/design.md calls not built is left out of a table', () => {
-  const [, section = ''] = read('docs/design.md').split('## Not built yet\n');
-  const later = (section.split('\n## ')[0] ?? '').replaceAll(/\s+/gu, ' ');
-  for (const { members, unbuilt = {} } of Object.values(documented))
-    for (const [name, words] of Object.entries(unbuilt)) {
-      expect(members.map((member) => member.name)).toContain(name);
-      expect(later).toContain(words);
-    }
-});
 
 test('every table under a heading is compared with something', () => {
   const headings = reference

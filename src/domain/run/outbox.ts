@@ -1,6 +1,6 @@
 /** What leaves the outbox, lane by lane: what is gathered for it, and what its acknowledgement means. */
 import { epochOf, isSettled } from '../state/row.ts';
-import { keyOf, type About, type Entry, type Lane } from '../state/outbox.ts';
+import { keyOf, TO_PARENT, type About, type Entry, type Lane } from '../state/outbox.ts';
 import { backoff } from '../state/backoff.ts';
 import type { Effect, Letter } from '../state/effects.ts';
 import { hasSettled } from '../state/self.ts';
@@ -82,10 +82,8 @@ function letterOf(state: State, { about }: Entry): Letter | undefined {
   }
 }
 
-type ToParent = 'milestones' | 'read' | 'requests' | 'tokens';
-
 /** Nothing once there is no parent any more, or the settle says it all. */
-function letterToParent(state: State, about: Extract<About, { lane: ToParent }>): Letter | undefined {
+function letterToParent(state: State, about: Extract<About, { lane: (typeof TO_PARENT)[number] }>): Letter | undefined {
   const { self } = state;
   if (self === undefined || self.parentGone === true || hasSettled(self)) return undefined;
   const { workflowId, epoch } = self.parent;
@@ -123,7 +121,6 @@ function letterToParent(state: State, about: Extract<About, { lane: ToParent }>)
 /** A letter has arrived, or its receiver is gone, or the server would not take it. */
 export function letterSent(cx: Cx, key: string, letter: Letter, outcome: 'sent' | 'gone' | 'refused'): void {
   const { state } = cx;
-  const { upTo = 0 } = letter;
   const entry = state.outbox.get(key);
   if (entry === undefined || entry.way.is !== 'under-way') return;
   if (outcome === 'refused') {
@@ -131,19 +128,19 @@ export function letterSent(cx: Cx, key: string, letter: Letter, outcome: 'sent' 
     return;
   }
   const { lane } = entry.about;
-  const isToParent = lane === 'milestones' || lane === 'read' || lane === 'requests' || lane === 'tokens';
+  const isToParent = TO_PARENT.some((one) => one === lane);
   if (outcome === 'gone' && isToParent && state.self !== undefined) {
     parentGone(cx, state.self.parent.epoch);
     return;
   }
-  if (letter.name === 'runBudget' && letter.message.final === true && entry.about.lane === 'budget')
-    forgetRefusal(state, entry.about.runId);
-  acknowledge(state, entry, upTo);
+  acknowledge(state, entry, letter);
   state.outbox.told(entry);
   if (lane === 'requests') keepClosed(state);
 }
 
-function acknowledge({ self, runs, outbox }: State, { about }: Entry, upTo: number): void {
+function acknowledge(state: State, { about }: Entry, letter: Letter): void {
+  const { self, runs, outbox } = state;
+  const { upTo = 0 } = letter;
   switch (about.lane) {
     case 'milestones':
       if (self === undefined) return;
@@ -160,9 +157,11 @@ function acknowledge({ self, runs, outbox }: State, { about }: Entry, upTo: numb
       if (unsentNotes(row).length > 0) outbox.put(about);
       return;
     }
+    case 'budget':
+      if (letter.name === 'runBudget' && letter.message.final === true) forgetRefusal(state, about.runId);
+      return;
     case 'requests':
     case 'tokens':
-    case 'budget':
     case 'answers':
     case 'handlers':
       return;

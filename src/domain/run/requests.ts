@@ -82,7 +82,7 @@ export function askApproval(cx: Cx, about: Asking & { toolName: string; input: J
 }
 
 /** Asks a person for more tokens, for the whole tree. */
-export function askForTokens(cx: Cx, question: string): RequestState {
+export function askBudget(cx: Cx, question: string): RequestState {
   return openRequest(cx, 'budget', { question });
 }
 
@@ -307,14 +307,7 @@ function opened(cx: Cx, row: RunState, { requestId, kind, question = '' }: Reque
       status: 'open',
       delivery: { key: askKey(state.workflowId, row.runId, n), state: 'pending' },
     });
-  pause(row, cx.now);
-  emit(cx, 'run.input_required', {
-    runId: row.runId,
-    agent: row.agent,
-    label: row.label,
-    requestId,
-    parentToolCallId: row.parentToolCallId,
-  });
+  stopClocks(cx, row, requestId);
   if (kind === 'ask_parent') deliver(cx, row, { runId: row.runId, kind: 'ask', requestId }, 'react');
 }
 
@@ -323,15 +316,22 @@ function answered(cx: Cx, row: RunState, { requestId, status }: Request): void {
   if (ask !== undefined) ask.status = status;
   forgetAsks(row);
   if (isAsking(cx.state, row.workflowId)) return;
+  startClocks(cx, row);
+}
+
+/** A run waits, for the answer to a request or for tokens. */
+export function stopClocks(cx: Cx, row: RunState, requestId?: string): void {
+  const { runId, agent, label, parentToolCallId } = row;
+  pause(row, cx.now);
+  emit(cx, 'run.input_required', { runId, agent, label, requestId, parentToolCallId });
+}
+
+/** A run waits no more. */
+export function startClocks(cx: Cx, row: RunState): void {
+  const { runId, agent, label, parentToolCallId } = row;
   const waited = row.status === 'input_required';
   resume(row, cx.now);
-  if (!waited) return;
-  emit(cx, 'run.resumed', {
-    runId: row.runId,
-    agent: row.agent,
-    label: row.label,
-    parentToolCallId: row.parentToolCallId,
-  });
+  if (waited) emit(cx, 'run.resumed', { runId, agent, label, parentToolCallId });
 }
 
 /** A run has settled: whatever it and those below it asked is not asked any more. */

@@ -5,7 +5,7 @@
  * bounded and never lost. It goes by the outbox.
  */
 import { haveRead } from '../state/notes.ts';
-import { isSettled, unsettledOf, type RunState } from '../state/row.ts';
+import { hasEpoch, isSettled, unsettledOf, type RunState } from '../state/row.ts';
 import type { RunSelf } from '../state/self.ts';
 import { enqueueNote } from '../delivery/slots.ts';
 import { entryKey, payloadHash, recall, remember, rememberEnd } from '../log/dedupe.ts';
@@ -115,11 +115,6 @@ export function unsentNotes(row: Readonly<RunState>): Note[] {
     message === undefined ? [] : [{ n, messageId, message }],
   );
   return fitting(unsent, 2 * MESSAGE_BYTES);
-}
-
-/** Temporal has it, so that it can be told something. */
-function hasEpoch({ life }: Readonly<RunState>): boolean {
-  return life.stage === 'live' || (life.stage === 'given-up' && life.epoch !== undefined);
 }
 
 /** A run has the messages up to a number, or is gone and will not read any more. */

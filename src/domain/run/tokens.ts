@@ -2,8 +2,7 @@
  * The budget of tokens between a starter and its runs. Downwards goes what is left, when it is used up or is more again, and that there will
  * be no more; upwards goes what was used, and whether something waits. The session asks a person, once for the whole tree.
  */
-import { emit } from '../log/events.ts';
-import { pause, resume, isSettled, type RunState } from '../state/row.ts';
+import { isSettled, type RunState } from '../state/row.ts';
 import { isAsking, type Cx, type State } from '../state/state.ts';
 import {
   forgetRefusal,
@@ -16,7 +15,7 @@ import {
 } from '../state/tokens.ts';
 import { totalOf } from '../state/usage.ts';
 import { refuse, type Refusal, type Usage } from '../state/types.ts';
-import { askForTokens as openRequest, closeRequest, ownOpen, resumeClocks } from './requests.ts';
+import { askBudget, closeRequest, ownOpen, resumeClocks, startClocks, stopClocks } from './requests.ts';
 import { seeUsage } from './progress.ts';
 
 /** `waits`: the run's own turn does; `below`: something below it does. */
@@ -82,7 +81,7 @@ export function askForTokens(cx: Cx): void {
   const open = ownOpen(state).find(({ kind }) => kind === 'budget');
   if (open === undefined) {
     if (state.tokens.isSpent === true && wantsTokens(state) && !state.closing)
-      openRequest(
+      askBudget(
         cx,
         `The session and its runs have used ${totalOf(state.spent).totalTokens} tokens, all that they may.`,
       );
@@ -94,26 +93,9 @@ export function takeWaiting(cx: Cx, row: RunState, { usage, waits, below }: Wait
   const { state } = cx;
   if (isSettled(row)) return;
   seeUsage(cx, row, usage);
-  const before = wantsTokens(state);
-  want(state, row.runId, waits || below);
-  if (wantsTokens(state) !== before) tellStarter(state);
-  if (waits && row.status === 'running') {
-    pause(row, cx.now);
-    emit(cx, 'run.input_required', {
-      runId: row.runId,
-      agent: row.agent,
-      label: row.label,
-      parentToolCallId: row.parentToolCallId,
-    });
-  } else if (!waits && row.status === 'input_required' && !isAsking(state, row.workflowId)) {
-    resume(row, cx.now);
-    emit(cx, 'run.resumed', {
-      runId: row.runId,
-      agent: row.agent,
-      label: row.label,
-      parentToolCallId: row.parentToolCallId,
-    });
-  }
+  setWanting(state, row.runId, waits || below);
+  if (waits && row.status === 'running') stopClocks(cx, row);
+  else if (!waits && row.status === 'input_required' && !isAsking(state, row.workflowId)) startClocks(cx, row);
   // It may not have heard yet that there is more.
   if ((waits || below) && tokensLeft(state) !== 0) tellTokens(state, row);
 }
@@ -121,9 +103,13 @@ export function takeWaiting(cx: Cx, row: RunState, { usage, waits, below }: Wait
 /** A run has settled: nothing waits there any more. */
 export function dropWants({ state }: Cx, { runId }: RunState): void {
   if (state.tokens === undefined) return;
-  const before = wantsTokens(state);
-  want(state, runId, false);
+  setWanting(state, runId, false);
   forgetRefusal(state, runId);
+}
+
+function setWanting(state: State, runId: string, isWanting: boolean): void {
+  const before = wantsTokens(state);
+  want(state, runId, isWanting);
   if (wantsTokens(state) !== before) tellStarter(state);
 }
 

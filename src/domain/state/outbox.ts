@@ -26,6 +26,9 @@ export type About =
 
 export type Lane = About['lane'];
 
+/** What leaves by these is told to the parent. */
+export const TO_PARENT = ['milestones', 'read', 'requests', 'tokens'] as const satisfies readonly Lane[];
+
 /** An answer on its way to the run that has asked. One that comes too late is a message all the same when it has a `messageId`. */
 export interface ForwardedAnswer {
   requestId: string;

@@ -230,6 +230,11 @@ export function epochOf({ life }: Readonly<RunState>): string {
   return 'epoch' in life ? (life.epoch ?? '') : '';
 }
 
+/** Temporal has it, and it has not settled, so that it can be told something. */
+export function hasEpoch(row: Readonly<RunState>): boolean {
+  return epochOf(row) !== '';
+}
+
 /** What there is of a run only once it has settled. */
 export function endedOf({ life }: Readonly<RunState>): Ended | undefined {
   return life.stage === 'settled' ? life : undefined;

@@ -2,7 +2,7 @@
  * The budget of tokens of a tree: soft, as what has been used becomes known while the next call is made. The session has the limit; a run gets
  * what is left at its start and a word from its starter whenever that is used up, or is more again.
  */
-import type { RunState } from './row.ts';
+import { hasEpoch, type RunState } from './row.ts';
 import type { State } from './state.ts';
 import { totalOf } from './usage.ts';
 
@@ -65,8 +65,8 @@ export function want(state: State, runId: string, isWanting: boolean): void {
 }
 
 /** True for a run that calls models and has started. */
-export function isToBeTold({ kind, life }: Readonly<RunState>): boolean {
-  return kind === 'agent' && (life.stage === 'live' || life.stage === 'given-up');
+export function isToBeTold(row: Readonly<RunState>): boolean {
+  return row.kind === 'agent' && hasEpoch(row);
 }
 
 /** A run is gone, or has heard that there will be no more. */
